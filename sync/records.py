@@ -1,0 +1,161 @@
+"""The records as devices see them: ids, entities, buckets, and the structs behind every body.
+
+A body is the exact UTF-8 JSON that `encode_record` made once, on the server. It is stored, hashed and sent as these
+bytes and never encoded again, so a commitment made over it stays true for ever.
+"""
+
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import Annotated, Final, NewType
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+CenterId = NewType("CenterId", str)
+ChildId = NewType("ChildId", str)
+PersonId = NewType("PersonId", str)
+RoomId = NewType("RoomId", str)
+DeviceId = NewType("DeviceId", str)
+EventId = NewType("EventId", str)
+
+REFERENCE_BUCKET: Final = "reference"
+DAY_BUCKET_PREFIX: Final = "day:"
+
+Name = Annotated[str, msgspec.Meta(max_length=200)]
+ShortText = Annotated[str, msgspec.Meta(max_length=500)]
+
+
+class Entity(StrEnum):
+    """What a row of the change log is about."""
+
+    CENTER = "center"
+    ROOM = "room"
+    CHILD = "child"
+    ADULT = "adult"
+    PICKUP = "pickup"
+    STAFF = "staff"
+    EVENT = "event"
+
+
+# A snapshot is sent in this order, so that a desk that is cut off early already holds what keeps children safe.
+SNAPSHOT_PRIORITY: Final = (
+    Entity.CENTER,
+    Entity.ROOM,
+    Entity.CHILD,
+    Entity.PICKUP,
+    Entity.ADULT,
+    Entity.STAFF,
+    Entity.EVENT,
+)
+
+
+class CenterRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """A licensed premises; `time_zone` is an IANA name and decides what "today" is."""
+
+    code: str
+    name: Name
+    time_zone: str
+
+
+class RoomRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """A room of the centre; `capacity` is a number of children, 0 when it is not set."""
+
+    name: Name
+    capacity: int = 0
+    sort: int = 0
+
+
+class AlertRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """Something a person must see before they act for this child; lives inside its child's record."""
+
+    kind: str
+    severity: str
+    text: ShortText
+
+
+class ChildRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """A child on the roster: what the desk needs to find it and to keep it safe, and no more."""
+
+    given_name: Name
+    family_name: Name
+    preferred_name: Name = ""
+    birth_date: str = ""
+    home_room_id: str = ""
+    enrolled: bool = True
+    alerts: tuple[AlertRecord, ...] = ()
+
+
+class AdultRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """A guardian or contact, as a desk sees one."""
+
+    given_name: Name
+    family_name: Name
+    phone: str = ""
+
+
+class PickupRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether this adult may collect this child: authorised, temporary, not_authorised or suspended."""
+
+    child_id: str
+    adult_id: str
+    status: str
+    relationship: str = ""
+    legal_guardian: bool = False
+    valid_from: str = ""
+    valid_to: str = ""
+
+
+class StaffRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """A member of staff of this centre."""
+
+    given_name: Name
+    family_name: Name
+    role: str
+    counts_in_ratio: bool = True
+
+
+class EventRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """A fact that the server stored: the exact event of the device, and where and when it came from.
+
+    `event` is the journal entry's body, byte for byte; `received_at_ms` is the server's wall clock in UTC
+    milliseconds since 1970; `outcome` is the name of its `sync.journal.Outcome`.
+    """
+
+    event: msgspec.Raw
+    device_id: str
+    device_name: str
+    incarnation: str
+    seq: int
+    hlc: int
+    received_at_ms: int
+    outcome: str
+
+
+RECORD_TYPES: Final[dict[Entity, type[msgspec.Struct]]] = {
+    Entity.CENTER: CenterRecord,
+    Entity.ROOM: RoomRecord,
+    Entity.CHILD: ChildRecord,
+    Entity.ADULT: AdultRecord,
+    Entity.PICKUP: PickupRecord,
+    Entity.STAFF: StaffRecord,
+    Entity.EVENT: EventRecord,
+}
+
+
+def encode_record(record: msgspec.Struct) -> bytes:
+    """The one place where a record becomes the bytes that are logged, hashed and sent."""
+    return msgspec.json.encode(record)
+
+
+def bucket_of_day(at_ms: int, time_zone: str) -> str:
+    """The bucket of the centre's own calendar day on which `at_ms` (UTC milliseconds) falls."""
+    moment = datetime.fromtimestamp(at_ms / 1000, UTC).astimezone(ZoneInfo(time_zone))
+    return f"{DAY_BUCKET_PREFIX}{moment.date().isoformat()}"
+
+
+def day_bounds_ms(day: str, time_zone: str) -> tuple[int, int]:
+    """The first and the first-after millisecond (UTC) of a centre's calendar day; right across daylight saving."""
+    zone = ZoneInfo(time_zone)
+    start = datetime.fromisoformat(day).replace(tzinfo=zone)
+    end = (datetime.fromisoformat(day) + timedelta(days=1)).replace(tzinfo=zone)
+    return int(start.timestamp() * 1000), int(end.timestamp() * 1000)
