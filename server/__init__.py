@@ -1,0 +1,1 @@
+"""The authoritative side of Rollcall: HTTP and socket doors over PostgreSQL."""

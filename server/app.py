@@ -1,0 +1,215 @@
+"""The composition root: the one place where the parts of the server are put together."""
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from typing import Final
+
+import structlog
+from fastapi import APIRouter, FastAPI
+from starlette.middleware.cors import CORSMiddleware
+
+from server.controllers import (
+    api_docs,
+    attendance,
+    auth,
+    centers,
+    devices,
+    health,
+    problems,
+    users,
+)
+from server.controllers.dependencies import PROBLEM_RESPONSES
+from server.controllers.middleware import RequestFrame
+from server.controllers.sync_socket import SyncParts, SyncSocket
+from server.core.clock import Clock, SystemClock
+from server.core.database import create_engine
+from server.core.ids import Ids
+from server.core.migrate import newest_revision
+from server.core.passwords import Passwords
+from server.core.settings import Settings
+from server.core.tokens import Tokens
+from server.repositories.heads import HeadListener
+from server.repositories.unit_of_work import UnitsOfWork
+from server.services.access import Centers
+from server.services.accounts import Accounts
+from server.services.attendance import Attendance
+from server.services.auth import Auth
+from server.services.bundle import Services
+from server.services.database_setup import OpenDatabase, borrow_database, open_database
+from server.services.devices import Devices
+from server.services.enrolment import Enrolment
+from server.services.followers import Followers
+from server.services.health import Health
+from server.services.journal_intake import JournalIntake
+from server.services.roster_import import RosterImport
+from server.services.sync_store import ServerStore
+
+API_PREFIX: Final = "/api/v1"
+# A device that is asked to leave comes back after a restart, spread over a second by its own jitter.
+DRAIN_DELAY_MS: Final = 1_000
+DRAIN_POLL_S: Final = 0.05
+DRAIN_POLLS: Final = 60  # three seconds
+
+Progress = Callable[[str], None]
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True)
+class _Draining:
+    """Whether this server is about to stop."""
+
+    has_begun: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RunningApp:
+    """An app with everything behind it; `drain` sends the devices away before it stops."""
+
+    app: FastAPI
+    services: Services
+    drain: Callable[[], Coroutine[None, None, None]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    settings: Settings
+    clock: Clock
+    ids: Ids
+    units: UnitsOfWork
+    tokens: Tokens
+
+
+def build_app(settings: Settings, clock: Clock) -> FastAPI:
+    """Make the app with its routes; without services it answers that it is not ready."""
+    app = FastAPI(
+        title="Rollcall",
+        description="Check-in and check-out for child-care centres, offline first.",
+        version=_version(),
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=api_docs.OPENAPI_PATH if settings.docs_enabled else None,
+    )
+    api = APIRouter(prefix=API_PREFIX, responses=PROBLEM_RESPONSES)
+    for door in (auth, users, centers, devices, attendance):
+        api.include_router(door.router)
+    app.include_router(api)
+    app.include_router(health.router)
+    if settings.docs_enabled:
+        api_docs.install(app)
+    problems.install(app)
+    if settings.cors_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=list(settings.cors_origins),
+            allow_methods=["GET", "POST"],
+            allow_headers=["Authorization", "Content-Type", "If-None-Match"],
+            expose_headers=["ETag", "X-Request-ID"],
+        )
+    app.add_middleware(RequestFrame, clock=clock, new_id=Ids(clock).new)
+    return app
+
+
+@asynccontextmanager
+async def running_app(
+    settings: Settings, progress: Progress = lambda _text: None, clock: Clock | None = None
+) -> AsyncIterator[RunningApp]:
+    """Open the database, wire everything and keep it running for as long as the block takes.
+
+    Raises SetupError or DatabaseUnavailable with a sentence for the operator.
+    """
+    clock = clock or SystemClock()
+    async with AsyncExitStack() as stack:
+        database = await stack.enter_async_context(open_database(settings, progress))
+        parts, listener = await _parts(stack, settings, database, clock)
+        draining = _Draining()
+        services = _services(parts, draining)
+        followers = Followers(parts.units, listener)
+        store = ServerStore(parts.units, JournalIntake(parts.units, clock), clock)
+        app = build_app(settings, clock)
+        app.include_router(SyncSocket(SyncParts(parts.tokens, store, followers, clock)).router())
+        app.state.services = services
+        jobs = {"followers": followers.run(), "positions": store.run()}
+        if database.postgres is not None:
+            jobs["postgres_watch"] = database.postgres.watch()
+        await stack.enter_async_context(_background(jobs))
+
+        async def drain() -> None:
+            draining.has_begun = True
+            followers.drain(DRAIN_DELAY_MS)
+            for _ in range(DRAIN_POLLS):
+                if not len(followers):
+                    return
+                await asyncio.sleep(DRAIN_POLL_S)
+
+        yield RunningApp(app, services, drain)
+
+
+@asynccontextmanager
+async def borrowed_services(settings: Settings, progress: Progress = lambda _text: None) -> AsyncIterator[Services]:
+    """Give the use-cases to a command, beside a running server or without one.
+
+    Raises SetupError or DatabaseUnavailable with a sentence for the operator.
+    """
+    async with AsyncExitStack() as stack:
+        database = await stack.enter_async_context(borrow_database(settings, progress))
+        parts, _ = await _parts(stack, settings, database, SystemClock())
+        yield _services(parts, _Draining())
+
+
+async def _parts(
+    stack: AsyncExitStack, settings: Settings, database: OpenDatabase, clock: Clock
+) -> tuple[_Parts, HeadListener]:
+    engine = create_engine(database.urls.app, pool_size=settings.database_pool_size)
+    stack.push_async_callback(engine.dispose)
+    ids = Ids(clock)
+    units = UnitsOfWork(engine, clock=clock, luck=secrets.token_bytes, new_id=ids.new)
+    tokens = Tokens(settings.secret_key.get_secret_value(), clock)
+    return _Parts(settings, clock, ids, units, tokens), HeadListener(engine)
+
+
+def _services(parts: _Parts, draining: _Draining) -> Services:
+    units, clock, new_id = parts.units, parts.clock, parts.ids.new
+    passwords = Passwords()
+    secret_key = parts.settings.secret_key.get_secret_value()
+    lifetime_s = parts.settings.access_token_minutes * 60
+    return Services(
+        auth=Auth(units, passwords, parts.tokens, lifetime_s=lifetime_s),
+        accounts=Accounts(units, passwords, clock, new_id),
+        attendance=Attendance(units, clock),
+        centers=Centers(units),
+        devices=Devices(units, clock, secrets.token_bytes, parts.tokens),
+        enrolment=Enrolment(units, clock, secrets.token_bytes, new_id, secret_key),
+        health=Health(units, newest_revision(), lambda: draining.has_begun),
+        roster_import=RosterImport(units, new_id),
+    )
+
+
+@asynccontextmanager
+async def _background(jobs: dict[str, Coroutine[None, None, None]]) -> AsyncIterator[None]:
+    """Run jobs beside the block; one that fails is loud in the log, and all end with the block."""
+    tasks = [asyncio.create_task(job, name=name) for name, job in jobs.items()]
+    for task in tasks:
+        task.add_done_callback(_report)
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _report(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and task.exception() is not None:
+        _log.error("background_job_failed", job=task.get_name(), exc_info=task.exception())
+
+
+def _version() -> str:
+    try:
+        return version("rollcall")
+    except PackageNotFoundError:
+        return "0"

@@ -1,0 +1,1 @@
+"""The doors of the server, one for each noun: no rules, no SQL."""

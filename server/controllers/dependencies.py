@@ -1,0 +1,63 @@
+"""What routes ask for, as named types: the use-cases, the user, and the centre with the right to it."""
+
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import Depends, Path, Query, Request
+from fastapi.security import OAuth2PasswordBearer
+
+from server.core.errors import Unauthenticated, Unavailable
+from server.schemas.base import Problem
+from server.services.access import Center, RoleId, User
+from server.services.auth import AccountInactive
+from server.services.bundle import Services
+
+PROBLEM_RESPONSES: dict[int | str, dict[str, Any]] = {
+    "4XX": {"model": Problem, "description": "Refused; `code` says why (application/problem+json)"},
+    "5XX": {"model": Problem, "description": "Not possible now; `Retry-After` says when again"},
+}
+
+oauth2_scheme = OAuth2PasswordBearer(tokenUrl="/api/v1/auth/token", auto_error=False)
+
+
+def get_services(request: Request) -> Services:
+    """Give the use-cases. Raises Unavailable before the server has started and after it stopped."""
+    services = getattr(request.app.state, "services", None)
+    if not isinstance(services, Services):
+        raise Unavailable
+    return services
+
+
+ServicesDep = Annotated[Services, Depends(get_services)]
+
+
+async def get_current_user(token: Annotated[str | None, Depends(oauth2_scheme)], services: ServicesDep) -> User:
+    """Give the user behind the bearer token. Raises Unauthenticated."""
+    if not token:
+        raise Unauthenticated("Send an access token as Authorization: Bearer; /api/v1/auth/token gives one.")
+    return await services.auth.identify(token)
+
+
+async def get_current_active_user(user: Annotated[User, Depends(get_current_user)]) -> User:
+    """Give the user if the account is not switched off. Raises AccountInactive."""
+    if not user.is_active:
+        raise AccountInactive
+    return user
+
+
+CurrentUser = Annotated[User, Depends(get_current_active_user)]
+CenterIdInPath = Annotated[UUID, Path(description="Id of a centre of yours")]
+CenterIdInQuery = Annotated[UUID, Query(description="Id of a centre of yours")]
+
+
+def require_role(roles: frozenset[RoleId]) -> Callable[..., Awaitable[Center]]:
+    """Give a dependency: the centre in the path, at which the user has one of the roles.
+
+    It raises NotFound for a centre that is not the user's, NotEntitled where the role does not suffice.
+    """
+
+    async def center_with_right(center_id: CenterIdInPath, user: CurrentUser, services: ServicesDep) -> Center:
+        return await services.centers.entitled(user, str(center_id), roles)
+
+    return center_with_right

@@ -1,0 +1,109 @@
+"""What happens around every HTTP request: an id, a log line, a bound on the body, safe headers."""
+
+import re
+from collections.abc import Callable
+from typing import Final
+
+import structlog
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from server.controllers.problems import internal_error, too_large
+from server.core.clock import Clock
+
+BODY_BYTES_MAX: Final = 1024 * 1024
+REQUEST_ID_HEADER: Final = "x-request-id"
+_REQUEST_ID_SHAPE: Final = re.compile(rb"[A-Za-z0-9._-]{8,64}")
+_PROBES: Final = frozenset({"/livez", "/readyz"})
+_HEADERS: Final = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+    (b"referrer-policy", b"no-referrer"),
+)
+
+_log = structlog.get_logger(__name__)
+
+
+class RequestFrame:
+    """The outermost layer of the app; sockets pass through untouched."""
+
+    def __init__(self, app: ASGIApp, clock: Clock, new_id: Callable[[], str]) -> None:
+        """Measure with `clock`, name requests by `new_id` when their sender did not."""
+        self._app = app
+        self._clock = clock
+        self._new_id = new_id
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request_id = self._request_id(scope)
+        answer = _Answer(send, request_id)
+        started_ms = self._clock.monotonic_ms()
+        with structlog.contextvars.bound_contextvars(request_id=request_id):
+            await self._serve(scope, receive, answer)
+            route = _route_of(scope)
+            # Probes come every few seconds and would drown the rest.
+            log = _log.debug if route in _PROBES else _log.info
+            log(
+                "request_answered",
+                method=scope["method"],
+                route=route,
+                status=answer.status,
+                took_ms=self._clock.monotonic_ms() - started_ms,
+            )
+
+    async def _serve(self, scope: Scope, receive: Receive, answer: "_Answer") -> None:
+        if _announced_length(scope) > BODY_BYTES_MAX:
+            await too_large()(scope, receive, answer.send)
+            return
+        try:
+            await self._app(scope, _BoundedBody(receive).receive, answer.send)
+        except Exception:  # noqa: BLE001 - the last one to see it: logged, and never shown
+            _log.exception("request_failed")
+            if not answer.status:
+                await internal_error()(scope, receive, answer.send)
+
+    def _request_id(self, scope: Scope) -> str:
+        given = dict(scope["headers"]).get(REQUEST_ID_HEADER.encode(), b"")
+        return given.decode("ascii") if _REQUEST_ID_SHAPE.fullmatch(given) else self._new_id()
+
+
+class _BoundedBody:
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        self._taken = 0
+
+    async def receive(self) -> Message:
+        message = await self._receive()
+        self._taken += len(message.get("body", b""))
+        if self._taken > BODY_BYTES_MAX:
+            raise HTTPException(413)
+        return message
+
+
+class _Answer:
+    """Sends the answer on and remembers its status; 0 while there is none."""
+
+    def __init__(self, send: Send, request_id: str) -> None:
+        self._send = send
+        self._request_id = request_id
+        self.status = 0
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            own = (REQUEST_ID_HEADER.encode(), self._request_id.encode())
+            message = {**message, "headers": [*message.get("headers", ()), own, *_HEADERS]}
+        await self._send(message)
+
+
+def _announced_length(scope: Scope) -> int:
+    text = dict(scope["headers"]).get(b"content-length", b"0")
+    return int(text) if text.isdigit() else 0
+
+
+def _route_of(scope: Scope) -> str:
+    """The route's pattern: a path may hold ids, and a wrong one anything."""
+    return str(getattr(scope.get("route"), "path", "")) or "none"

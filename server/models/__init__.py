@@ -1,0 +1,9 @@
+"""The tables of the server; `metadata` knows all of them."""
+
+from sqlmodel import SQLModel
+
+from server.models import accounts, devices, people, rooms, sync
+
+metadata = SQLModel.metadata
+
+__all__ = ["accounts", "devices", "metadata", "people", "rooms", "sync"]

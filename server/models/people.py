@@ -1,0 +1,164 @@
+"""The people of a centre, what must be known of a child, and who may collect it."""
+
+from datetime import date
+from enum import StrEnum
+
+from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, UniqueConstraint
+from sqlmodel import Field, SQLModel
+
+from server.models.columns import CODE_MAX, NAME_MAX, TEXT_MAX, UUID_TEXT, one_of
+
+
+class PersonKind(StrEnum):
+    """What a person is to the centre."""
+
+    CHILD = "child"
+    ADULT = "adult"
+    STAFF = "staff"
+
+
+class AlertKind(StrEnum):
+    """What an alert is about."""
+
+    ALLERGY = "allergy"
+    MEDICAL = "medical"
+    MEDICATION = "medication"
+    DIETARY = "dietary"
+    CUSTODY = "custody"
+    BEHAVIOUR = "behaviour"
+    NOTE = "note"
+
+
+class AlertSeverity(StrEnum):
+    """How loudly an alert is shown."""
+
+    INFO = "info"
+    ATTENTION = "attention"
+    CRITICAL = "critical"
+
+
+class PickupStatus(StrEnum):
+    """Whether an adult may collect a child; `not_authorised` always wins."""
+
+    AUTHORISED = "authorised"
+    TEMPORARY = "temporary"
+    NOT_AUTHORISED = "not_authorised"
+    SUSPENDED = "suspended"
+
+
+class StaffRole(StrEnum):
+    """What a member of staff is at the centre (not what the account may do)."""
+
+    MANAGER = "manager"
+    EDUCATOR = "educator"
+    ASSISTANT = "assistant"
+    SUPPORT = "support"
+
+
+class Person(SQLModel, table=True):
+    """A child, an adult who belongs to one, or a member of staff; `external_id` is its id elsewhere."""
+
+    __tablename__ = "person"
+    __table_args__ = (UniqueConstraint("center_id", "kind", "external_id"), one_of("kind", PersonKind))
+
+    center_id: str = Field(primary_key=True, foreign_key="center.id", sa_type=UUID_TEXT)
+    id: str = Field(primary_key=True, sa_type=UUID_TEXT)
+    kind: str = Field(max_length=16)
+    external_id: str = Field(max_length=CODE_MAX)
+    given_name: str = Field(max_length=NAME_MAX)
+    family_name: str = Field(max_length=NAME_MAX)
+    preferred_name: str = Field(default="", max_length=NAME_MAX)
+    birth_date: date | None = None
+    phone: str = Field(default="", max_length=CODE_MAX)
+    email: str = Field(default="", max_length=NAME_MAX)
+
+
+class ChildProfile(SQLModel, table=True):
+    """What only a child has: its home room, and whether it is enrolled."""
+
+    __tablename__ = "child_profile"
+    __table_args__ = (
+        ForeignKeyConstraint(["center_id", "child_id"], ["person.center_id", "person.id"]),
+        ForeignKeyConstraint(["center_id", "home_room_id"], ["room.center_id", "room.id"]),
+        Index(None, "center_id", "home_room_id"),
+    )
+
+    center_id: str = Field(primary_key=True, sa_type=UUID_TEXT)
+    child_id: str = Field(primary_key=True, sa_type=UUID_TEXT)
+    home_room_id: str | None = Field(default=None, sa_type=UUID_TEXT)
+    enrolled: bool = True
+
+
+class Alert(SQLModel, table=True):
+    """Something a person must see before they act for this child."""
+
+    __tablename__ = "alert"
+    __table_args__ = (
+        ForeignKeyConstraint(["center_id", "child_id"], ["person.center_id", "person.id"]),
+        UniqueConstraint("center_id", "external_id"),
+        Index(None, "center_id", "child_id"),
+        one_of("kind", AlertKind),
+        one_of("severity", AlertSeverity),
+    )
+
+    center_id: str = Field(primary_key=True, sa_type=UUID_TEXT)
+    id: str = Field(primary_key=True, sa_type=UUID_TEXT)
+    external_id: str = Field(max_length=CODE_MAX)
+    child_id: str = Field(sa_type=UUID_TEXT)
+    kind: str = Field(max_length=16)
+    severity: str = Field(max_length=16)
+    text: str = Field(max_length=TEXT_MAX)
+
+
+class Relationship(SQLModel, table=True):
+    """What an adult is to a child: rights are per child and per adult."""
+
+    __tablename__ = "relationship"
+    __table_args__ = (
+        ForeignKeyConstraint(["center_id", "child_id"], ["person.center_id", "person.id"]),
+        ForeignKeyConstraint(["center_id", "adult_id"], ["person.center_id", "person.id"]),
+        Index(None, "center_id", "adult_id"),
+    )
+
+    center_id: str = Field(primary_key=True, sa_type=UUID_TEXT)
+    child_id: str = Field(primary_key=True, sa_type=UUID_TEXT)
+    adult_id: str = Field(primary_key=True, sa_type=UUID_TEXT)
+    kind: str = Field(default="", max_length=CODE_MAX)
+    legal_guardian: bool = False
+
+
+class PickupAuthorisation(SQLModel, table=True):
+    """Whether this adult may collect this child, and between which days (both included)."""
+
+    __tablename__ = "pickup_authorisation"
+    __table_args__ = (
+        ForeignKeyConstraint(["center_id", "child_id"], ["person.center_id", "person.id"]),
+        ForeignKeyConstraint(["center_id", "adult_id"], ["person.center_id", "person.id"]),
+        UniqueConstraint("center_id", "child_id", "adult_id"),
+        Index(None, "center_id", "adult_id"),
+        one_of("status", PickupStatus),
+        CheckConstraint("valid_to >= valid_from", name="validity"),
+    )
+
+    center_id: str = Field(primary_key=True, sa_type=UUID_TEXT)
+    id: str = Field(primary_key=True, sa_type=UUID_TEXT)
+    child_id: str = Field(sa_type=UUID_TEXT)
+    adult_id: str = Field(sa_type=UUID_TEXT)
+    status: str = Field(max_length=16)
+    valid_from: date | None = None
+    valid_to: date | None = None
+
+
+class StaffProfile(SQLModel, table=True):
+    """What only a member of staff has."""
+
+    __tablename__ = "staff_profile"
+    __table_args__ = (
+        ForeignKeyConstraint(["center_id", "person_id"], ["person.center_id", "person.id"]),
+        one_of("role", StaffRole),
+    )
+
+    center_id: str = Field(primary_key=True, sa_type=UUID_TEXT)
+    person_id: str = Field(primary_key=True, sa_type=UUID_TEXT)
+    role: str = Field(max_length=16)
+    counts_in_ratio: bool = True

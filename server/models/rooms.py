@@ -1,0 +1,48 @@
+"""Organisations, their centres, and the rooms of a centre."""
+
+from datetime import time
+
+from sqlalchemy import CheckConstraint, UniqueConstraint
+from sqlmodel import Field, SQLModel
+
+from server.models.columns import CODE_MAX, NAME_MAX, UUID_TEXT
+
+
+class Organisation(SQLModel, table=True):
+    """Who runs one or more centres."""
+
+    __tablename__ = "organisation"
+
+    id: str = Field(primary_key=True, sa_type=UUID_TEXT)
+    name: str = Field(max_length=NAME_MAX, unique=True)
+
+
+class Center(SQLModel, table=True):
+    """A licensed premises; `time_zone` (IANA name) decides what "today" is, hours are local time."""
+
+    __tablename__ = "center"
+
+    id: str = Field(primary_key=True, sa_type=UUID_TEXT)
+    organisation_id: str = Field(foreign_key="organisation.id", sa_type=UUID_TEXT, index=True)
+    code: str = Field(max_length=CODE_MAX, unique=True)
+    name: str = Field(max_length=NAME_MAX)
+    time_zone: str = Field(max_length=CODE_MAX)
+    opens_at: time | None = None
+    closes_at: time | None = None
+
+
+class Room(SQLModel, table=True):
+    """A room of a centre; `capacity` counts children and is 0 when nobody set it."""
+
+    __tablename__ = "room"
+    __table_args__ = (
+        UniqueConstraint("center_id", "external_id"),
+        CheckConstraint("capacity BETWEEN 0 AND 1000", name="capacity"),
+    )
+
+    center_id: str = Field(primary_key=True, foreign_key="center.id", sa_type=UUID_TEXT)
+    id: str = Field(primary_key=True, sa_type=UUID_TEXT)
+    external_id: str = Field(max_length=CODE_MAX)
+    name: str = Field(max_length=NAME_MAX)
+    capacity: int = 0
+    sort: int = 0

@@ -1,0 +1,33 @@
+"""The SQL of log-ins and memberships."""
+
+from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from server.models.accounts import Membership, UserAccount
+
+MEMBERSHIPS_MAX = 1_000
+
+
+async def find_by_email(session: AsyncSession, email: str) -> UserAccount | None:
+    """Give the account with an e-mail address, which must be in lower case."""
+    return (await session.exec(select(UserAccount).where(col(UserAccount.email) == email))).one_or_none()
+
+
+async def find(session: AsyncSession, user_id: str) -> UserAccount | None:
+    """Give the account with an id."""
+    return await session.get(UserAccount, user_id)
+
+
+async def memberships(session: AsyncSession, user_id: str) -> list[Membership]:
+    """Give what a user may do where, in a fixed order."""
+    statement = select(Membership).where(col(Membership.user_id) == user_id)
+    ordered = statement.order_by(col(Membership.role_id).desc(), col(Membership.center_id))
+    return list(await session.exec(ordered.limit(MEMBERSHIPS_MAX)))
+
+
+async def add(session: AsyncSession, account: UserAccount, membership: Membership) -> None:
+    """Store a new account and its first membership."""
+    session.add(account)
+    await session.flush()
+    session.add(membership)
+    await session.flush()

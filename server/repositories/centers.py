@@ -1,0 +1,40 @@
+"""The SQL of centres and rooms as people ask for them."""
+
+from collections.abc import Collection
+
+from sqlmodel import col, or_, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from server.models.rooms import Center, Organisation, Room
+
+CENTERS_MAX = 1_000
+ROOMS_MAX = 1_000
+
+
+async def find(session: AsyncSession, center_id: str) -> Center | None:
+    """Give a centre by its id."""
+    return await session.get(Center, center_id)
+
+
+async def find_by_code(session: AsyncSession, code: str) -> Center | None:
+    """Give a centre by its code."""
+    return (await session.exec(select(Center).where(col(Center.code) == code))).one_or_none()
+
+
+async def visible(session: AsyncSession, *, center_ids: Collection[str], organisation_id: str | None) -> list[Center]:
+    """Give the centres with these ids, and all of an organisation when there is one, by name."""
+    wanted = or_(col(Center.id).in_(list(center_ids)), col(Center.organisation_id) == organisation_id)
+    statement = select(Center).where(wanted).order_by(col(Center.name), col(Center.id)).limit(CENTERS_MAX)
+    return list(await session.exec(statement))
+
+
+async def rooms(session: AsyncSession, center_id: str) -> list[Room]:
+    """Give the rooms of a centre in the order people list them."""
+    statement = select(Room).where(col(Room.center_id) == center_id)
+    ordered = statement.order_by(col(Room.sort), col(Room.name), col(Room.id))
+    return list(await session.exec(ordered.limit(ROOMS_MAX)))
+
+
+async def organisations(session: AsyncSession) -> list[Organisation]:
+    """Give all organisations by name."""
+    return list(await session.exec(select(Organisation).order_by(col(Organisation.name)).limit(CENTERS_MAX)))

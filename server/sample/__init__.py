@@ -1,0 +1,1 @@
+"""An invented centre to try the system with; nobody in it exists."""

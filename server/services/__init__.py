@@ -1,0 +1,1 @@
+"""The use-cases of the server: one public method, one transaction."""

@@ -1,0 +1,172 @@
+"""Who was where on a day: the fold of each child's facts, cut to one day of the centre."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from enum import StrEnum
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from server.core.clock import Clock, datetime_of
+from server.core.errors import InvalidInput, NotFound
+from server.models.rooms import Center
+from server.repositories import attendance_days, change_log, sync_state
+from server.repositories.attendance_days import ListedChild
+from server.repositories.unit_of_work import UnitsOfWork
+from sync.attendance import Fact, Finding, Stay, fold
+from sync.digest import digests
+from sync.intake import fact_of_record
+from sync.limits import REPLICA_DAYS
+from sync.records import DAY_BUCKET_PREFIX, EventRecord, day_bounds_ms
+
+CHILDREN_MAX: Final = 1_000
+# A thousand children with four facts a day over the window of the fold.
+EVENTS_MAX: Final = CHILDREN_MAX * 4 * (REPLICA_DAYS + 1)
+YEAR_MIN: Final = 2000
+YEAR_MAX: Final = 2099
+
+
+class Presence(StrEnum):
+    """Where a child was when the day ended, or is now."""
+
+    IN = "in"
+    OUT = "out"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class DayEvent:
+    """One fact of the day and the record it came in."""
+
+    fact: Fact
+    record: EventRecord
+
+
+@dataclass(frozen=True, slots=True)
+class ChildDay:
+    """What one child's facts come to on the day."""
+
+    child: ListedChild
+    presence: Presence
+    stays: tuple[Stay, ...]
+    findings: tuple[Finding, ...]
+    events: tuple[DayEvent, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AttendanceDay:
+    """A day of a centre as the log had it at `version` of `epoch`."""
+
+    center: Center
+    day: date
+    epoch: str
+    version: int
+    as_of: datetime
+    children: tuple[ChildDay, ...]
+    device_names: dict[str, str]
+
+    @property
+    def children_present(self) -> int:
+        """How many children are in, or were when the day ended."""
+        return sum(child.presence is Presence.IN for child in self.children)
+
+
+@dataclass(frozen=True, slots=True)
+class SyncState:
+    """Where the log of a centre is, and what an up-to-date replica holds."""
+
+    epoch: str
+    version: int
+    digests: dict[str, str]
+
+
+class Attendance:
+    """Answers questions about a centre's days."""
+
+    def __init__(self, units: UnitsOfWork, clock: Clock) -> None:
+        """Read through `units`."""
+        self._units = units
+        self._clock = clock
+
+    async def of_day(self, center: Center, day: date | None, child_id: str | None = None) -> AttendanceDay:
+        """Give a day (today in the centre's zone when None), for one child or for all, at most a thousand.
+
+        Raises:
+            NotFound: the centre has no such child.
+            InvalidInput: the day is not in the years 2000 to 2099.
+
+        """
+        as_of = self._clock.now()
+        wanted = day or as_of.astimezone(ZoneInfo(center.time_zone)).date()
+        if not YEAR_MIN <= wanted.year <= YEAR_MAX:
+            raise InvalidInput(f"Ask for a day in the years {YEAR_MIN} to {YEAR_MAX}")
+        since, before = _window(wanted, center.time_zone)
+        async with self._units.read() as connection:
+            head = await change_log.read_head(connection, center.id)
+            children = await attendance_days.children(connection, center.id, child_id=child_id, limit=CHILDREN_MAX)
+            records = await attendance_days.event_records(
+                connection, center.id, since=since, before=before, child_id=child_id, limit=EVENTS_MAX
+            )
+        if child_id is not None and not children:
+            raise NotFound("There is no such child at this centre")
+        return AttendanceDay(
+            center=center,
+            day=wanted,
+            epoch=head.epoch if head else "",
+            version=head.version if head else 0,
+            as_of=as_of,
+            children=_children_of_day(children, records, day_bounds_ms(wanted.isoformat(), center.time_zone)),
+            device_names={record.device_id: record.device_name for record in records},
+        )
+
+    async def sync_state(self, center: Center) -> SyncState:
+        """Give what every device of the centre holds once it is up to date."""
+        today = self._clock.now().astimezone(ZoneInfo(center.time_zone)).date()
+        oldest = f"{DAY_BUCKET_PREFIX}{(today - timedelta(days=REPLICA_DAYS)).isoformat()}"
+        async with self._units.read() as connection:
+            head = await change_log.read_head(connection, center.id)
+            held = await sync_state.held_records(connection, center.id, oldest_day_bucket=oldest)
+        return SyncState(head.epoch if head else "", head.version if head else 0, digests(held))
+
+
+def original_start_ms(stay: Stay) -> int | None:
+    """When the child came, as the check-in says it (UTC milliseconds); None when nobody saw it."""
+    return stay.check_in.event.occurred_at_ms if stay.check_in else stay.started_at_ms
+
+
+def original_end_ms(stay: Stay) -> int | None:
+    """When the child left, as the check-out says it; where stays were cut, the moment of the cut."""
+    if stay.check_out is not None and stay.ended_at_ms == stay.check_out.at_ms:
+        return stay.check_out.event.occurred_at_ms
+    return stay.ended_at_ms
+
+
+def _window(day: date, time_zone: str) -> tuple[datetime, datetime]:
+    """The facts a day depends on: those of the days that a fold looks back, up to the day's end."""
+    first = day - timedelta(days=REPLICA_DAYS)
+    start_ms, _ = day_bounds_ms(first.isoformat(), time_zone)
+    _, end_ms = day_bounds_ms(day.isoformat(), time_zone)
+    return datetime_of(start_ms), datetime_of(end_ms)
+
+
+def _children_of_day(
+    children: Sequence[ListedChild], records: Sequence[EventRecord], bounds_ms: tuple[int, int]
+) -> tuple[ChildDay, ...]:
+    events: dict[str, list[DayEvent]] = {}
+    for record in records:
+        fact = fact_of_record(record)
+        events.setdefault(fact.event.child_id, []).append(DayEvent(fact, record))
+    days = (_child_day(child, events.get(child.id, []), bounds_ms) for child in children)
+    return tuple(day for day in days if day.child.enrolled or day.events or day.stays)
+
+
+def _child_day(child: ListedChild, events: Sequence[DayEvent], bounds_ms: tuple[int, int]) -> ChildDay:
+    start_ms, end_ms = bounds_ms
+    attendance = fold([event.fact for event in events])
+    stays = tuple(stay for stay in attendance.stays if (stay.ended_at_ms or end_ms) >= start_ms)
+    ordered = sorted(events, key=lambda event: event.fact.order)
+    today = tuple(event for event in ordered if event.fact.at_ms >= start_ms)
+    ids = {event.fact.event.event_id for event in today}
+    presence = Presence.IN if attendance.open_stay else Presence.OUT if stays else Presence.NONE
+    findings = tuple(finding for finding in attendance.findings if ids & set(finding.event_ids))
+    return ChildDay(child, presence, stays, findings, today)

@@ -1,0 +1,174 @@
+"""Enrolled kiosks: their tokens, bought by a signature over a nonce, and their end."""
+
+import base64
+import binascii
+from datetime import timedelta
+from typing import Final
+
+import structlog
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from server.core.clock import Clock
+from server.core.errors import NotEntitled, NotFound, RateLimited, RollcallError, Unauthenticated
+from server.core.ids import Luck
+from server.core.tokens import TokenPurpose, Tokens
+from server.models.devices import Device, DeviceNonce, DeviceState
+from server.models.rooms import Center
+from server.repositories import devices
+from server.repositories.unit_of_work import UnitOfWork, UnitsOfWork
+from server.services.auth import IssuedToken
+
+__all__ = ["Device", "DeviceRevoked", "DeviceUnknown", "Devices", "NonceUsed", "SignatureWrong"]
+
+NONCE_BYTES: Final = 32
+NONCE_LIFETIME_S: Final = 60
+# A device asks for one at each connection; a hundred in a minute is somebody else.
+NONCES_MAX: Final = 100
+TOKEN_LIFETIME_S: Final = 900
+SIGNATURE_BYTES: Final = 64
+
+_log = structlog.get_logger(__name__)
+
+
+class DeviceUnknown(NotFound):
+    """No device has this id."""
+
+    code = "device_unknown"
+    title = "This kiosk is not known here: enrol it again"
+
+
+class NonceUsed(Unauthenticated):
+    """The nonce was not given to this device, was used, or is older than a minute."""
+
+    code = "nonce_used"
+    title = "This nonce is not good any more: ask for another"
+
+
+class SignatureWrong(Unauthenticated):
+    """The signature is not one of the key that was enrolled."""
+
+    code = "signature_wrong"
+    title = "The signature does not fit the key this kiosk was enrolled with"
+
+
+class DeviceRevoked(NotEntitled):
+    """The device was revoked or suspended."""
+
+    code = "device_revoked"
+    title = "This kiosk was switched off by a manager"
+
+
+def message_to_sign(device_id: str, nonce: str) -> bytes:
+    """Give what a device signs to buy a token: bound to its purpose, its id, and this one nonce."""
+    return f"rollcall-device-token-v1\n{device_id}\n{nonce}".encode("ascii")
+
+
+class Devices:
+    """What enrolled devices ask, and what managers ask of them."""
+
+    def __init__(self, units: UnitsOfWork, clock: Clock, luck: Luck, tokens: Tokens) -> None:
+        """Make nonces of `luck`."""
+        self._units = units
+        self._clock = clock
+        self._luck = luck
+        self._tokens = tokens
+
+    async def new_nonce(self, device_id: str) -> str:
+        """Give a nonce (base64url) that the device may sign once, within a minute.
+
+        Raises:
+            DeviceUnknown, DeviceRevoked: there is nothing to sign for.
+            RateLimited: this device has a hundred open nonces.
+
+        """
+        now = self._clock.now()
+        nonce = self._luck(NONCE_BYTES)
+        async with self._units.begin(origin="device") as unit:
+            await self._active(unit, device_id)
+            row = DeviceNonce(device_id=device_id, nonce=nonce, expires_at=now + timedelta(seconds=NONCE_LIFETIME_S))
+            stored = await devices.add_nonce(unit.session, row, now=now, limit=NONCES_MAX)
+        if not stored:
+            raise RateLimited("Too many nonces were asked for", retry_after_s=NONCE_LIFETIME_S)
+        return to_base64url(nonce)
+
+    async def token(self, device_id: str, nonce: str, signature: str) -> IssuedToken:
+        """Give an access token for a good signature; the nonce is used up either way.
+
+        Raises:
+            DeviceUnknown, DeviceRevoked, NonceUsed, SignatureWrong: and no token.
+
+        """
+        async with self._units.begin(origin="device") as unit:
+            device = await self._active(unit, device_id)
+            refusal = await self._check(unit, device, nonce, signature)
+            if refusal is None:
+                device.last_seen_at = self._clock.now()
+        # Raised only now: an exception inside would have given the nonce back.
+        if refusal is not None:
+            _log.info("device_token_refused", device=device_id, reason=refusal.code)
+            raise refusal
+        token = self._tokens.issue(TokenPurpose.DEVICE, device_id, lifetime_s=TOKEN_LIFETIME_S)
+        return IssuedToken(token, TOKEN_LIFETIME_S)
+
+    async def of_center(self, center: Center) -> list[Device]:
+        """Give the devices of a centre."""
+        async with self._units.begin() as unit:
+            return await devices.of_center(unit.session, center.id)
+
+    async def center_of(self, device_id: str) -> str:
+        """Give the centre a device belongs to. Raises DeviceUnknown."""
+        async with self._units.begin() as unit:
+            return (await self._known(unit, device_id)).center_id
+
+    async def revoke(self, device_id: str) -> Device:
+        """Switch a device off for good; its open socket ends within five seconds. Safe to repeat."""
+        async with self._units.begin(origin="api") as unit:
+            device = await self._known(unit, device_id)
+            device.state = DeviceState.REVOKED.value
+        _log.info("device_revoked", device=device_id)
+        return device
+
+    async def _check(self, unit: UnitOfWork, device: Device, nonce: str, signature: str) -> RollcallError | None:
+        raw = from_base64url(nonce, NONCE_BYTES)
+        if raw is None or not await devices.take_nonce(unit.session, device.id, raw, now=self._clock.now()):
+            return NonceUsed()
+        signed = from_base64url(signature, SIGNATURE_BYTES)
+        if signed is None or not _is_signed(device, nonce, signed):
+            return SignatureWrong()
+        return None
+
+    async def _known(self, unit: UnitOfWork, device_id: str) -> Device:
+        device = await devices.find(unit.session, device_id)
+        if device is None:
+            raise DeviceUnknown
+        return device
+
+    async def _active(self, unit: UnitOfWork, device_id: str) -> Device:
+        device = await self._known(unit, device_id)
+        if device.state != DeviceState.ACTIVE:
+            raise DeviceRevoked
+        return device
+
+
+def to_base64url(data: bytes) -> str:
+    """Base64url without padding (RFC 4648 section 5)."""
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode("ascii")
+
+
+def from_base64url(text: str, size: int) -> bytes | None:
+    """Give the bytes of a text in base64url without padding; None when it is none of exactly `size` bytes."""
+    try:
+        data = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+    except (binascii.Error, ValueError):
+        return None
+    return data if len(data) == size and to_base64url(data) == text else None
+
+
+def _is_signed(device: Device, nonce: str, signature: bytes) -> bool:
+    try:
+        key = Ed25519PublicKey.from_public_bytes(device.public_key)
+        key.verify(signature, message_to_sign(device.id, nonce))
+    except (InvalidSignature, ValueError):
+        return False
+    return True

@@ -1,0 +1,141 @@
+"""Wakes the sockets of this process when the log of their centre grows, or their device loses its right.
+
+A notification is a hint that makes it fast. The truth is asked of the database every `POLL_INTERVAL_S`: a
+hint that was lost costs a follower that long, and a revoked device is away within it.
+"""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Awaitable, Callable
+from typing import Final, Protocol
+
+import structlog
+
+from server.core.errors import Unavailable
+from server.repositories import change_log, journals
+from server.repositories.unit_of_work import UnitsOfWork
+from server.services.journal_intake import DeviceKey
+from sync.change_log import Head
+from sync.errors import CloseCode
+from sync.events import DrainRequested, HeadMoved, RightsLost
+
+# Right is lost within 5 s: a poll that just missed it, the next one, and a second for the database.
+POLL_INTERVAL_S: Final = 2.0
+LISTEN_AGAIN_FIRST_S: Final = 0.5
+LISTEN_AGAIN_MAX_S: Final = 30.0
+
+_log = structlog.get_logger(__name__)
+
+Deliver = Callable[[object], None]
+"""Puts an event into the inbox of one session's driver: never waits, keeps only the newest `HeadMoved`."""
+
+
+class Listener(Protocol):
+    """Whatever tells that heads have moved: PostgreSQL's NOTIFY, or another bus."""
+
+    def listen(self, on_head: Callable[[str, str, int], None], on_listening: Callable[[], None]) -> Awaitable[None]:
+        """Hand on centre, epoch and version of every head that moves, until it raises Unavailable."""
+
+
+class Followers:
+    """The sockets of this process by centre. `run` is a task of the composition root."""
+
+    def __init__(self, units: UnitsOfWork, listener: Listener) -> None:
+        """Ask the truth of `units`, take hints from `listener`."""
+        self._units = units
+        self._listener = listener
+        self._of_center: defaultdict[str, dict[object, tuple[DeviceKey, Deliver]]] = defaultdict(dict)
+        self._count = 0
+        self.is_listening = asyncio.Event()
+        self.is_draining = False
+
+    def __len__(self) -> int:
+        """How many sockets follow."""
+        return self._count
+
+    def join(self, device: DeviceKey, deliver: Deliver) -> Callable[[], None]:
+        """Follow the device's centre from now on; returns what ends it.
+
+        Join before the device's cursor is loaded, so that no move of the head falls in between.
+        """
+        ticket = object()
+        self._of_center[device.center_id][ticket] = (device, deliver)
+        self._count += 1
+
+        def leave() -> None:
+            followers = self._of_center.get(device.center_id, {})
+            if followers.pop(ticket, None) is not None:
+                self._count -= 1
+            if not followers:
+                self._of_center.pop(device.center_id, None)
+
+        return leave
+
+    def drain(self, delay_ms: int) -> None:
+        """Ask every device to come back after `delay_ms`, and let no other in; this process is going away."""
+        self.is_draining = True
+        for followers in list(self._of_center.values()):
+            for _, deliver in list(followers.values()):
+                deliver(DrainRequested(delay_ms))
+
+    async def run(self) -> None:
+        """Listen and poll until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._keep_listening())
+            tasks.create_task(self._keep_polling())
+
+    async def poll(self) -> None:
+        """Tell every follower where its centre's head is, and send away those whose device is not active.
+
+        Raises:
+            DatabaseUnavailable: nothing was told; the next poll will.
+
+        """
+        centers = list(self._of_center)
+        devices = sorted({device.device_id for _, device, _ in self._everyone()})
+        if not centers:
+            return
+        async with self._units.read() as connection:
+            heads: dict[str, Head] = {}
+            for start in range(0, len(centers), change_log.HEADS_ASKED_MAX):
+                some = centers[start : start + change_log.HEADS_ASKED_MAX]
+                heads |= await change_log.read_heads(connection, some)
+            active = await journals.active_devices(connection, devices)
+        for center_id, head in heads.items():
+            self._head_moved(center_id, head.epoch, head.version)
+        asked = frozenset(devices)
+        for _, device, deliver in self._everyone():
+            if device.device_id in asked and device.device_id not in active:
+                deliver(RightsLost(CloseCode.REVOKED))
+
+    def _everyone(self) -> list[tuple[str, DeviceKey, Deliver]]:
+        return [
+            (center_id, device, deliver)
+            for center_id, followers in self._of_center.items()
+            for device, deliver in followers.values()
+        ]
+
+    def _head_moved(self, center_id: str, epoch: str, version: int) -> None:
+        for _, deliver in list(self._of_center.get(center_id, {}).values()):
+            deliver(HeadMoved(epoch, version))
+
+    async def _keep_polling(self) -> None:
+        while True:
+            await asyncio.sleep(POLL_INTERVAL_S)
+            try:
+                await self.poll()
+            except Unavailable:
+                _log.warning("heads_not_polled", followers=len(self))
+
+    async def _keep_listening(self) -> None:
+        delay_s = LISTEN_AGAIN_FIRST_S
+        while True:
+            try:
+                await self._listener.listen(self._head_moved, self.is_listening.set)
+            except Unavailable:
+                if self.is_listening.is_set():
+                    delay_s = LISTEN_AGAIN_FIRST_S
+                self.is_listening.clear()
+                _log.warning("heads_not_heard", again_in_s=delay_s)
+            await asyncio.sleep(delay_s)
+            delay_s = min(delay_s * 2, LISTEN_AGAIN_MAX_S)

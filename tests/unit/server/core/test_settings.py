@@ -1,0 +1,157 @@
+"""Settings: where they come from, what is refused with which sentence, and that the document is true."""
+
+import stat
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+from pydantic_core import PydanticUndefined
+
+from server.core.errors import SettingsError
+from server.core.settings import Settings, is_secret, load_settings
+
+STRONG = "Zk3v9qLw0xTt5rPa7nBc2mDf8hJg4sYe6uWi1oXz"
+DOCUMENT = Path(__file__).parents[4] / "docs" / "settings.md"
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in Settings.model_fields:
+        monkeypatch.delenv(name.upper(), raising=False)
+        monkeypatch.delenv(f"{name.upper()}_FILE", raising=False)
+    monkeypatch.chdir(tmp_path)
+
+
+def test_with_nothing_set_the_defaults_suit_a_laptop() -> None:
+    settings = load_settings()
+    assert (settings.environment, settings.host, settings.port) == ("development", "127.0.0.1", 8000)
+    assert settings.database_url is None
+    assert settings.base_url == "http://127.0.0.1:8000"
+
+
+def test_the_development_secret_is_made_once_and_kept_private() -> None:
+    first, second = load_settings(), load_settings()
+    assert first.secret_key == second.secret_key
+    kept = Path(".rollcall/secret_key")
+    assert stat.S_IMODE(kept.stat().st_mode) == 0o600
+    assert [path.name for path in kept.parent.iterdir()] == ["secret_key"]
+
+
+@pytest.mark.parametrize(
+    ("secret", "sentence"),
+    [
+        ("", "not set"),
+        ("tiny-one", "shorter than 32"),
+        ("é" * 15, "shorter than 32"),
+        ("changeme" * 5, "easy to guess"),
+        ("your-secret-key-your-secret-key-here", "easy to guess"),
+        ("a" * 64, "easy to guess"),
+        ("01234567" * 5, "easy to guess"),
+        ("-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEI", "PEM"),
+        ("ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ me@host", "PEM"),
+    ],
+)
+def test_production_refuses_a_secret_that_is_no_secret(
+    monkeypatch: pytest.MonkeyPatch, secret: str, sentence: str
+) -> None:
+    monkeypatch.setenv("ENVIRONMENT", "production")
+    monkeypatch.setenv("SECRET_KEY", secret)
+    with pytest.raises(SettingsError, match=sentence) as refused:
+        load_settings()
+    assert "secrets.token_urlsafe" in str(refused.value)
+    assert not secret or secret not in str(refused.value)
+    assert not Path(".rollcall").exists()
+
+
+def test_production_takes_a_strong_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ENVIRONMENT", "production")
+    monkeypatch.setenv("SECRET_KEY", STRONG)
+    assert load_settings().secret_key.get_secret_value() == STRONG
+
+
+def test_a_secret_comes_from_the_file_its_setting_names(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text(STRONG + "\n")
+    monkeypatch.setenv("SECRET_KEY_FILE", str(tmp_path / "secret"))
+    (tmp_path / "url").write_text("postgresql://a:b@c/d\n")
+    Path(".env").write_text(f"DATABASE_URL_FILE={tmp_path / 'url'}\n")
+    settings = load_settings()
+    assert settings.secret_key.get_secret_value() == STRONG
+    assert settings.database_url == SecretStr("postgresql://a:b@c/d")
+
+
+def test_a_secret_given_twice_or_from_a_missing_file_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SECRET_KEY_FILE", "/nowhere/secret")
+    with pytest.raises(SettingsError, match="/nowhere/secret"):
+        load_settings()
+    monkeypatch.setenv("SECRET_KEY", STRONG)
+    with pytest.raises(SettingsError, match="Both SECRET_KEY and SECRET_KEY_FILE"):
+        load_settings()
+
+
+def test_the_environment_wins_over_the_env_file_and_options_over_both(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    Path(".env").write_text("PORT=8001\nHOST=0.0.0.0\nLOG_LEVEL=debug\nSOMETHING_ELSE=1\n")
+    monkeypatch.setenv("PORT", "8002")
+    assert (load_settings().port, load_settings().host, load_settings().log_level) == (
+        8002,
+        "0.0.0.0",
+        "DEBUG",
+    )
+    assert load_settings(port=8003).port == 8003
+
+
+def test_an_empty_variable_is_the_same_as_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", "")
+    monkeypatch.setenv("PORT", "")
+    assert load_settings().database_url is None
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("PORT", "eighty"), ("PORT", "70000"), ("ENVIRONMENT", "prod"), ("LOG_LEVEL", "loud"),
+     ("ACCESS_TOKEN_MINUTES", "0"),
+     ("DATABASE_POOL_SIZE", "0"), ("DOCS_ENABLED", "perhaps")],
+)  # fmt: skip
+def test_a_wrong_value_is_named_in_one_sentence(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(SettingsError, match=f"{name}: .*docs/settings.md"):
+        load_settings()
+
+
+def test_an_owner_without_an_app_role_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_OWNER_URL", "postgresql://o:hidden@h/d")
+    with pytest.raises(SettingsError, match="set DATABASE_URL") as refused:
+        load_settings()
+    assert "hidden" not in str(refused.value)
+
+
+def test_origins_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CORS_ORIGINS", "https://a.example, https://b.example/")
+    assert load_settings().cors_origins == ("https://a.example", "https://b.example")
+
+
+def test_no_secret_is_shown_when_settings_are_printed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SECRET_KEY", STRONG)
+    monkeypatch.setenv("DATABASE_URL", "postgresql://a:hidden@c/d")
+    text = repr(load_settings()) + str(load_settings().model_dump())
+    assert STRONG not in text
+    assert "hidden" not in text
+
+
+def documented_rows() -> list[str]:
+    rows = []
+    for name, field in Settings.model_fields.items():
+        default = field.default
+        if default in ("", (), None, PydanticUndefined) or isinstance(default, SecretStr):
+            shown = "unset"
+        else:
+            shown = f"`{str(default).lower() if isinstance(default, bool) else default}`"
+        rows.append(f"| `{name.upper()}` | {shown} | {'yes' if is_secret(field) else ''} | {field.description} |")
+    return rows
+
+
+def test_the_document_lists_every_setting_as_the_class_has_it() -> None:
+    table = DOCUMENT.read_text(encoding="utf-8").split("\n## ")[0]
+    found = [line for line in table.splitlines() if line.startswith("| `")]
+    assert found == documented_rows()
