@@ -1,0 +1,89 @@
+"""The kiosk on a terminal: wires a desk and a clock to the screens, and nothing more."""
+
+from collections.abc import Iterable
+from functools import partial
+from typing import ClassVar, Final
+
+import structlog
+from rich.text import Text
+from textual import work
+from textual.app import App, SystemCommand
+from textual.binding import Binding, BindingType
+from textual.screen import Screen
+from textual.worker import WorkerFailed
+
+from kiosk.screens.port import DeskPort, WallClock
+from kiosk.screens.roster import RosterScreen
+from kiosk.widgets.themes import DARK, LIGHT
+
+STOPPED: Final = (
+    "The screen had to stop. Everything recorded is safe on this desk.\n"
+    "Start the kiosk again; if this comes back, show the manager the log file."
+)
+
+log = structlog.get_logger()
+
+
+class KioskApp(App[None]):
+    """A desk on a screen; the caller opens the desk before and closes it after.
+
+    Ctrl-C only says how to quit, so that nobody closes a front desk by habit; `ctrl_c_quits` lets a person who tries
+    it out stop it as any other program.
+    """
+
+    TITLE = "Rollcall"
+    CSS_PATH = "kiosk.tcss"
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (70, "-normal")]  # noqa: RUF012  Textual declares these without ClassVar
+    VERTICAL_BREAKPOINTS = [(0, "-tiny"), (9, "-short"), (20, "-tall")]  # noqa: RUF012
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("ctrl+t", "switch_theme", "Light", show=False, priority=True),
+        Binding("ctrl+q", "quit", "Quit", priority=True),
+    ]
+
+    def __init__(self, desk: DeskPort, clock: WallClock, *, ctrl_c_quits: bool = False) -> None:
+        super().__init__()
+        self._ctrl_c_quits = ctrl_c_quits
+        self.register_theme(DARK)
+        self.register_theme(LIGHT)
+        self.theme = DARK.name
+        self._desk = desk
+        self._clock = clock
+
+    def on_mount(self) -> None:
+        """Show the roster and start the link."""
+        self.push_screen(RosterScreen(self._desk, self._clock))
+        self._run_link()
+
+    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
+        """Every command by name, for the palette."""
+        if isinstance(screen, RosterScreen):
+            yield SystemCommand("All rooms", "List every child", partial(screen.show_room, ""))
+            for room_id, name in screen.rooms:
+                yield SystemCommand(f"Room: {name}", "List this room only", partial(screen.show_room, room_id))
+            yield SystemCommand("Help", "Every key and sign", screen.action_help)
+        yield SystemCommand("Light or dark", "Switch the colours", self.action_switch_theme)
+        yield SystemCommand("Quit", "Close the screen; entries that wait are sent next time", self.action_quit)
+
+    def action_help_quit(self) -> None:
+        """Ctrl-C."""
+        if self._ctrl_c_quits:
+            self.exit()
+        else:
+            super().action_help_quit()
+
+    def action_switch_theme(self) -> None:
+        """From dark to light and back."""
+        self.theme = LIGHT.name if self.theme == DARK.name else DARK.name
+
+    @work(group="link")
+    async def _run_link(self) -> None:
+        try:
+            await self._desk.run_link()
+        except Exception:
+            log.exception("link_stopped")
+
+    def _handle_exception(self, error: Exception) -> None:
+        """Log what nobody expected and leave with a calm sentence instead of a traceback."""
+        log.error("screen_stopped", exc_info=error.error if isinstance(error, WorkerFailed) else error)
+        super()._handle_exception(error)
+        self._exit_renderables[:] = [Text(STOPPED)]

@@ -1,0 +1,145 @@
+"""`rollcall-kiosk`: enrol, run, agent, status.
+
+Exit codes: 0 done; 1 it could not be done, and standard error says why in one sentence; 2 wrong command line;
+3 another program uses the folder; 4 the folder is not enrolled, or already is.
+"""
+
+import asyncio
+import sys
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import msgspec
+import structlog
+import typer
+
+app = typer.Typer(
+    name="rollcall-kiosk",
+    help="A check-in desk that works with or without a network.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+EXIT_CODES: Final = {"replica_in_use": 3, "not_enrolled": 4, "already_enrolled": 4}
+
+DataOption = Annotated[Path, typer.Option("--data", help="The folder of this desk: its keys, replica and log.")]
+
+
+@app.command()
+def enrol(
+    server: Annotated[str, typer.Option(help="The server's address, like https://rollcall.example.org")],
+    code: Annotated[str, typer.Option(help="The one-time code a manager gave you, like ABCD-2345.")],
+    data: DataOption,
+    name: Annotated[str, typer.Option(help="What people call this desk, unless the code names it.")] = "Desk",
+) -> None:
+    """Make this folder a desk: exchange the one-time code and fetch the roster."""
+    from kiosk.services.enrolment import Request
+    from kiosk.services.enrolment import enrol as enrol_device
+
+    request = Request(server=server, code=code, data_dir=data, name=name)
+    _run(enrol_device(request, _say), log_folder=None)
+
+
+@app.command()
+def run(
+    data: DataOption,
+    ctrl_c_quits: Annotated[bool, typer.Option("--ctrl-c-quits", hidden=True)] = False,  # noqa: FBT002 - a flag
+) -> None:
+    """Show the desk on this terminal."""
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        _fail("no_terminal", "There is no terminal here; use rollcall-kiosk agent instead.")
+    _run(_show_screen(data, ctrl_c_quits=ctrl_c_quits), log_folder=data)
+
+
+@app.command()
+def agent(data: DataOption) -> None:
+    """Run the desk without a screen: JSON lines on standard input and output (docs/agent.md)."""
+    _run(_run_agent(data), log_folder=data)
+
+
+@app.command()
+def status(
+    data: DataOption,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,  # noqa: FBT002 - a flag
+) -> None:
+    """Say how this desk stands; works beside a desk that is running."""
+    _run(_print_status(data, as_json=as_json), log_folder=None)
+
+
+async def _show_screen(data: Path, *, ctrl_c_quits: bool) -> None:
+    from kiosk.app import KioskApp
+    from kiosk.clock import SystemClock
+    from kiosk.services.desk import Desk
+
+    desk = await Desk.open(data)
+    try:
+        app = KioskApp(desk, SystemClock(), ctrl_c_quits=ctrl_c_quits)
+        await app.run_async()
+    finally:
+        await desk.close()
+    if app.return_code:
+        raise SystemExit(app.return_code)
+
+
+async def _run_agent(data: Path) -> None:
+    from kiosk.agent import Agent
+    from kiosk.services.desk import Desk
+
+    desk = await Desk.open(data)
+    try:
+        await Agent(desk, input_fd=0, output_fd=1).run()
+    finally:
+        await desk.close()
+
+
+async def _print_status(data: Path, *, as_json: bool) -> None:
+    from kiosk.services.inspection import inspect
+
+    found = await inspect(data)
+    if as_json:
+        print(msgspec.json.encode(found).decode())
+        return
+    print(f"Desk:         {found.device_name} at {found.center_name or '(no roster yet)'}")
+    print(f"Server:       {found.server_url}")
+    print(f"Recorded:     {found.recorded} entries, {found.waiting} waiting to be sent")
+    print(f"Data:         version {found.version}, as of {found.data_as_of or 'never'}")
+    print(f"In use:       {'yes, by another program' if found.in_use else 'no'}")
+
+
+def _run(work: Coroutine[Any, Any, Any], *, log_folder: Path | None) -> None:
+    """Run one command to its end; a refusal becomes a sentence and an exit code."""
+    from kiosk.services.errors import DeskError
+    from kiosk.settings import DataFolder, log_nowhere, log_to_file
+
+    if log_folder is not None and log_folder.is_dir():
+        log_to_file(DataFolder(log_folder).log)
+    else:
+        log_nowhere()
+    try:
+        asyncio.run(work)
+    except DeskError as error:
+        _fail(error.code, error.message)
+    except KeyboardInterrupt:
+        raise SystemExit(130) from None
+    except OSError as error:
+        _fail("failed", f"The machine refused something: {error.strerror or error}.")
+    except Exception:  # noqa: BLE001 - a desk is shown a sentence, never a traceback
+        structlog.get_logger().exception("command_failed")
+        where = f" Its cause is in {DataFolder(log_folder).log}." if log_folder is not None else ""
+        _fail("failed", f"Something went wrong that nobody expected; what was recorded is safe.{where}")
+
+
+def _say(text: str) -> None:
+    print(text, flush=True)
+
+
+def _fail(code: str, message: str) -> None:
+    print(f"rollcall-kiosk: {message}", file=sys.stderr)
+    raise SystemExit(EXIT_CODES.get(code, 1))
+
+
+def main() -> None:
+    """Start the program."""
+    app()

@@ -1,0 +1,1 @@
+"""The link to the server: dial, drive the session, back off; knows no screen."""

@@ -1,0 +1,112 @@
+"""What the desk tells whoever shows it: small facts in the past tense; a newer one replaces an older one."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from sync.journal import Outcome, ParkReason
+
+
+class Mark(StrEnum):
+    """How sure a line is: three words that are never mixed, and none when nothing was recorded today."""
+
+    NONE = ""
+    RECORDED = "recorded here"
+    CONFIRMED = "confirmed"
+    NEEDS_REVIEW = "needs review"
+
+
+class Presence(StrEnum):
+    """Where a child is today, by everything this desk knows."""
+
+    IN = "in"
+    OUT = "out"
+    NOT_ARRIVED = "not_arrived"
+
+
+class LinkPhase(StrEnum):
+    """How the link stands; NEEDS_PERSON means that trying again cannot help until somebody acts."""
+
+    ONLINE = "online"
+    CONNECTING = "connecting"
+    OFFLINE = "offline"
+    NEEDS_PERSON = "needs_person"
+
+
+@dataclass(frozen=True)
+class DeskStatus:
+    """Everything for the status line. Times are UTC milliseconds since 1970.
+
+    `waiting` counts entries without an answer; `is_current`: the replica has everything the server told of.
+    """
+
+    link: LinkPhase
+    offline_since_ms: int | None
+    waiting: int
+    needs_review: int
+    version: int
+    head_version: int
+    data_as_of_ms: int | None
+    center_name: str
+    device_name: str
+    time_zone: str
+    detail: str = ""
+    is_current: bool = False
+
+
+@dataclass(frozen=True)
+class EntrySettled:
+    """The server answered an entry of this desk."""
+
+    event_id: str
+    kind: str
+    child_id: str
+    outcome: Outcome
+    reason: ParkReason
+    version: int
+    mark: Mark
+    seq: int = 0
+
+
+@dataclass(frozen=True)
+class ChildChanged:
+    """An event became known and this is how the child stands now; `own`: this desk recorded it."""
+
+    child_id: str
+    event_id: str
+    status: Presence
+    since_ms: int | None
+    device_name: str
+    own: bool
+    kind: str = ""
+    occurred_at_ms: int | None = None
+    mark: Mark = Mark.NONE
+
+
+@dataclass(frozen=True)
+class RosterChanged:
+    """Reference data changed: names, rooms, alerts or who may collect."""
+
+
+@dataclass(frozen=True)
+class LinkChanged:
+    """The link, the queue or the age of the data changed."""
+
+    status: DeskStatus
+
+
+@dataclass(frozen=True)
+class SnapshotProgress:
+    """Part `part` of `parts` of a snapshot is stored."""
+
+    part: int
+    parts: int
+
+
+@dataclass(frozen=True)
+class Resync:
+    """Messages were dropped, or everything changed at once: ask for roster and status again."""
+
+    dropped: int = field(default=0)
+
+
+DeskMessage = EntrySettled | ChildChanged | RosterChanged | LinkChanged | SnapshotProgress | Resync

@@ -1,0 +1,49 @@
+"""Critical alerts, to be read before a child is checked in."""
+
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.screen import ModalScreen
+from textual.widgets import Footer
+
+from kiosk.screens.fitting import fit
+from kiosk.services.desk import RosterLine
+from kiosk.widgets.alert_lines import AlertLines
+from kiosk.widgets.quiet_line import QuietLine
+
+
+class AlertsScreen(ModalScreen[bool]):
+    """Asks for a key that is not ENTER, so that a key held too long does not read for anybody."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("y", "acknowledge", "I have read this, check in"),
+        Binding("escape", "cancel", "Cancel"),
+    ]
+
+    def __init__(self, line: RosterLine) -> None:
+        super().__init__()
+        self._line = line
+
+    def compose(self) -> ComposeResult:
+        """Name, alerts, what to press."""
+        with Vertical(id="dialog", classes="-alerts"):
+            yield QuietLine(id="dialog-title")
+            yield AlertLines(self._line.alerts)
+            yield QuietLine(id="dialog-note")
+        yield Footer(show_command_palette=False)
+
+    def on_mount(self) -> None:
+        """Fill in the words."""
+        fit(self)
+        self.query_one("#dialog-title", QuietLine).say(f"Before {self._line.display_name} is checked in")
+        self.query_one("#dialog-note", QuietLine).say("Y  I have read this, check in      ESC  cancel")
+
+    def action_acknowledge(self) -> None:
+        """Go on with the check-in."""
+        self.dismiss(result=True)
+
+    def action_cancel(self) -> None:
+        """Go back; nothing is recorded."""
+        self.dismiss(result=False)

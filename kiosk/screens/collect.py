@@ -1,0 +1,173 @@
+"""Who collects: the people a child may leave with, those it may not, and a line for somebody else's name."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Final
+
+from textual import events, on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import Footer, Input, OptionList
+from textual.widgets.option_list import Option
+
+from kiosk.screens.fitting import fit
+from kiosk.services.desk import Collector, RosterLine
+from kiosk.services.resemblance import Resemblance, resemblance
+from kiosk.services.roster import NOT_TODAY, is_blocked
+from kiosk.widgets.alert_lines import AlertLines
+from kiosk.widgets.quiet_line import QuietLine
+
+ADULT_NAME_CHARACTERS_MAX: Final = 80
+
+
+@dataclass(frozen=True)
+class Collection:
+    """The answer: an adult of the list by id, or a typed name."""
+
+    adult_id: str = ""
+    adult_name: str = ""
+
+
+class CollectScreen(ModalScreen[Collection | None]):
+    """Nobody is chosen at first, so that a held ENTER key can never hand over a child."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "cancel", "Cancel"),
+        Binding("tab", "app.focus_next", "List / Other adult"),
+    ]
+
+    def __init__(self, line: RosterLine, collectors: Sequence[Collector]) -> None:
+        super().__init__()
+        self._line = line
+        self._collectors = sorted(collectors, key=_order)
+        self._warned_of = ""
+
+    def compose(self) -> ComposeResult:
+        """List, other adult, warning."""
+        with Vertical(id="dialog"):
+            yield QuietLine(id="dialog-title")
+            yield AlertLines(self._line.alerts)
+            yield OptionList(*(self._option(each) for each in self._collectors), id="collectors")
+            yield Input(
+                placeholder="Other adult: type the full name, then ENTER",
+                max_length=ADULT_NAME_CHARACTERS_MAX,
+                compact=True,
+                select_on_focus=False,
+                id="other-adult",
+            )
+            yield QuietLine(id="dialog-note")
+        yield Footer(show_command_palette=False)
+
+    def on_mount(self) -> None:
+        """Start on the list, or on the other adult when there is no list."""
+        fit(self)
+        self.query_one("#dialog-title", QuietLine).say(f"Who collects {self._line.display_name}?")
+        people = self.query_one(OptionList)
+        people.highlighted = None
+        if not all(is_blocked(each) for each in self._collectors):
+            people.focus()
+            self._say("↑ ↓ choose, ENTER checks out. Check that this is the person.")
+        else:
+            self.query_one(Input).focus()
+            self._say("Nobody on this list may collect. Ask the manager before anybody does.")
+
+    @on(OptionList.OptionSelected)
+    def collector_selected(self, event: OptionList.OptionSelected) -> None:
+        """Answer with an adult of the list."""
+        chosen = self._collectors[event.option_index]
+        if not is_blocked(chosen):
+            self.dismiss(Collection(adult_id=chosen.adult_id, adult_name=chosen.name))
+
+    @on(Input.Changed)
+    def name_changed(self, event: Input.Changed) -> None:
+        """Warn while the name is typed, not after."""
+        event.stop()
+        found, blocked = self._closest_blocked(event.value)
+        if blocked and found is Resemblance.SAME:
+            self._say(_stop_sentence(blocked), "-stop")
+        elif blocked:
+            words = f"{event.value.strip()} is close to {blocked.name}, who {_may_not(blocked)}"
+            self._say(f"! {words}. Check photo ID.", "-stop")
+        else:
+            self._say("ENTER checks out with this adult." if event.value.strip() else "")
+
+    @on(Input.Submitted)
+    def name_submitted(self, event: Input.Submitted) -> None:
+        """Answer with a typed name; never with a blocked one, and with a near one only when asked twice."""
+        event.stop()
+        name = " ".join(event.value.split())
+        found, blocked = self._closest_blocked(name)
+        if not name:
+            self._say("Type the full name of the adult who collects.")
+        elif blocked and found is Resemblance.SAME:
+            self._say(_stop_sentence(blocked), "-stop")
+        elif blocked and self._warned_of != name:
+            self._warned_of = name
+            words = f"Close to {blocked.name}, who {_may_not(blocked)}"
+            self._say(f"! {words}. ENTER again only if it is not {blocked.name}.", "-stop")
+        else:
+            self.dismiss(self._collection_of(name))
+
+    def on_key(self, event: events.Key) -> None:
+        """Letters typed on the list begin the name of another adult."""
+        if event.is_printable and event.character and isinstance(self.focused, OptionList):
+            event.stop()
+            other = self.query_one(Input)
+            other.focus()
+            other.insert_text_at_cursor(event.character)
+
+    def action_cancel(self) -> None:
+        """Go back; nothing is recorded."""
+        self.dismiss(None)
+
+    def _collection_of(self, name: str) -> Collection:
+        """A typed name that stands on the list is that adult."""
+        for each in self._collectors:
+            if not is_blocked(each) and resemblance(name, each.name) is Resemblance.SAME:
+                return Collection(adult_id=each.adult_id, adult_name=each.name)
+        return Collection(adult_name=name)
+
+    def _closest_blocked(self, name: str) -> tuple[Resemblance, Collector | None]:
+        """The blocked adult whose name is closest; of two alike, the one who may never collect."""
+        blocked = [each for each in reversed(self._collectors) if is_blocked(each)]
+        for wanted in (Resemblance.SAME, Resemblance.NEAR):
+            for each in blocked:
+                if resemblance(name, each.name) is wanted:
+                    return wanted, each
+        return Resemblance.NONE, None
+
+    def _option(self, collector: Collector) -> Option:
+        if is_blocked(collector):
+            words = "not today" if collector.status == NOT_TODAY else "MAY NOT COLLECT"
+            return Option(Content(f"✗ {_name_of(collector)} – {words}"), disabled=True)
+        details = (
+            collector.relationship,
+            collector.status if collector.status == "temporary" else "",
+            collector.phone,
+        )
+        return Option(Content(" · ".join([f"  {_name_of(collector)}", *filter(None, details)])))
+
+    def _say(self, sentence: str, state: str = "") -> None:
+        note = self.query_one("#dialog-note", QuietLine)
+        note.say(sentence)
+        note.set_class(state == "-stop", "-stop")
+
+
+def _order(collector: Collector) -> int:
+    """Who may collect first, who may on other days next, who may never last."""
+    return (2 - (collector.status == NOT_TODAY)) * is_blocked(collector)
+
+
+def _may_not(collector: Collector) -> str:
+    return "may not collect today" if collector.status == NOT_TODAY else "may not collect"
+
+
+def _name_of(collector: Collector) -> str:
+    return collector.name or "(name not received yet)"
+
+
+def _stop_sentence(collector: Collector) -> str:
+    return f"! STOP: {collector.name} {_may_not(collector)}. Keep the child here and call the manager."

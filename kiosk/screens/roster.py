@@ -1,0 +1,258 @@
+"""The main screen: find a child, see how it stands, check it in or out with one key."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import ClassVar, Final
+from zoneinfo import ZoneInfo
+
+import structlog
+from textual import on, work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.screen import Screen
+from textual.widgets import Footer, Input
+
+from kiosk.messages import (
+    DeskMessage,
+    DeskStatus,
+    EntrySettled,
+    LinkChanged,
+    Mark,
+    Presence,
+    SnapshotProgress,
+)
+from kiosk.screens.alerts import AlertsScreen
+from kiosk.screens.collect import CollectScreen
+from kiosk.screens.fitting import fit
+from kiosk.screens.help import HelpScreen
+from kiosk.screens.port import DeskPort, WallClock
+from kiosk.services.desk import Recorded, RosterLine
+from kiosk.services.errors import DeskError
+from kiosk.widgets.alert_lines import CRITICAL
+from kiosk.widgets.center_header import CenterHeader
+from kiosk.widgets.quiet_line import QuietLine
+from kiosk.widgets.result_line import ResultLine
+from kiosk.widgets.roster_table import RosterTable
+from kiosk.widgets.search_field import SearchField
+from kiosk.widgets.status_line import StatusLine
+from kiosk.widgets.wording import clock_text, zone_of
+
+CLOCK_INTERVAL_S: Final = 1.0
+UNEXPECTED: Final = "That did not work. Look at the list before you try again; the log file has the cause."
+
+log = structlog.get_logger()
+
+
+class RosterScreen(Screen[None]):
+    """Everything a desk does in the morning, on one page and without a mouse."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("f2", "next_room", "Room"),
+        Binding("f1,question_mark", "help", "Help", key_display="?", priority=True),
+    ]
+
+    def __init__(self, desk: DeskPort, clock: WallClock) -> None:
+        super().__init__()
+        self._desk = desk
+        self._clock = clock
+        self._zone = ZoneInfo("UTC")
+        self._status: DeskStatus | None = None
+        self._roster: Sequence[RosterLine] = ()
+        self._searched = ""
+        self._room_id = ""
+        self._stale = asyncio.Event()
+        self._showing = asyncio.Lock()
+        self._busy = False
+
+    def compose(self) -> ComposeResult:
+        """Header, search, roster, then the three lines that answer: result, status, keys."""
+        yield CenterHeader(id="header")
+        with Horizontal(id="find"):
+            yield SearchField()
+            yield QuietLine(id="room-filter")
+        yield RosterTable()
+        with Vertical(id="answers"):
+            yield ResultLine()
+            yield StatusLine(id="status")
+        yield Footer()
+
+    async def on_mount(self) -> None:
+        """Show what the desk knows, then stay up to date."""
+        fit(self)
+        self._tick()
+        self.set_interval(CLOCK_INTERVAL_S, self._tick)
+        self._stale.set()
+        self._stay_fresh()
+        self._listen()
+        self.query_one(SearchField).focus()
+
+    def hear(self, message: DeskMessage) -> None:
+        """Take in one message of the desk; however many come at once, the roster is read again once."""
+        result = self.query_one(ResultLine)
+        if isinstance(message, EntrySettled) and message.event_id == result.event_id:
+            result.show_mark(message.mark)
+        if isinstance(message, LinkChanged):
+            self._show_status(message.status)
+        elif isinstance(message, SnapshotProgress):
+            result.show_note(f"Receiving data, part {message.part} of {message.parts}.")
+        else:
+            self._stale.set()
+
+    @property
+    def rooms(self) -> list[tuple[str, str]]:
+        """Id and name of each room that has children, by name."""
+        rooms = {line.room_id: line.room_name for line in self._roster if line.room_id}
+        return sorted(rooms.items(), key=lambda room: room[1])
+
+    async def show_room(self, room_id: str) -> None:
+        """List the children of one room; an empty id lists all."""
+        self._room_id = room_id
+        await self._calmly(self._show_roster)
+
+    @on(Input.Changed, "#search")
+    async def search_changed(self) -> None:
+        """Narrow the list while the name is typed."""
+        await self._calmly(self._show_roster)
+
+    def action_act(self) -> None:
+        """Check in who is not in; ask who collects for one who is."""
+        self._perform()
+
+    def action_move_cursor(self, steps: int) -> None:
+        """Choose another child."""
+        self.query_one(RosterTable).move_cursor(steps)
+
+    def action_clear_search(self) -> None:
+        """Back to the whole list with nobody chosen."""
+        field = self.query_one(SearchField)
+        field.value = ""
+        field.focus()
+        self.query_one(RosterTable).choose("")
+
+    async def action_next_room(self) -> None:
+        """From all rooms to the first, and on, and back to all."""
+        ids = ["", *(room_id for room_id, _ in self.rooms)]
+        at = ids.index(self._room_id) if self._room_id in ids else 0
+        await self.show_room(ids[(at + 1) % len(ids)])
+
+    def action_help(self) -> None:
+        """Show every key and sign."""
+        self.app.push_screen(HelpScreen())
+
+    @work(group="act")
+    async def _perform(self) -> None:
+        """Carry out one key press to its end; presses that come meanwhile are dropped, not queued."""
+        if self._busy:
+            return
+        self._busy = True
+        try:
+            await self._calmly(self._perform_on_chosen)
+        finally:
+            self._busy = False
+
+    async def _perform_on_chosen(self) -> None:
+        await self._show_roster()  # a fast typist's ENTER must see the list of the last letter
+        line = self.query_one(RosterTable).chosen
+        if line is None:
+            self.query_one(ResultLine).show_note("Choose a child first: type part of a name, or press ↓.")
+        elif line.status is Presence.IN:
+            await self._check_out(line)
+        else:
+            await self._check_in(line)
+
+    async def _check_in(self, line: RosterLine) -> None:
+        must_read = any(alert.severity == CRITICAL for alert in line.alerts)
+        if must_read and not await self.app.push_screen_wait(AlertsScreen(line)):
+            self._show_nothing_recorded(line)
+            return
+        self._show_recorded(await self._desk.check_in(line.child_id))
+
+    async def _check_out(self, line: RosterLine) -> None:
+        collectors = await self._desk.collectors(line.child_id)
+        collection = await self.app.push_screen_wait(CollectScreen(line, collectors))
+        if collection is None:
+            self._show_nothing_recorded(line)
+            return
+        recorded = await self._desk.check_out(
+            line.child_id, adult_id=collection.adult_id, adult_name=collection.adult_name
+        )
+        self._show_recorded(recorded)
+
+    def _show_recorded(self, recorded: Recorded) -> None:
+        self.query_one(ResultLine).show_recorded(recorded, clock_text(recorded.occurred_at_ms, self._zone))
+        self.query_one(SearchField).select_all()  # the next name typed replaces this one
+        self._stale.set()
+
+    def _show_nothing_recorded(self, line: RosterLine) -> None:
+        self.query_one(ResultLine).show_note(f"Cancelled; nothing was recorded for {line.display_name}.")
+
+    async def _calmly(self, step: Callable[[], Awaitable[None]]) -> None:
+        """Run a step of the desk; whatever goes wrong becomes a line that says what to do."""
+        try:
+            await step()
+        except DeskError as refusal:
+            self.query_one(ResultLine).show_problem(refusal.message)
+            self._stale.set()
+        except Exception:
+            log.exception("desk_step_failed")
+            self.query_one(ResultLine).show_problem(UNEXPECTED)
+
+    @work(group="listen")
+    async def _listen(self) -> None:
+        async for message in self._desk.subscribe():
+            self.hear(message)
+
+    @work(group="refresh")
+    async def _stay_fresh(self) -> None:
+        while True:
+            await self._stale.wait()
+            self._stale.clear()
+            await self._calmly(self._read_again)
+
+    async def _read_again(self) -> None:
+        self._show_status(await self._desk.status())
+        self._roster = await self._desk.roster()
+        self.query_one(CenterHeader).show_counts(self._roster)
+        await self._show_roster()
+
+    async def _show_roster(self) -> None:
+        """List what fits search and room; what was newly typed chooses its best match."""
+        async with self._showing:
+            table, text = self.query_one(RosterTable), self.query_one(SearchField).value
+            found = await self._desk.search(text) if text.strip() else self._roster
+            newly_typed, self._searched = text != self._searched, text
+            shown = [line for line in found if self._room_id in {"", line.room_id}]
+            table.show(shown, empty_words=self._empty_words(text))
+            if newly_typed:
+                table.choose(shown[0].child_id if shown and text.strip() else "")
+            self.query_one("#room-filter", QuietLine).say(f"F2 {self._room_name()}")
+            self._show_own_mark()
+
+    def _show_own_mark(self) -> None:
+        result = self.query_one(ResultLine)
+        for line in self._roster:
+            if result.event_id and line.last_event_id == result.event_id and line.mark is not Mark.NONE:
+                result.show_mark(line.mark)
+
+    def _room_name(self) -> str:
+        return dict(self.rooms).get(self._room_id, "All rooms") if self._room_id else "All rooms"
+
+    def _empty_words(self, text: str) -> str:
+        if not self._roster:
+            return "No children yet. They appear when the first data has arrived."
+        where = f" in {self._room_name()}; F2 shows other rooms" if self._room_id else ""
+        return f"No child fits “{text.strip()}”{where}." if text.strip() else f"No children{where}."
+
+    def _show_status(self, status: DeskStatus) -> None:
+        self._status = status
+        self._zone = zone_of(status.time_zone)
+        self.query_one(CenterHeader).show_center(status)
+        self._tick()
+
+    def _tick(self) -> None:
+        now_ms = self._clock.wall_ms()
+        self.query_one(CenterHeader).show_time(now_ms, self._zone)
+        self.query_one(RosterTable).show_time(now_ms, self._zone)
+        if self._status is not None:
+            self.query_one(StatusLine).show(self._status, now_ms, self._zone)

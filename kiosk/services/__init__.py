@@ -1,0 +1,1 @@
+"""Use-cases of the desk; they know no screen and no SQL."""

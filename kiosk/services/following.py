@@ -1,0 +1,251 @@
+"""Keeps what the desk knows in step with the store and the link, and tells whoever subscribed."""
+
+from dataclasses import replace
+from typing import Final
+
+import structlog
+
+from kiosk.clock import Clock
+from kiosk.keys import DeviceKeys
+from kiosk.link.device_store import ClockNoted, EntriesSettled, News, SnapshotReplaced
+from kiosk.link.runner import LinkState
+from kiosk.messages import (
+    ChildChanged,
+    DeskStatus,
+    EntrySettled,
+    LinkChanged,
+    LinkPhase,
+    Mark,
+    Resync,
+    RosterChanged,
+    SnapshotProgress,
+)
+from kiosk.services.knowledge import Knowledge
+from kiosk.services.knowledge import News as Learnt
+from kiosk.services.recording import possible_time
+from kiosk.services.roster import Span, roster, standing
+from kiosk.services.subscription import Hub
+from kiosk.store.errors import StoreError
+from kiosk.store.journal import OwnEntry
+from kiosk.store.progress import Progress
+from kiosk.store.records import StoredRecord
+from kiosk.store.replica import Replica
+from sync.attendance import CLOCK_TOLERANCE_MS
+from sync.journal import Outcome
+from sync.limits import REPLICA_DAYS
+from sync.records import DAY_BUCKET_PREFIX, bucket_of_day, day_bounds_ms
+
+_DAY_MS: Final = 24 * 3_600_000
+
+log = structlog.get_logger()
+
+
+def settled_message(entry: OwnEntry) -> EntrySettled:
+    """The message that tells of an entry's answer; the entry must have one."""
+    outcome = entry.outcome
+    assert outcome is not None
+    needs_review = outcome in (Outcome.PARKED, Outcome.CONFLICT)
+    return EntrySettled(
+        event_id=entry.event_id,
+        kind=entry.kind,
+        child_id=entry.child_id,
+        outcome=outcome,
+        reason=entry.reason,
+        version=entry.version,
+        mark=Mark.NEEDS_REVIEW if needs_review else Mark.CONFIRMED,
+        seq=entry.seq,
+    )
+
+
+class Following:
+    """One desk's knowledge, link state and subscribers; lives on the event loop."""
+
+    def __init__(self, replica: Replica, keys: DeviceKeys, clock: Clock) -> None:
+        self.knowledge = Knowledge(keys.device_id)
+        self.hub = Hub()
+        self._replica = replica
+        self._keys = keys
+        self.clock = clock
+        self._link = LinkState()
+        self._clock_offset_ms: int | None = None
+        self._heard_in_this_run = False
+        self._heard_ms: int | None = None
+        self._lost_ms: int | None = None
+        self._tidied_day = ""
+        self._shown: DeskStatus | None = None
+
+    # -- time
+
+    def now_ms(self) -> int:
+        """The time by the server's clock as far as this desk can tell, UTC milliseconds."""
+        wall_ms, offset_ms = possible_time(self.clock.wall_ms(), self._clock_offset_ms)
+        offset = offset_ms or 0
+        return wall_ms + offset if abs(offset) > CLOCK_TOLERANCE_MS else wall_ms
+
+    def today(self) -> str:
+        """The centre's own calendar day, YYYY-MM-DD."""
+        now_ms, _ = possible_time(self.now_ms(), None)
+        return bucket_of_day(now_ms, self.knowledge.center.time_zone).removeprefix(DAY_BUCKET_PREFIX)
+
+    def span_of_today(self) -> Span:
+        """The bounds of today in UTC milliseconds."""
+        return day_bounds_ms(self.today(), self.knowledge.center.time_zone)
+
+    # -- the store
+
+    async def load(self) -> Learnt:
+        """Read everything from the store."""
+        since_ms = self.now_ms() - REPLICA_DAYS * _DAY_MS
+
+        def read() -> tuple[Progress, list[StoredRecord], list[OwnEntry]]:
+            store = self._replica
+            return store.progress.read(), store.records.all(), store.journal.recent(since_ms)
+
+        progress, records, own = await self._replica.database.run(read)
+        self._clock_offset_ms = progress.clock_offset_ms
+        self._heard_ms = progress.last_contact_wall_ms
+        return self.knowledge.load(progress.version, records, own)
+
+    async def hear(self, news: News) -> None:
+        """The store says what became durable through the link."""
+        match news:
+            case EntriesSettled(entries):
+                self._settled(entries)
+            case SnapshotReplaced():
+                await self._replaced()
+            case ClockNoted(wall_ms, estimate):
+                self._heard_ms, self._heard_in_this_run = wall_ms, True
+                self._clock_offset_ms = estimate.offset_ms if estimate else self._clock_offset_ms
+            case _:
+                learnt = self.knowledge.apply(news.head.version, news.changes)
+                self._publish_learnt(learnt)
+        self._publish_status()
+
+    async def _replaced(self) -> None:
+        was_empty = self.knowledge.version == 0
+        learnt = await self.load()
+        if was_empty:
+            self.hub.publish(Resync())
+        else:
+            self._publish_learnt(learnt)
+
+    def _settled(self, entries: tuple[OwnEntry, ...]) -> None:
+        for entry in entries:
+            self.knowledge.add_own(entry)
+            self.hub.publish(settled_message(entry))
+
+    def _publish_learnt(self, learnt: Learnt) -> None:
+        if learnt.reference_changed:
+            self.hub.publish(RosterChanged())
+        span = self.span_of_today()
+        for child_id, event_id in learnt.events:
+            if not self.knowledge.is_own(event_id):
+                self._publish_change(child_id, event_id, span)
+
+    def own_recorded(self, entry: OwnEntry) -> None:
+        """This desk wrote an entry down."""
+        self.knowledge.add_own(entry)
+        self._publish_change(entry.child_id, entry.event_id, self.span_of_today())
+        self._publish_status()
+
+    def _publish_change(self, child_id: str, event_id: str, span: Span) -> None:
+        stand = standing(self.knowledge, child_id, span)
+        fact = self.knowledge.facts(child_id).get(event_id)
+        is_own = self.knowledge.is_own(event_id) or (fact is not None and fact.device_id == self._keys.device_id)
+        self.hub.publish(
+            ChildChanged(
+                child_id=child_id,
+                event_id=event_id,
+                status=stand.status,
+                since_ms=stand.since_ms,
+                device_name=self.knowledge.device_name(child_id, event_id) or self._keys.device_name,
+                own=is_own,
+                kind=fact.event.kind if fact else "",
+                occurred_at_ms=fact.event.occurred_at_ms if fact else None,
+                mark=stand.mark,
+            )
+        )
+
+    async def tidy(self) -> None:
+        """Once a day, if the server told the time in this run: drop days and entries that are old."""
+        today = self.today()
+        if today == self._tidied_day or not self._heard_in_this_run:
+            return
+        self._tidied_day = today
+        now_ms = self.now_ms()
+
+        def drop() -> int:
+            self._replica.journal.drop_old(now_ms)
+            return self._replica.records.drop_old_days(today)
+
+        try:
+            dropped = await self._replica.database.run(drop)
+            if dropped:
+                await self.load()
+        except StoreError as error:
+            log.warning("old_days_kept", reason=type(error).__name__)
+
+    # -- the link
+
+    def link_changed(self, state: LinkState) -> None:
+        """The link says how it stands."""
+        was_online = self._link.phase is LinkPhase.ONLINE
+        if state.phase is LinkPhase.ONLINE:
+            self._lost_ms = None
+            if state.is_current:
+                self._heard_ms = self.clock.wall_ms()
+        elif was_online or self._lost_ms is None:
+            self._lost_ms = self.clock.wall_ms() if was_online else self._heard_ms or self.clock.wall_ms()
+        progressed = (state.snapshot_part, state.snapshot_parts) != (
+            self._link.snapshot_part,
+            self._link.snapshot_parts,
+        )
+        self._link = state
+        if progressed and state.snapshot_parts:
+            self.hub.publish(SnapshotProgress(state.snapshot_part, state.snapshot_parts))
+        self._publish_status()
+
+    @property
+    def is_current(self) -> bool:
+        """Whether the replica has everything the server has told of."""
+        return self._link.phase is LinkPhase.ONLINE and self._link.is_current
+
+    @property
+    def link(self) -> LinkState:
+        """How the link stands."""
+        return self._link
+
+    @property
+    def heard_ms(self) -> int | None:
+        """When the replica was last known to be current, by this device's clock."""
+        return self._heard_ms
+
+    def status(self) -> DeskStatus:
+        """Everything for the status line."""
+        span = self.span_of_today()
+        lines = roster(self.knowledge, span)
+        marked = {line.child_id for line in lines if line.mark is Mark.NEEDS_REVIEW}
+        hidden = sum(1 for entry in self.knowledge.parked() if entry.child_id not in marked)
+        is_online = self._link.phase is LinkPhase.ONLINE
+        return DeskStatus(
+            link=self._link.phase,
+            offline_since_ms=None if is_online else self._lost_ms,
+            waiting=self.knowledge.waiting(),
+            needs_review=len(marked) + hidden,
+            version=self.knowledge.version,
+            head_version=max(self._link.head_version, self.knowledge.version),
+            data_as_of_ms=self._heard_ms,
+            center_name=self.knowledge.center.name or self._keys.center_name,
+            device_name=self._keys.device_name,
+            time_zone=self.knowledge.center.time_zone,
+            detail=self._link.detail,
+            is_current=self.is_current,
+        )
+
+    def _publish_status(self) -> None:
+        """Tell of a status that differs in more than its age."""
+        status = self.status()
+        ageless = replace(status, data_as_of_ms=None)
+        if ageless != self._shown:
+            self._shown = ageless
+            self.hub.publish(LinkChanged(status))

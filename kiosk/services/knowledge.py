@@ -1,0 +1,232 @@
+"""What this desk knows, in memory: the centre's records, and every fact by child, confirmed or its own.
+
+The store is the truth; this is read from it at the start and kept in step by what the store says it did, so that
+a roster of 500 children needs no query.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import msgspec
+
+from kiosk.store.journal import OwnEntry
+from kiosk.store.records import StoredRecord
+from sync.attendance import ChildAttendance, Fact, decode_event, fold
+from sync.change_log import Change, Operation
+from sync.intake import fact_of_record
+from sync.journal import Outcome
+from sync.records import (
+    AdultRecord,
+    CenterRecord,
+    ChildRecord,
+    Entity,
+    EventRecord,
+    PickupRecord,
+    RoomRecord,
+)
+
+_NOTHING: Final = CenterRecord(code="", name="", time_zone="UTC")
+_DECODERS: Final[dict[Entity, msgspec.json.Decoder[Any]]] = {
+    Entity.CENTER: msgspec.json.Decoder(CenterRecord),
+    Entity.ROOM: msgspec.json.Decoder(RoomRecord),
+    Entity.CHILD: msgspec.json.Decoder(ChildRecord),
+    Entity.ADULT: msgspec.json.Decoder(AdultRecord),
+    Entity.PICKUP: msgspec.json.Decoder(PickupRecord),
+    Entity.EVENT: msgspec.json.Decoder(EventRecord),
+}
+
+
+@dataclass(frozen=True)
+class Confirmed:
+    """A fact that the server stored, and the name of the desk that recorded it."""
+
+    fact: Fact
+    device_name: str
+
+
+@dataclass(frozen=True)
+class News:
+    """What a run of changes brought: events by (child, event), and whether anything else changed."""
+
+    events: tuple[tuple[str, str], ...] = ()
+    reference_changed: bool = False
+
+
+@dataclass
+class Knowledge:
+    """Everything this desk knows; `version` is the cursor it was read at."""
+
+    device_id: str
+    version: int = 0
+    center: CenterRecord = _NOTHING
+    rooms: dict[str, RoomRecord] = field(default_factory=dict)
+    children: dict[str, ChildRecord] = field(default_factory=dict)
+    adults: dict[str, AdultRecord] = field(default_factory=dict)
+    pickups: dict[str, PickupRecord] = field(default_factory=dict)
+    _confirmed: dict[str, dict[str, Confirmed]] = field(default_factory=dict)
+    _child_of_event: dict[str, str] = field(default_factory=dict)
+    _own: dict[str, OwnEntry] = field(default_factory=dict)
+    _own_facts: dict[str, dict[str, Fact]] = field(default_factory=dict)
+    _folded: dict[str, ChildAttendance] = field(default_factory=dict)
+
+    # -- what is learnt
+
+    def load(self, version: int, records: Iterable[StoredRecord], own: Sequence[OwnEntry]) -> News:
+        """Begin anew from the store. Of the own entries known before, those that wait stay known."""
+        before = frozenset(self._child_of_event)
+        self.version = version
+        self.center = _NOTHING
+        for table in (
+            self.rooms,
+            self.children,
+            self.adults,
+            self.pickups,
+            self._confirmed,
+            self._child_of_event,
+        ):
+            table.clear()
+        self._folded.clear()
+        for record in records:
+            self._put(record.entity, record.entity_id, record.body.encode())
+        self._forget_settled_but(frozenset(entry.event_id for entry in own))
+        for entry in own:
+            self.add_own(entry)
+        fresh = tuple((child, event) for event, child in self._child_of_event.items() if event not in before)
+        return News(fresh, reference_changed=True)
+
+    def apply(self, version: int, changes: Iterable[Change]) -> News:
+        """Follow a page that was applied."""
+        events: list[tuple[str, str]] = []
+        reference_changed = False
+        for change in changes:
+            if change.entity != Entity.EVENT:
+                reference_changed = True
+            elif change.operation is Operation.PUT and change.entity_id not in self._child_of_event:
+                events.append(("", change.entity_id))
+            if change.operation is Operation.PUT:
+                self._put(change.entity, change.entity_id, change.body)
+            else:
+                self._remove(change.entity, change.entity_id)
+        for entry in self._own.values():
+            if self.version < entry.version <= version:
+                self._folded.pop(entry.child_id, None)
+        self.version = version
+        known = [(self._child_of_event.get(event, ""), event) for _, event in events]
+        return News(tuple(pair for pair in known if pair[0]), reference_changed)
+
+    def add_own(self, entry: OwnEntry) -> None:
+        """An entry of this desk; a settled one is never made unsettled again."""
+        known = self._own.get(entry.event_id)
+        if known is not None and known.outcome is not None and entry.outcome is None:
+            return
+        self._own[entry.event_id] = entry
+        fact = _fact_of_own(entry, self.device_id)
+        if fact is not None:
+            self._own_facts.setdefault(entry.child_id, {})[entry.event_id] = fact
+        self._folded.pop(entry.child_id, None)
+
+    def _forget_settled_but(self, kept: frozenset[str]) -> None:
+        for entry in tuple(self._own.values()):
+            if entry.outcome is not None and entry.event_id not in kept:
+                del self._own[entry.event_id]
+                self._own_facts.get(entry.child_id, {}).pop(entry.event_id, None)
+
+    def _put(self, entity: str, entity_id: str, body: bytes) -> None:
+        """A record that this version cannot read is kept by the store and left out here."""
+        try:
+            record = _DECODERS[Entity(entity)].decode(body)
+        except (KeyError, ValueError, msgspec.DecodeError, UnicodeDecodeError):
+            return
+        match record:
+            case EventRecord():
+                self._put_event(entity_id, record)
+            case CenterRecord():
+                self.center = record
+            case RoomRecord():
+                self.rooms[entity_id] = record
+            case ChildRecord():
+                self.children[entity_id] = record
+            case AdultRecord():
+                self.adults[entity_id] = record
+            case PickupRecord():
+                self.pickups[entity_id] = record
+
+    def _put_event(self, event_id: str, record: EventRecord) -> None:
+        try:
+            fact = fact_of_record(record)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            return
+        child_id = fact.event.child_id
+        self._confirmed.setdefault(child_id, {})[event_id] = Confirmed(fact, record.device_name)
+        self._child_of_event[event_id] = child_id
+        self._folded.pop(child_id, None)
+
+    def _remove(self, entity: str, entity_id: str) -> None:
+        match entity:
+            case Entity.EVENT:
+                child_id = self._child_of_event.pop(entity_id, "")
+                self._confirmed.get(child_id, {}).pop(entity_id, None)
+                self._folded.pop(child_id, None)
+            case Entity.ROOM:
+                self.rooms.pop(entity_id, None)
+            case Entity.CHILD:
+                self.children.pop(entity_id, None)
+            case Entity.ADULT:
+                self.adults.pop(entity_id, None)
+            case Entity.PICKUP:
+                self.pickups.pop(entity_id, None)
+
+    # -- what is known
+
+    def attendance(self, child_id: str) -> ChildAttendance:
+        """The fold of everything known of a child."""
+        folded = self._folded.get(child_id)
+        if folded is None:
+            folded = fold(self.facts(child_id).values())
+            self._folded[child_id] = folded
+        return folded
+
+    def facts(self, child_id: str) -> dict[str, Fact]:
+        """Confirmed facts, and own ones that no confirmed record tells of yet, by event id."""
+        facts = {event_id: known.fact for event_id, known in self._confirmed.get(child_id, {}).items()}
+        for event_id, fact in self._own_facts.get(child_id, {}).items():
+            if self._counts_by_itself(self._own[event_id]):
+                facts.setdefault(event_id, fact)
+        return facts
+
+    def _counts_by_itself(self, entry: OwnEntry) -> bool:
+        """Whether an own entry is not parked and not yet in the part of the log that was applied here."""
+        if entry.outcome is None:
+            return True
+        return entry.outcome is not Outcome.PARKED and entry.version > self.version
+
+    def newest_own(self, child_id: str) -> OwnEntry | None:
+        """The last entry of this desk for a child."""
+        entries = [self._own[event_id] for event_id in self._own_facts.get(child_id, {})]
+        return max(entries, key=lambda entry: entry.seq, default=None)
+
+    def waiting(self) -> int:
+        """How many own entries have no answer yet."""
+        return sum(1 for entry in self._own.values() if entry.outcome is None)
+
+    def parked(self) -> list[OwnEntry]:
+        """Own entries that the server keeps for a person."""
+        return [entry for entry in self._own.values() if entry.outcome is Outcome.PARKED]
+
+    def device_name(self, child_id: str, event_id: str) -> str:
+        """The desk that recorded a confirmed event; empty for one that is only known here."""
+        known = self._confirmed.get(child_id, {}).get(event_id)
+        return known.device_name if known else ""
+
+    def is_own(self, event_id: str) -> bool:
+        """Whether this desk recorded the event."""
+        return event_id in self._own
+
+
+def _fact_of_own(entry: OwnEntry, device_id: str) -> Fact | None:
+    try:
+        event = decode_event(entry.body.encode())
+    except msgspec.DecodeError:
+        return None
+    return Fact(event=event, device_id=device_id, incarnation=entry.incarnation, seq=entry.seq, hlc=entry.hlc)

@@ -1,0 +1,232 @@
+"""Today's roster: who is in, out or not here yet, how sure that is, and how to find a child by name."""
+
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from kiosk.messages import Mark, Presence
+from kiosk.services.errors import DeskError
+from kiosk.services.knowledge import Knowledge
+from kiosk.services.resemblance import folded_words
+from sync.attendance import ChildAttendance, Stay
+from sync.journal import Outcome
+from sync.records import AlertRecord, ChildRecord, PickupRecord
+
+MAY_COLLECT: Final = frozenset({"authorised", "temporary"})
+NOT_TODAY: Final = "not_today"
+"""The status of an adult who may collect, but only on other days."""
+
+Span = tuple[int, int]
+"""First and first-after millisecond (UTC) of a centre's calendar day."""
+
+
+@dataclass(frozen=True)
+class RosterLine:
+    """One child of today's roster; `since_ms` says since when it is in or out (UTC ms since 1970)."""
+
+    child_id: str
+    given_name: str
+    family_name: str
+    display_name: str
+    room_id: str
+    room_name: str
+    status: Presence
+    since_ms: int | None
+    mark: Mark
+    last_event_id: str
+    alerts: tuple[AlertRecord, ...]
+
+
+@dataclass(frozen=True)
+class Collector:
+    """An adult who may, or expressly may not, collect a child."""
+
+    adult_id: str
+    name: str
+    relationship: str
+    status: str
+    phone: str
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How a child stands today."""
+
+    status: Presence
+    since_ms: int | None
+    mark: Mark
+    last_event_id: str
+
+
+def display_name(child: ChildRecord) -> str:
+    """The name the desk uses: the preferred one where there is one, and the family name."""
+    return f"{child.preferred_name or child.given_name} {child.family_name}".strip()
+
+
+def standing(knowledge: Knowledge, child_id: str, today: Span) -> Standing:
+    """How a child stands by everything known."""
+    attendance = knowledge.attendance(child_id)
+    stay = _stay_of_today(attendance, today)
+    mark = _mark(knowledge, child_id, today, attendance)
+    last = _last_event_id(knowledge, child_id, today, stay)
+    if stay is None:
+        return Standing(Presence.NOT_ARRIVED, None, mark, last)
+    if stay.is_open:
+        return Standing(Presence.IN, stay.started_at_ms, mark, last)
+    return Standing(Presence.OUT, stay.ended_at_ms, mark, last)
+
+
+def _stay_of_today(attendance: ChildAttendance, today: Span) -> Stay | None:
+    """The stay that goes on, or the last one that ended today."""
+    last = attendance.stays[-1] if attendance.stays else None
+    if last is None or last.is_open:
+        return last
+    return last if _within(last.ended_at_ms or 0, today) else None
+
+
+def _mark(knowledge: Knowledge, child_id: str, today: Span, attendance: ChildAttendance) -> Mark:
+    own = knowledge.newest_own(child_id)
+    if own is not None and own.outcome is None:
+        return Mark.RECORDED
+    if own is not None and own.outcome is Outcome.PARKED and _within(own.recorded_at_ms, today):
+        return Mark.NEEDS_REVIEW
+    current = _current_event_ids(knowledge, child_id, today, attendance.open_stay)
+    if any(current & frozenset(finding.event_ids) for finding in attendance.findings):
+        return Mark.NEEDS_REVIEW
+    return Mark.CONFIRMED if current else Mark.NONE
+
+
+def _current_event_ids(knowledge: Knowledge, child_id: str, today: Span, open_stay: Stay | None) -> frozenset[str]:
+    """Today's events, and the one that began a stay which goes on."""
+    ids = {event_id for event_id, fact in knowledge.facts(child_id).items() if _within(fact.at_ms, today)}
+    if open_stay is not None and open_stay.check_in is not None:
+        ids.add(open_stay.check_in.event.event_id)
+    return frozenset(ids)
+
+
+def _last_event_id(knowledge: Knowledge, child_id: str, today: Span, stay: Stay | None) -> str:
+    facts = [fact for fact in knowledge.facts(child_id).values() if _within(fact.at_ms, today)]
+    if facts:
+        return max(facts, key=lambda fact: fact.order).event.event_id
+    return stay.check_in.event.event_id if stay is not None and stay.check_in is not None else ""
+
+
+def _within(at_ms: int, span: Span) -> bool:
+    return span[0] <= at_ms < span[1]
+
+
+def line_of(knowledge: Knowledge, child_id: str, today: Span) -> RosterLine:
+    """The roster line of a child on file."""
+    child = knowledge.children[child_id]
+    stand = standing(knowledge, child_id, today)
+    room = knowledge.rooms.get(child.home_room_id)
+    return RosterLine(
+        child_id=child_id,
+        given_name=child.given_name,
+        family_name=child.family_name,
+        display_name=display_name(child),
+        room_id=child.home_room_id,
+        room_name=room.name if room else "",
+        status=stand.status,
+        since_ms=stand.since_ms,
+        mark=stand.mark,
+        last_event_id=stand.last_event_id,
+        alerts=child.alerts,
+    )
+
+
+def roster(knowledge: Knowledge, today: Span) -> tuple[RosterLine, ...]:
+    """All enrolled children, and whoever else is in, by room and name."""
+    lines = [line_of(knowledge, child_id, today) for child_id in knowledge.children]
+    shown = [line for line in lines if knowledge.children[line.child_id].enrolled or line.status is Presence.IN]
+    return tuple(sorted(shown, key=lambda line: _order(knowledge, line)))
+
+
+def _order(knowledge: Knowledge, line: RosterLine) -> tuple[int, str, tuple[str, ...], tuple[str, ...], str]:
+    room = knowledge.rooms.get(line.room_id)
+    sort = room.sort if room else 2**31
+    return (
+        sort,
+        line.room_name,
+        folded_words(line.family_name),
+        folded_words(line.given_name),
+        line.child_id,
+    )
+
+
+def search(lines: Sequence[RosterLine], text: str) -> tuple[RosterLine, ...]:
+    """The lines whose names hold every word of `text`; those where each begins a word come first."""
+    words = folded_words(text)
+    if not words:
+        return tuple(lines)
+    begins, holds = [], []
+    for line in lines:
+        names = folded_words(f"{line.display_name} {line.given_name} {line.family_name}")
+        if all(any(name.startswith(word) for name in names) for word in words):
+            begins.append(line)
+        elif all(any(word in name for name in names) for word in words):
+            holds.append(line)
+    return (*begins, *holds)
+
+
+def find_by_name(knowledge: Knowledge, name: str) -> str:
+    """The child with exactly this name: given or preferred name, and family name; case does not matter.
+
+    Raises:
+        DeskError: unknown_child or ambiguous_name.
+
+    """
+    wanted = _exact(name)
+    found = [child_id for child_id, child in knowledge.children.items() if wanted in _names(child)]
+    if not found:
+        raise DeskError("unknown_child", "No child with this name is on the roster; check the spelling or search.")
+    if len(found) > 1:
+        raise DeskError("ambiguous_name", f"{len(found)} children have this name; use the child's id.")
+    return found[0]
+
+
+def _names(child: ChildRecord) -> frozenset[str]:
+    given = {child.given_name, child.preferred_name} - {""}
+    return frozenset(_exact(f"{name} {child.family_name}") for name in given)
+
+
+def _exact(name: str) -> str:
+    return " ".join(unicodedata.normalize("NFC", name).casefold().split())
+
+
+def collectors(knowledge: Knowledge, child_id: str, today: str) -> tuple[Collector, ...]:
+    """Everybody with a pick-up record for this child, blocked ones last; a refusal always wins.
+
+    `today` is the centre's date (YYYY-MM-DD): who may collect on other days only is shown as such, and blocked.
+    """
+    strictest: dict[str, Collector] = {}
+    for pickup in knowledge.pickups.values():
+        if pickup.child_id != child_id:
+            continue
+        adult = knowledge.adults.get(pickup.adult_id)
+        name = f"{adult.given_name} {adult.family_name}".strip() if adult else ""
+        found = Collector(
+            adult_id=pickup.adult_id,
+            name=name,
+            relationship=pickup.relationship,
+            status=_status_on(pickup, today),
+            phone=adult.phone if adult else "",
+        )
+        known = strictest.get(pickup.adult_id)
+        if known is None or (is_blocked(found) and not is_blocked(known)):
+            strictest[pickup.adult_id] = found
+    return tuple(sorted(strictest.values(), key=lambda one: (is_blocked(one), one.name, one.adult_id)))
+
+
+def is_blocked(collector: Collector) -> bool:
+    """Whether this adult must not collect the child today; a status that nobody here knows is no permission."""
+    return collector.status not in MAY_COLLECT
+
+
+def _status_on(pickup: PickupRecord, today: str) -> str:
+    """ISO dates compare as texts. A refusal holds whatever its dates say."""
+    may_collect = pickup.status in MAY_COLLECT
+    begins_later = bool(pickup.valid_from) and today < pickup.valid_from
+    has_ended = bool(pickup.valid_to) and today > pickup.valid_to
+    return NOT_TODAY if may_collect and (begins_later or has_ended) else pickup.status

@@ -1,0 +1,111 @@
+"""Where a desk keeps what, how long it waits for what, and its log file."""
+
+import logging
+import sys
+import traceback
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
+from typing import Final
+
+import structlog
+from structlog.typing import EventDict
+
+# The log is for whoever looks after the desk: three files of 1 MiB, so that a bad week cannot fill the disk.
+LOG_BYTES_MAX: Final = 1024 * 1024
+LOG_FILES: Final = 2
+FRAMES_MAX: Final = 12
+
+
+@dataclass(frozen=True)
+class DataFolder:
+    """The files of one desk, all in one folder that only its owner can read."""
+
+    path: Path
+
+    @property
+    def keys(self) -> Path:
+        """Who this device is, and its secrets."""
+        return self.path / "device.json"
+
+    @property
+    def replica(self) -> Path:
+        """The encrypted replica and journal."""
+        return self.path / "replica.db"
+
+    @property
+    def lock(self) -> Path:
+        """Held by the one program that uses this folder."""
+        return self.path / "kiosk.lock"
+
+    @property
+    def log(self) -> Path:
+        """The log file."""
+        return self.path / "kiosk.log"
+
+    def create(self) -> None:
+        """Make the folder; only its owner gets in."""
+        self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+
+@dataclass(frozen=True)
+class LinkSettings:
+    """How long a link waits; milliseconds. The session's own deadlines are in `sync.limits`."""
+
+    open_timeout_ms: int = 10_000
+    http_timeout_ms: int = 10_000
+    close_timeout_ms: int = 2_000
+    needs_person_retry_ms: int = 60_000
+    # A link that held this long, or moved something, starts the back-off anew.
+    settled_after_ms: int = 10_000
+
+
+def app_version() -> str:
+    """The version of this program, as told to the server."""
+    try:
+        return version("rollcall")
+    except PackageNotFoundError:
+        return "0"
+
+
+def log_to_file(path: Path) -> None:
+    """Send the log to a file with rotation, and nothing to the screen."""
+    handler = RotatingFileHandler(path, maxBytes=LOG_BYTES_MAX, backupCount=LOG_FILES, encoding="utf-8")
+    path.chmod(0o600)
+    handler.setFormatter(logging.Formatter("%(message)s"))
+    logging.basicConfig(handlers=[handler], level=logging.INFO, force=True)
+    for noisy in ("httpx", "httpcore", "websockets", "asyncio"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+    structlog.configure(
+        processors=[
+            structlog.stdlib.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            _exception_without_words,
+            structlog.processors.JSONRenderer(),
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=True,
+    )
+
+
+def _exception_without_words(_logger: object, _method: str, event: EventDict) -> EventDict:
+    """Log the kind of an exception and where it came from; its own words may hold a name."""
+    given = event.pop("exc_info", None)
+    error = sys.exc_info()[1] if given is True else given
+    chain: list[BaseException] = []
+    while isinstance(error, BaseException) and len(chain) < FRAMES_MAX:
+        chain.append(error)
+        error = error.__cause__ or error.__context__
+    if chain:
+        frames = [frame for each in chain for frame in traceback.extract_tb(each.__traceback__)][-FRAMES_MAX:]
+        event["error"] = [type(each).__name__ for each in chain]
+        event["places"] = [f"{Path(frame.filename).name}:{frame.lineno} {frame.name}" for frame in frames]
+    return event
+
+
+def log_nowhere() -> None:
+    """No log: for commands that say everything on the terminal."""
+    logging.basicConfig(handlers=[logging.NullHandler()], force=True)
+    structlog.configure(logger_factory=structlog.stdlib.LoggerFactory())

@@ -1,0 +1,54 @@
+"""The top of the screen: whose desk this is, the day, the time, and how many children are where."""
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical
+from textual.widgets import Digits, Static
+
+from kiosk.messages import DeskStatus, Presence
+from kiosk.services.desk import RosterLine
+from kiosk.widgets.quiet_line import QuietLine
+from kiosk.widgets.wording import STATUS_SYMBOLS, clock_text, date_text
+
+COUNTED: Final = ((Presence.IN, "in"), (Presence.NOT_ARRIVED, "not yet here"), (Presence.OUT, "gone home"))
+
+
+class CenterHeader(Vertical):
+    """Name and day on one line; below it large counts and the time, or one line of counts."""
+
+    def compose(self) -> ComposeResult:
+        """Lay out the name line, the large numbers and their small stand-in."""
+        with Horizontal(id="title-line"):
+            yield QuietLine(id="center-name")
+            yield QuietLine(id="today")
+            yield QuietLine(id="small-time")
+        with Horizontal(id="counts"):
+            for status, words in COUNTED:
+                yield Digits("0", id=f"count-{status}", classes="count")
+                yield Static(f"\n\n{STATUS_SYMBOLS[status]} {words}", classes="count-words", markup=False)
+            yield Digits("", id="time")
+        yield QuietLine(id="counts-line")
+
+    def show_counts(self, lines: Iterable[RosterLine]) -> None:
+        """Count the whole roster, whatever is being searched for."""
+        counts = Counter(line.status for line in lines)
+        for status, _ in COUNTED:
+            self.query_one(f"#count-{status}", Digits).update(str(counts[status]))
+        parts = [f"{STATUS_SYMBOLS[status]} {counts[status]} {words}" for status, words in COUNTED]
+        self.query_one("#counts-line", QuietLine).say("  ".join(parts))
+
+    def show_center(self, status: DeskStatus) -> None:
+        """Name the centre and this desk."""
+        names = " · ".join(name for name in (status.center_name, status.device_name) if name)
+        self.query_one("#center-name", QuietLine).say(names or "Rollcall")
+
+    def show_time(self, now_ms: int, zone: ZoneInfo) -> None:
+        """Show the centre's own day and time."""
+        time = clock_text(now_ms, zone)
+        self.query_one("#time", Digits).update(time)
+        self.query_one("#today", QuietLine).say(date_text(now_ms, zone))
+        self.query_one("#small-time", QuietLine).say(f"  {time}")

@@ -1,0 +1,101 @@
+"""The words and signs of the screen: times, states and ages as a person at the desk reads them.
+
+Colour is never the only sign: each state has a word and a symbol, and both are here.
+"""
+
+from datetime import UTC, datetime
+from typing import Final
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from kiosk.messages import DeskStatus, LinkPhase, Mark, Presence
+from kiosk.services.desk import RosterLine
+
+MINUTE_MS: Final = 60_000
+HOUR_MS: Final = 60 * MINUTE_MS
+DAY_MS: Final = 24 * HOUR_MS
+
+STATUS_SYMBOLS: Final = {Presence.IN: "●", Presence.NOT_ARRIVED: "○", Presence.OUT: "←"}
+STATUS_WORDS: Final = {Presence.IN: "In", Presence.NOT_ARRIVED: "Not yet", Presence.OUT: "Gone home"}
+MARK_SYMBOLS: Final = {Mark.RECORDED: "…", Mark.CONFIRMED: "✓", Mark.NEEDS_REVIEW: "!"}
+ALERT_SYMBOL: Final = "▲"
+DONE_WORDS: Final = {"check_in": "checked in", "check_out": "checked out"}
+
+
+def zone_of(name: str) -> ZoneInfo:
+    """The centre's time zone; UTC while the name is unknown or not yet received."""
+    try:
+        return ZoneInfo(name or "UTC")
+    except (ZoneInfoNotFoundError, ValueError):
+        return ZoneInfo("UTC")
+
+
+def local_time(at_ms: int, zone: ZoneInfo) -> datetime:
+    """Wall time of the centre for UTC milliseconds since 1970."""
+    return datetime.fromtimestamp(at_ms / 1000, UTC).astimezone(zone)
+
+
+def clock_text(at_ms: int, zone: ZoneInfo) -> str:
+    """Hours and minutes, `07:58`."""
+    return local_time(at_ms, zone).strftime("%H:%M")
+
+
+def date_text(at_ms: int, zone: ZoneInfo) -> str:
+    """The day in words, `Monday 21 September 2026`."""
+    moment = local_time(at_ms, zone)
+    return f"{moment:%A} {moment.day} {moment:%B %Y}"
+
+
+def moment_text(at_ms: int, now_ms: int, zone: ZoneInfo) -> str:
+    """A time of today as `07:58`, of another day as `20 Sep`, so that an open stay shows its age."""
+    moment = local_time(at_ms, zone)
+    if moment.date() == local_time(now_ms, zone).date():
+        return f"{moment:%H:%M}"
+    return f"{moment.day} {moment:%b}"
+
+
+def age_text(age_ms: int) -> str:
+    """How old something is, in its largest whole unit; a clock that was set back gives `just now`."""
+    if age_ms < MINUTE_MS:
+        return "just now"
+    if age_ms < HOUR_MS:
+        return f"{age_ms // MINUTE_MS} min old"
+    if age_ms < DAY_MS:
+        return f"{age_ms // HOUR_MS} h old"
+    return f"{age_ms // DAY_MS} d old"
+
+
+def status_text(line: RosterLine) -> str:
+    """Symbol and word of where a child is: `● In`."""
+    return f"{STATUS_SYMBOLS[line.status]} {STATUS_WORDS[line.status]}"
+
+
+def mark_text(mark: Mark) -> str:
+    """Symbol and words of how far an entry has come; empty when there is no entry of this desk."""
+    symbol = MARK_SYMBOLS.get(mark)
+    return f"{symbol} {mark.value}" if symbol else ""
+
+
+def link_text(status: DeskStatus, now_ms: int, zone: ZoneInfo) -> str:
+    """The left half of the status line: `● ONLINE` or `○ OFFLINE since 07:41, 12 waiting`."""
+    if status.link is LinkPhase.ONLINE:
+        words = "● ONLINE"
+    elif status.link is LinkPhase.NEEDS_PERSON:
+        words = f"! NEEDS A PERSON: {status.detail or 'ask the manager'}"
+    elif status.offline_since_ms is not None:
+        words = f"○ OFFLINE since {moment_text(status.offline_since_ms, now_ms, zone)}"
+    else:
+        words = "○ OFFLINE" if status.link is LinkPhase.OFFLINE else "… CONNECTING"
+    return f"{words}, {status.waiting} waiting" if status.waiting else words
+
+
+def data_text(status: DeskStatus, now_ms: int) -> str:
+    """The right half of the status line: what waits for a person, and how old the data is."""
+    review = f"! {status.needs_review} needs review" if status.needs_review else ""
+    return "   ".join(part for part in (review, _freshness(status, now_ms)) if part)
+
+
+def _freshness(status: DeskStatus, now_ms: int) -> str:
+    if status.data_as_of_ms is None:
+        return "no data yet"
+    age = age_text(now_ms - status.data_as_of_ms)
+    return "data up to date" if age == "just now" and status.link is LinkPhase.ONLINE else f"data {age}"

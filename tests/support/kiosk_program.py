@@ -1,0 +1,136 @@
+"""Runs the kiosk's screen on a desk in memory: to look at it, to drive it, to draw it for the docs.
+
+`python -m tests.support.kiosk_program` shows it; with a folder as argument it writes the pictures of the
+docs there.
+"""
+
+import asyncio
+import re
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Final, Never
+
+from textual.pilot import Pilot
+
+from kiosk.app import KioskApp
+from kiosk.messages import Mark
+from kiosk.settings import log_to_file
+from tests.support.clock import FakeClock
+from tests.support.fake_desk import MINUTE_MS, FakeDesk
+from tests.support.sample_desk import sample_morning
+
+SPACE: Final = "&#160;"
+CELL_WIDTH: Final = 12.2
+TEXT: Final = re.compile(
+    r'(<text [^>]*?) x="([\d.]+)" (y="[^"]*") textLength="([\d.]+)"([^>]*)>((?:&#160;)*)(.*?)((?:&#160;)*)</text>'
+)
+
+Story = Callable[[Pilot[None], FakeDesk, FakeClock], Awaitable[None]]
+
+
+async def roster_story(pilot: Pilot[None], desk: FakeDesk, clock: FakeClock) -> None:
+    """Inês is checked in and the server has it."""
+    await pilot.press(*"ines", "enter")
+    await _settle_down(pilot)
+    await desk.settle(desk.waiting_ids()[-1])
+    await pilot.press("escape", "down", "down", "down")
+
+
+async def offline_story(pilot: Pilot[None], desk: FakeDesk, clock: FakeClock) -> None:
+    """The link is lost at 07:41; two children come meanwhile, and one earlier entry needs a person."""
+    recorded = await desk.check_in("child-3")
+    await desk.settle(recorded.event_id, Mark.NEEDS_REVIEW)
+    clock.advance_ms(-17 * MINUTE_MS)
+    await desk.go_online()
+    await desk.go_offline()
+    clock.advance_ms(17 * MINUTE_MS)
+    for name in ("duarte", "ines"):
+        await pilot.press("escape", *name, "enter")
+        await _settle_down(pilot)
+    await pilot.press("escape")
+
+
+async def collect_story(pilot: Pilot[None], desk: FakeDesk, clock: FakeClock) -> None:
+    """Who collects Ana, with an adult who may not."""
+    await desk.check_in("ana")
+    await pilot.press(*"ana", "enter")
+    await _settle_down(pilot)
+    await pilot.press("down")
+
+
+async def _settle_down(pilot: Pilot[None]) -> None:
+    """Let the screen finish what the last key began."""
+    for _ in range(10):
+        await pilot.pause()
+
+
+STORIES: dict[str, Story] = {"roster": roster_story, "offline": offline_story, "collect": collect_story}
+
+
+async def draw(name: str, *, size: tuple[int, int] = (80, 24)) -> str:
+    """One picture as SVG."""
+    desk, clock = await sample_morning()
+    app = KioskApp(desk, clock)
+    async with app.run_test(size=size) as pilot:
+        await pilot.pause()
+        await STORIES[name](pilot, desk, clock)
+        await pilot.pause()
+        return _self_contained(app.export_screenshot(title="Rollcall"))
+
+
+def _self_contained(svg: str) -> str:
+    """The same picture in the reader's own fixed-width font: the docs fetch nothing from elsewhere."""
+    svg = re.sub(r"@font-face\s*{[^}]*}", "", svg)
+    svg = re.sub(r"font-family:\s*Fira Code", "font-family: 'Fira Code', 'DejaVu Sans Mono'", svg)
+    # DejaVu is 0.602 em wide: at this size its letters fill the cells, also where `textLength` is not understood.
+    svg = svg.replace("font-size: 20px", f"font-size: {CELL_WIDTH / 0.602:.2f}px")
+    return TEXT.sub(_without_spaces_around, svg)
+
+
+def _without_spaces_around(text: re.Match[str]) -> str:
+    """The same text, begun where its first letter stands: some viewers drop leading spaces, and all moves left."""
+    head, x, middle, length, tail, before, words, after = text.groups()
+    moved = float(x) + before.count(SPACE) * CELL_WIDTH
+    shorter = float(length) - (before + after).count(SPACE) * CELL_WIDTH
+    return f'{head} x="{moved:.1f}" {middle} textLength="{shorter:.1f}"{tail}>{words}</text>' if words else ""
+
+
+def write_pictures(folder: Path) -> list[Path]:
+    """Draw every story into a folder and give the files."""
+    folder.mkdir(parents=True, exist_ok=True)
+    written = []
+    for name in STORIES:
+        path = folder / f"kiosk-{name}.svg"
+        path.write_text(asyncio.run(draw(name)), encoding="utf-8")
+        written.append(path)
+    return written
+
+
+class DefectiveDesk(FakeDesk):
+    """A desk with a defect that no screen expects, and a name in its words that no terminal may show."""
+
+    def subscribe(self) -> Never:
+        """Fail in the middle of the screen's own work."""
+        raise RuntimeError("defect near Ottilie Canary")
+
+
+async def show(*, defective: bool = False) -> int:
+    """The screen on this terminal, at a standing 07:58; gives its exit status."""
+    desk, clock = await sample_morning()
+    if defective:
+        desk.__class__ = DefectiveDesk
+    app = KioskApp(desk, clock)
+    await app.run_async()
+    return app.return_code or 0
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["--defective"]:
+        log_to_file(Path(sys.argv[2]))
+        sys.exit(asyncio.run(show(defective=True)))
+    if len(sys.argv) > 1:
+        for picture in write_pictures(Path(sys.argv[1])):
+            print(picture)
+    else:
+        asyncio.run(show())

@@ -1,0 +1,174 @@
+"""The parts of a desk on their own: what it knows, how sure it is, its times, and its bounded messages."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from kiosk.clock import Ids
+from kiosk.keys import DeviceKeys, KeysUnreadable, new_keys, read_keys, write_keys
+from kiosk.messages import Mark, Presence, Resync, RosterChanged
+from kiosk.services.knowledge import Knowledge
+from kiosk.services.moments import rfc3339, utc_offset_min
+from kiosk.services.recording import possible_time
+from kiosk.services.roster import standing
+from kiosk.services.subscription import Hub, Subscription
+from kiosk.store.journal import OwnEntry
+from kiosk.store.records import StoredRecord
+from sync.attendance import encode_event
+from sync.journal import Outcome, ParkReason
+from sync.limits import WALL_MS_MAX, WALL_MS_MIN
+from tests.support.kiosk import CHILD_ID, INCARNATION, NOON_MS, Log, event_of, uuid_of
+
+TODAY = (NOON_MS - 1_000, NOON_MS + 1_000_000)
+
+
+def own(number: int, outcome: Outcome | None, version: int = 0) -> OwnEntry:
+    event = event_of(number)
+    return OwnEntry(
+        seq=number,
+        event_id=event.event_id,
+        kind=event.kind,
+        child_id=CHILD_ID,
+        body=encode_event(event).decode(),
+        hlc=number,
+        incarnation=INCARNATION,
+        recorded_at_ms=NOON_MS + number,
+        outcome=outcome,
+        reason=ParkReason.NOT_PARKED,
+        version=version,
+    )
+
+
+@pytest.mark.parametrize(
+    ("outcome", "status", "mark"),
+    [
+        (None, Presence.IN, Mark.RECORDED),
+        (Outcome.APPLIED, Presence.IN, Mark.CONFIRMED),
+        (Outcome.PARKED, Presence.NOT_ARRIVED, Mark.NEEDS_REVIEW),
+    ],
+)
+def test_a_line_says_how_sure_it_is(outcome: Outcome | None, status: Presence, mark: Mark) -> None:
+    knowledge = Knowledge("device", version=5)
+    knowledge.add_own(own(1, outcome, version=6 if outcome is Outcome.APPLIED else 0))
+    stand = standing(knowledge, CHILD_ID, TODAY)
+    assert (stand.status, stand.mark) == (status, mark)
+
+
+def test_an_own_entry_and_its_record_are_one_event() -> None:
+    knowledge = Knowledge("device", version=0)
+    knowledge.add_own(own(1, None))
+    log = Log()
+    log.put_event(1)
+    news = knowledge.apply(1, log.changes)
+    assert news.events == ((CHILD_ID, uuid_of(1)),)
+    assert list(knowledge.facts(CHILD_ID)) == [uuid_of(1)]
+
+
+def test_the_record_is_the_truth_once_its_version_is_applied() -> None:
+    knowledge = Knowledge("device", version=0)
+    knowledge.add_own(own(1, Outcome.APPLIED, version=1))
+    assert standing(knowledge, CHILD_ID, TODAY).status is Presence.IN
+    knowledge.apply(2, [])
+    assert standing(knowledge, CHILD_ID, TODAY).status is Presence.NOT_ARRIVED
+
+
+def test_a_settled_entry_is_never_unsettled_by_late_news() -> None:
+    knowledge = Knowledge("device")
+    knowledge.add_own(own(1, Outcome.APPLIED, version=9))
+    knowledge.add_own(own(1, None))
+    assert knowledge.waiting() == 0
+
+
+def test_a_record_of_a_newer_server_is_left_out_and_harms_nothing() -> None:
+    knowledge = Knowledge("device")
+    records = [
+        StoredRecord("reference", "spaceship", "1", 1, "{}"),
+        StoredRecord("reference", "child", "2", 2, '{"given_name": 7}'),
+        StoredRecord("day:2026-09-21", "event", "3", 3, '{"event": {"kind": "teleported"}}'),
+        StoredRecord("reference", "child", "4", 4, ""),
+    ]
+    knowledge.load(4, records, [])
+    assert knowledge.children == {}
+
+
+@pytest.mark.parametrize(
+    ("wall_ms", "offset_ms", "expected"),
+    [
+        (NOON_MS, 5, (NOON_MS, 5)),
+        (NOON_MS, None, (NOON_MS, None)),
+        (0, NOON_MS, (NOON_MS, 0)),
+        (0, None, (WALL_MS_MIN, None)),
+        (2**62, None, (WALL_MS_MAX, None)),
+    ],
+)
+def test_a_clock_that_is_years_off_never_stops_a_desk(
+    wall_ms: int, offset_ms: int | None, expected: tuple[int, int | None]
+) -> None:
+    assert possible_time(wall_ms, offset_ms) == expected
+
+
+def test_times_no_calendar_has_are_no_times() -> None:
+    assert rfc3339(None) is None
+    assert rfc3339(2**62) is None
+    assert rfc3339(NOON_MS) == "2026-09-21T14:13:20.000Z"
+    assert utc_offset_min(NOON_MS, "Europe/Paris") == 120
+    assert utc_offset_min(2**62, "Europe/Paris") == 0
+
+
+class StandingClock:
+    def __init__(self) -> None:
+        self.now_ms = NOON_MS
+
+    def wall_ms(self) -> int:
+        return self.now_ms
+
+    def monotonic_ms(self) -> int:
+        return 0
+
+    def boot_id(self) -> str:
+        return "boot"
+
+
+def test_ids_grow_also_when_the_clock_steps_back() -> None:
+    clock = StandingClock()
+    ids = Ids(clock, bytes)
+    first = [ids.new() for _ in range(5)]
+    clock.now_ms -= 3_600_000
+    second = [ids.new() for _ in range(5)]
+    assert first + second == sorted({*first, *second})
+    assert all(made[14] == "7" and made[19] in "89ab" for made in first + second)
+
+
+async def test_who_does_not_keep_up_is_told_to_ask_again() -> None:
+    hub = Hub()
+    slow = Subscription(hub, messages_max=3)
+    for _ in range(4):
+        slow.put(RosterChanged())
+    slow.put(RosterChanged())
+    slow.close()
+    assert [message async for message in slow] == [Resync(4), RosterChanged()]
+
+
+async def test_closing_the_hub_ends_whoever_waits() -> None:
+    hub = Hub()
+    messages = hub.subscribe()
+    waiter = asyncio.create_task(anext(messages))
+    await asyncio.sleep(0)
+    hub.close()
+    with pytest.raises(StopAsyncIteration):
+        await waiter
+
+
+def test_keys_survive_the_disk_and_damage_is_never_overwritten(tmp_path: Path) -> None:
+    path = tmp_path / "device.json"
+    keys = new_keys("https://rollcall.example", "Desk", bytes)
+    assert read_keys(path) is None
+    write_keys(path, keys)
+    assert read_keys(path) == keys
+    assert isinstance(keys, DeviceKeys)
+    assert len(keys.public_key) == 43
+    path.write_text("{")
+    with pytest.raises(KeysUnreadable):
+        read_keys(path)
+    assert path.read_text() == "{"
