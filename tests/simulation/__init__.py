@@ -1,0 +1,1 @@
+"""The simulator: shipped sync code and shipped stores behind fake time, fake links and fake luck."""

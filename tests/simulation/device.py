@@ -1,0 +1,315 @@
+"""A desk: the shipped store and session, a person who presses, and a shell that dials again and again."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from kiosk.link.device_store import perform_store
+from kiosk.store.errors import StoreError
+from kiosk.store.progress import Progress
+from kiosk.store.replica import Replica
+from sync import effects as do
+from sync import events as on
+from sync.backoff import delay_ms
+from sync.device_session import DeviceSession
+from sync.driver import LANE_DRAIN_S
+from sync.errors import NEEDS_A_PERSON, CloseCode
+from sync.journal import Draft, Entry
+from tests.simulation.crashes import Crash, CrashPoints
+from tests.simulation.desk_store import CrashingDatabase
+from tests.simulation.link import Link
+from tests.simulation.loop import SessionLoop
+from tests.simulation.worker import StoreWorker
+
+if TYPE_CHECKING:
+    from tests.simulation.world import World
+
+DIAL_TIMEOUT_MS = 10_000
+
+
+class Press(msgspec.Struct, frozen=True):
+    """What a person enters: for which child, and the draft of it once the desk knows where it stands."""
+
+    child_id: str
+    draft: Callable[[Progress], Draft]
+
+
+class Device:
+    """One desk of one centre. What is durable is in `database`; everything else is lost in a crash."""
+
+    def __init__(self, world: "World", name: str, center_id: str, path: Path | None) -> None:
+        self.world = world
+        self.name = name
+        self.center_id = center_id
+        self.id = world.ids.uuid()
+        self.incarnation = world.ids.uuid()
+        self.luck = world.luck(f"device {name}")
+        self.skew_ms = 0
+        self.boots = 0
+        self.is_up = False
+        self.is_partitioned = False
+        self.person_needed = ""
+        self.paused_until_ms = 0
+        self.told: list[Entry] = []
+        self.points = CrashPoints(name, world.trace)
+        self.phase: do.NotePhase | None = None
+        self.link: Link | None = None
+        self.loop: SessionLoop | None = None
+        self.links_opened = 0
+        self._path = path
+        self._files = 0
+        self._generation = 0
+        self._failures = 0
+        self._advised_ms: int | None = None
+        self._fails_next = 0
+        self.database = self._new_database()
+        self.boot()
+
+    # -- the process
+
+    def boot(self) -> None:
+        """Start the program on whatever the disk holds."""
+        self.boots += 1
+        self._generation += 1
+        self.is_up = True
+        self.worker = StoreWorker(self.world.timeline, self.luck)
+        self.worker.delay_ms = self.world.device_store_delay_ms
+        self.points.disarm()
+        self.replica = Replica(self.database)
+        self.replica.prepare(device_id=self.id, center_id=self.center_id, incarnation=self.incarnation)
+        self.world.checkers.device_booted(self)
+        self._dial_after(self.luck.between(0, 500))
+
+    def crash(self) -> None:
+        """Lose power: whatever was not committed is gone."""
+        if not self.is_up:
+            return
+        self.world.trace.note(self.name, "loses power")
+        self.is_up = False
+        self._generation += 1
+        self.worker.stop()
+        if self.loop is not None:
+            self.loop.stop()
+        if self.link is not None:
+            self.world.break_link(self.link, self.luck)
+        self.link = self.loop = self.phase = None
+        if self._path is not None:
+            self.database.close_now()
+            self.database = self._open_database()
+
+    def replace_replica(self) -> None:
+        """A manager replaces the desk's disk: same device, an empty replica, a new incarnation."""
+        self.crash()
+        self.database.close_now()
+        self.incarnation = self.world.ids.uuid()
+        self.database = self._new_database()
+        self.world.checkers.replica_replaced(self)
+
+    def _new_database(self) -> CrashingDatabase:
+        self._files += 1
+        return self._open_database()
+
+    def _open_database(self) -> CrashingDatabase:
+        path = None if self._path is None else self._path / f"{self.name}-{self._files}.db"
+        database = CrashingDatabase.make(path)
+        database.reach = self.points.reach
+        return database
+
+    def pause(self, duration_ms: int) -> None:
+        """Stop the process for a while (a lid is closed)."""
+        self.paused_until_ms = self.world.timeline.now_ms + duration_ms
+        self.worker.paused_until_ms = self.paused_until_ms
+        if self.loop is not None:
+            self.loop.paused_until_ms = self.paused_until_ms
+
+    def heal(self) -> None:
+        """No more faults of this machine; a pause runs out by itself."""
+        self._fails_next = 0
+        self.worker.delay_ms = self.world.device_store_delay_ms = (0, 6)
+
+    def fail_next_write(self) -> None:
+        """The disk refuses once."""
+        self._fails_next += 1
+
+    def wall_ms(self) -> int:
+        """What this desk's clock claims."""
+        return self.world.true_wall_ms() + self.skew_ms
+
+    # -- the person
+
+    def press(self, press: Press) -> None:
+        """Somebody presses: an entry is written and, once durable, shown as recorded."""
+        if not self.is_up or self.person_needed:
+            return
+        self._submit(lambda: self._record(press), self._tell)
+
+    def _record(self, press: Press) -> Entry:
+        with self.database.transaction():
+            entry = self.replica.journal.append(press.draft, self.world.signer(self.id), child_id=press.child_id)
+        self.world.trace.counts["entries"] += 1
+        self.world.trace.note(self.name, f"writes entry {entry.seq} ({entry.kind})")
+        return entry
+
+    def _tell(self, result: Any) -> None:
+        if isinstance(result, StoreError):
+            self.world.trace.note(self.name, "refuses to record")
+            return
+        self._reach("device: before the person is told")
+        if not self.is_up:
+            return
+        self.told.append(result)
+        if self.loop is not None:
+            self.loop.deliver(on.EntryRecorded(result.seq))
+
+    def _reach(self, point: str) -> None:
+        try:
+            self.points.reach(point)
+        except Crash:
+            self._crash_and_come_back()
+
+    def _crash_and_come_back(self) -> None:
+        self.crash()
+        self.world.reboot_later(self)
+
+    def _submit(self, work: Callable[[], Any], done: Callable[[Any], None]) -> None:
+        """Do work on the store's thread; `done` gets the result or the `StoreError`."""
+
+        def guarded() -> Any:
+            if self._fails_next:
+                self._fails_next -= 1
+                return StoreError("the disk refuses")
+            try:
+                result = work()
+            except StoreError as error:
+                return error
+            except Crash:
+                self._crash_and_come_back()
+                return None
+            self.world.checkers.device_stored(self)
+            return result
+
+        self.worker.submit(guarded, done)
+
+    # -- the link
+
+    def _after(self, delay_ms: int, action: Callable[[], object]) -> None:
+        """Do something later, unless this process is dead by then."""
+        generation = self._generation
+
+        def act() -> None:
+            if generation == self._generation:
+                action()
+
+        self.world.timeline.after(delay_ms, act)
+
+    def _dial_after(self, wait_ms: int) -> None:
+        pause_ms = self.paused_until_ms - self.world.timeline.now_ms
+        self._after(max(wait_ms, pause_ms), self._dial)
+
+    def _dial(self) -> None:
+        if self.person_needed:
+            return
+        self.world.trace.note(self.name, "dials")
+        if self.is_partitioned:
+            self._after(DIAL_TIMEOUT_MS, self._failed)
+        else:
+            self._after(self.world.round_trip_ms(self.luck), self._connect)
+
+    def _failed(self) -> None:
+        self._failures += 1
+        wait_ms = delay_ms(failures=self._failures, luck=self.luck.fraction(), advised_ms=self._advised_ms)
+        self._advised_ms = None
+        self._dial_after(wait_ms)
+
+    def _connect(self) -> None:
+        link = self.world.connect(self)
+        if link is None:
+            self._failed()
+            return
+        self.links_opened += 1
+        self.link = link
+        now_ms = self.world.timeline.now_ms
+        session = DeviceSession(app_version="0.1", schema_version=1, now_ms=now_ms)
+        loop = SessionLoop(session, self.world.timeline, self._carry_out, self._start)
+        self.loop = loop
+        loop.paused_until_ms = self.paused_until_ms
+        loop.when_ended = lambda: self._ended(loop)
+        loop.when_room = link.down.pump
+        link.down.receive = loop.offer_frame
+        link.down.ended = lambda code: self._link_closed(link, loop, code)
+        loop.deliver(on.LinkOpened())
+
+    def _link_closed(self, link: Link, loop: SessionLoop, code: CloseCode | None) -> None:
+        link.up.close(None)
+        if loop is self.loop and loop.is_running and code in NEEDS_A_PERSON:
+            self._needs_person(f"server closed with {code!r}")
+        loop.deliver(on.LinkClosed())
+
+    def _needs_person(self, why: str) -> None:
+        self.person_needed = why
+        self.world.trace.note(self.name, f"needs a person: {why}")
+
+    def _carry_out(self, effect: Any) -> None:
+        link, loop = self.link, self.loop
+        if link is None or loop is None:
+            return
+        match effect:
+            case do.SendFrame(frame):
+                self.world.checkers.device_sent(self, link, frame)
+                if not link.up.is_open:
+                    loop.deliver(on.LinkClosed())
+                link.up.send(frame)
+            case do.CloseLink(code, reason):
+                self.world.trace.note(self.name, f"closes {link.name}: {code.name} {reason}")
+                self.world.checkers.device_closed(self, code, reason)
+                link.up.close(code)
+                if code in NEEDS_A_PERSON:
+                    self._needs_person(f"{code.name}: {reason}")
+            case do.NotePhase():
+                self.phase = effect
+                self._failures = 0
+            case do.NoteClock():
+                self._submit(lambda: perform_store(effect, self.replica, wall_ms=self.wall_ms()), lambda _: None)
+            case do.KeepAdvice(wait_ms):
+                self._advised_ms = wait_ms
+
+    def _start(self, effect: Any, done: Callable[[Any], None]) -> None:
+        self.world.trace.note(self.name, f"begins {type(effect).__name__}")
+
+        def finished(result: Any) -> None:
+            failed = isinstance(result, StoreError)
+            if failed:
+                self.world.trace.note(self.name, f"{type(effect).__name__} failed: {result}")
+            done(on.StoreFailed(effect.lane, "the store failed") if failed else result)
+            self._drained()
+
+        self._submit(lambda: perform_store(effect, self.replica, wall_ms=self.wall_ms()), finished)
+
+    def _ended(self, loop: SessionLoop) -> None:
+        """The session is over: wait until its store effects are, then dial again."""
+        self.world.trace.note(self.name, "has no link")
+        self.phase = None
+        if self.link is not None:
+            self.link.up.close(None)
+        self.link = None
+
+        def give_up_waiting() -> None:
+            if self.loop is loop:
+                self._over()
+
+        if loop.lanes_busy:
+            self._after(int(LANE_DRAIN_S * 1000), give_up_waiting)
+        else:
+            self._over()
+
+    def _drained(self) -> None:
+        loop = self.loop
+        if loop is not None and not loop.is_running and not loop.lanes_busy:
+            self._over()
+
+    def _over(self) -> None:
+        self.loop = None
+        if not self.person_needed:
+            self._failed()

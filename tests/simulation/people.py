@@ -1,0 +1,123 @@
+"""What people do: an office that keeps the reference data, and parents and staff who press at the desks."""
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from kiosk.store.progress import Progress
+from sync.attendance import AttendanceEvent, EventKind, encode_event
+from sync.change_log import ChangeDraft, Operation
+from sync.journal import Draft
+from sync.records import REFERENCE_BUCKET, CenterRecord, ChildRecord, Entity, RoomRecord, encode_record
+from sync.stamps import next_stamp
+from tests.simulation.device import Device, Press
+from tests.simulation.model_store import ModelServerStore
+
+if TYPE_CHECKING:
+    from tests.simulation.world import World
+
+ADULTS = ("", "Aunt Alma", "Father Bo", "Grandmother Chi")
+NAMES = ("Ada", "Ben", "Cem", "Dora", "Eli", "Fay", "Gus", "Hana")
+POISON = ("unknown_child", "wrong_center", "unknown_kind", "no_json", "nul", "year_1", "other_event_id")
+
+
+def put(entity: Entity, entity_id: str, record: msgspec.Struct, *, ends_unit: bool = False) -> ChangeDraft:
+    """A change that writes a record of the reference data."""
+    return ChangeDraft(
+        bucket=REFERENCE_BUCKET,
+        entity=entity,
+        entity_id=entity_id,
+        operation=Operation.PUT,
+        body=encode_record(record),
+        ends_unit=ends_unit,
+    )
+
+
+class Office:
+    """The reference data of one centre, and the people who change it."""
+
+    def __init__(self, world: "World", store: ModelServerStore) -> None:
+        self.store = store
+        self.luck = world.luck(f"office {store.center_id}")
+        self.children = [self.luck.uuid() for _ in range(world.plan.children)]
+        self.rooms: list[str] = []
+        center = CenterRecord(code="ELM", name="Elm House", time_zone="Europe/Berlin")
+        children = [put(Entity.CHILD, child, self._child()) for child in self.children]
+        store.write([put(Entity.CENTER, store.center_id, center), *children])
+
+    def edit(self) -> None:
+        """Change something in one transaction."""
+        self.store.write(self.luck.pick((self._rename, self._add_room, self._remove_room, self._enrol_with_room))())
+
+    def _child(self) -> ChildRecord:
+        return ChildRecord(given_name=self.luck.pick(NAMES), family_name=f"of {self.luck.between(1, 99)}")
+
+    def _rename(self) -> list[ChangeDraft]:
+        return [put(Entity.CHILD, self.luck.pick(self.children), self._child()) for _ in range(2)]
+
+    def _add_room(self) -> list[ChangeDraft]:
+        self.rooms.append(self.luck.uuid())
+        return [put(Entity.ROOM, self.rooms[-1], RoomRecord(name="Foxes"))]
+
+    def _remove_room(self) -> list[ChangeDraft]:
+        if not self.rooms:
+            return self._add_room()
+        room = self.rooms.pop(self.luck.between(0, len(self.rooms) - 1))
+        removed = put(Entity.ROOM, room, RoomRecord(name=""))
+        return [msgspec.structs.replace(removed, operation=Operation.REMOVE, body=b"")]
+
+    def _enrol_with_room(self) -> list[ChangeDraft]:
+        child = self.luck.uuid()
+        self.children.append(child)
+        return [*self._add_room(), put(Entity.CHILD, child, self._child()), *self._rename()]
+
+
+class Visitors:
+    """Who stands before one desk."""
+
+    def __init__(self, world: "World", device: Device) -> None:
+        self.world = world
+        self.device = device
+        self.luck = world.luck(f"visitors {device.name}")
+
+    def press(self) -> None:
+        """Somebody presses; now and then what comes of it can be no fact."""
+        office = self.world.offices[self.device.center_id]
+        is_poison = self.world.plan.has("poison") and self.luck.chance(0.15)
+        child = self.luck.pick(office.children[:4])
+        poison = self.luck.pick(POISON) if is_poison else ""
+        event_id, adult = self.luck.uuid(), self.luck.pick(ADULTS)
+        kind = self.luck.pick((EventKind.CHECK_IN, EventKind.CHECK_OUT))
+        typed_ms = -self.luck.between(1, 90) * 60_000 if self.luck.chance(0.2) else 0
+        if poison == "unknown_child":
+            child = self.luck.uuid()
+
+        def draft(progress: Progress) -> Draft:
+            wall_ms = self.device.wall_ms()
+            event = AttendanceEvent(
+                event_id=event_id,
+                kind=kind,
+                center_id=self.luck.uuid() if poison == "wrong_center" else self.device.center_id,
+                child_id=child,
+                occurred_at_ms=-62_135_596_800_000 if poison == "year_1" else wall_ms + typed_ms,
+                recorded_at_ms=wall_ms,
+                clock_offset_ms=progress.clock_offset_ms,
+                clock_error_ms=progress.clock_error_ms,
+                adult_name="N\x00" if poison == "nul" else adult,
+            )
+            return self._draft(progress, event, wall_ms, poison)
+
+        self.device.press(Press(child, draft))
+
+    def _draft(self, progress: Progress, event: AttendanceEvent, wall_ms: int, poison: str) -> Draft:
+        return Draft(
+            event_id=self.luck.uuid() if poison == "other_event_id" else event.event_id,
+            kind="nap_began" if poison == "unknown_kind" else event.kind.value,
+            body=b"never was JSON" if poison == "no_json" else encode_event(event),
+            hlc=next_stamp(previous=progress.hlc, wall_ms=wall_ms),
+            wall_ms=wall_ms,
+            monotonic_ms=self.world.timeline.now_ms,
+            boot_id=f"{self.device.name}-{self.device.boots}",
+            base_epoch=progress.epoch,
+            base_version=progress.version,
+        )

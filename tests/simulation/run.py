@@ -1,0 +1,151 @@
+"""One seed from its beginning to its verdict."""
+
+import tempfile
+import traceback
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import msgspec
+
+from sync.limits import SILENCE_MAX_MS
+from tests.simulation.mutants import planted
+from tests.simulation.people import Visitors
+from tests.simulation.plan import HEALING_MS, Plan, draw
+from tests.simulation.trace import Violated
+from tests.simulation.turmoil import Turmoil
+from tests.simulation.verdict import Complaint, complaint_of, judge
+from tests.simulation.world import World
+
+LOOK_EVERY_MS = 1_000
+# Quiet must last longer than a half-open link can go unnoticed, or one of them may still be there.
+QUIET_FOR_MS = SILENCE_MAX_MS + 2_000
+# After all is quiet, one more press at each desk and one edit: they must arrive over the links that are there.
+LAST_WORDS_MS = 20_000
+# One seed in so many keeps its replicas in files and opens them again after every crash.
+FILES_EVERY = 20
+
+
+class Result(msgspec.Struct, frozen=True, kw_only=True):
+    """What one seed came to; `violation` is (checker, what), or None when every invariant holds."""
+
+    seed: int
+    trace_hash: str
+    virtual_ms: int
+    devices: int
+    healed_ms: int
+    counts: dict[str, int]
+    faults: dict[str, int]
+    crash_points: dict[str, int]
+    violation: tuple[str, str] | None = None
+    tail: tuple[str, ...] = ()
+
+
+class Death(msgspec.Struct, frozen=True):
+    """How a mutant ended; `seed` None: it survived."""
+
+    mutant: str
+    seed: int | None
+    checker: str = ""
+
+
+def kill(work: tuple[str, int, int]) -> Death:
+    """Plant a mutant (by name) and run so many seeds from the first, until one finds it.
+
+    A seed that fails without the mutant too says nothing about it, and is passed over.
+    """
+    name, first, seeds = work
+    for seed in range(first, first + seeds):
+        with planted(name):
+            violation = run_seed(seed).violation
+        if violation is not None and run_seed(seed).violation is None:
+            return Death(name, seed, violation[0])
+    return Death(name, None)
+
+
+def run_seed(seed: int, show: Callable[[str], None] | None = None) -> Result:
+    """Run one seed."""
+    plan = draw(seed)
+    if seed % FILES_EVERY:
+        return _run(plan, show, None)
+    with tempfile.TemporaryDirectory(prefix="rollcall-simulation-") as folder:
+        return _run(plan, show, Path(folder))
+
+
+def _run(plan: Plan, show: Callable[[str], None] | None, folder: Path | None) -> Result:
+    world = World(plan, show, folder)
+    world.trace.note("PLAN", f"{plan}")
+    violation, healed_ms = None, 0
+    try:
+        healed_ms = _live(world)
+    except Violated as found:
+        violation = (found.checker, found.what)
+        world.trace.note("VIOLATED", str(found))
+    except Exception as error:  # noqa: BLE001 - whatever shipped code raises is what we look for
+        where = traceback.extract_tb(error.__traceback__)[-1]
+        violation = ("no_defect", f"{type(error).__name__}: {error} ({Path(where.filename).name}:{where.lineno})")
+        world.trace.note("VIOLATED", f"{violation}")
+    finally:
+        for device in world.devices:
+            device.database.close_now()
+    return Result(
+        seed=plan.seed,
+        trace_hash=world.trace.hash,
+        virtual_ms=world.timeline.now_ms,
+        devices=plan.devices,
+        healed_ms=healed_ms,
+        counts=dict(world.trace.counts),
+        faults=dict(world.trace.faults),
+        crash_points=dict(world.trace.crash_points),
+        violation=violation,
+        tail=tuple(world.trace.tail) if violation else (),
+    )
+
+
+def _live(world: World) -> int:
+    """Faults, healing, last words; gives how long healing took."""
+    turmoil = Turmoil(world)
+    visitors = [Visitors(world, device) for device in world.devices]
+    _people_come(world, visitors)
+    world.timeline.run_until(world.plan.turmoil_ms)
+    turmoil.stop()
+    healed_ms = _wait_until_quiet(world, HEALING_MS, lasting_ms=QUIET_FOR_MS)
+    judge(world)
+    links = world.trace.counts["links"]
+    for visitor in visitors:
+        visitor.press()
+    for center_id in world.offices:
+        world.server.edit(center_id)
+    _wait_until_quiet(world, LAST_WORDS_MS)
+    judge(world)
+    if world.trace.counts["links"] != links:
+        raise Violated("nothing_stuck", "a new link was needed though no fault was left")
+    return healed_ms
+
+
+def _wait_until_quiet(world: World, patience_ms: int, *, lasting_ms: int = 0) -> int:
+    """Wait until nothing is left to do, over links that stay; gives how long it took until then."""
+    begun_ms = quiet_ms = world.timeline.now_ms
+    links = world.trace.counts["links"]
+    complaint: Complaint | None = None
+    while world.timeline.now_ms - begun_ms < patience_ms:
+        world.timeline.run_until(world.timeline.now_ms + LOOK_EVERY_MS)
+        complaint = complaint_of(world)
+        if complaint is not None or world.trace.counts["links"] != links:
+            quiet_ms, links = world.timeline.now_ms, world.trace.counts["links"]
+        elif world.timeline.now_ms - quiet_ms >= lasting_ms:
+            return quiet_ms - begun_ms
+    raise Violated(*(complaint or ("nothing_stuck", "links come and go though no fault is left")))
+
+
+def _people_come(world: World, visitors: list[Visitors]) -> None:
+    luck = world.luck("people")
+    for visitor in visitors:
+        at_ms = luck.between(0, world.plan.press_every_ms)
+        while at_ms < world.plan.turmoil_ms:
+            world.timeline.at(at_ms, visitor.press)
+            at_ms += luck.between(1, 2 * world.plan.press_every_ms)
+    if world.plan.has("reference_edits"):
+        for center_id in world.offices:
+            for _ in range(luck.between(1, 12)):
+                world.timeline.at(luck.between(0, world.plan.turmoil_ms), partial(world.server.edit, center_id))

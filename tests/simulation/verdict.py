@@ -1,0 +1,134 @@
+"""The judgement at the end: is everything where it must be once faults have stopped?"""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from sync.attendance import ChildAttendance, Fact, fold
+from sync.device_session import State
+from tests.simulation.checkers import journal_of
+from tests.simulation.model_store import ModelServerStore, StoredEntry, facts_of_records, fold_of_log
+from tests.simulation.trace import Violated
+
+if TYPE_CHECKING:
+    from tests.simulation.device import Device
+    from tests.simulation.world import World
+
+Complaint = tuple[str, str]
+
+
+def complaint_of(world: "World") -> Complaint | None:
+    """What is not yet quiet, as (checker, what), or None. Cheap: it is asked every virtual second."""
+    for device in world.devices:
+        found = _complaint_of_device(world, device)
+        if found is not None:
+            return found
+    return None
+
+
+def _complaint_of_device(world: "World", device: "Device") -> Complaint | None:
+    if device.person_needed:
+        return ("nothing_stuck", f"{device.name} waits for a person: {device.person_needed}")
+    if device.loop is None or device.loop.session.state is not State.FOLLOWING:
+        return ("nothing_stuck", f"{device.name} has no link that follows")
+    depth = device.replica.journal.queue_depth()
+    if depth:
+        return ("outboxes_empty", f"{depth} entries of {device.name} have no outcome")
+    head = device.replica.progress.read().head
+    wanted = world.stores[device.center_id].state.head
+    if head != wanted:
+        return ("replicas_equal", f"{device.name} is at {head.version}, the log at {wanted.version}")
+    if device.phase is None or not device.phase.is_current:
+        return ("nothing_stuck", f"{device.name} does not know that it is current")
+    if device.loop.lanes_busy:
+        return ("nothing_stuck", f"a store effect of {device.name} never ended")
+    return None
+
+
+def judge(world: "World") -> None:
+    """Everything that must hold when all is quiet.
+
+    Raises:
+        Violated: naming the invariant.
+
+    """
+    for center_id, store in world.stores.items():
+        _judge_store(world, store)
+        for device in world.devices:
+            if device.center_id == center_id:
+                _judge_device(world, device, store)
+
+
+def _judge_store(world: "World", store: ModelServerStore) -> None:
+    state = store.state
+    if fold_of_log(state.log) != state.records:
+        raise Violated("replicas_equal", "the server's tables are not the fold of its log")
+    facts = [known.fact for known in state.facts]
+    logged = {fact.event.event_id: fact for fact in facts_of_records(state.records.values())}
+    if {fact.event.event_id: fact for fact in facts} != logged:
+        raise Violated("exactly_once", "facts and log of the server differ")
+    luck = world.luck("checks")
+    for child in sorted({fact.event.child_id for fact in facts}):
+        _judge_fold([fact for fact in facts if fact.event.child_id == child], luck.shuffled)
+    foreign = [fact.event.center_id for fact in facts if fact.event.center_id != store.center_id]
+    if foreign:
+        raise Violated("centers_are_apart", "a fact of one centre is in the log of another")
+
+
+def _judge_fold(facts: list[Fact], shuffled: Callable[[list[Fact]], list[Fact]]) -> None:
+    """Any order of arrival gives the same stays and findings."""
+    wanted = fold(facts)
+    if fold(shuffled(facts)) != wanted or fold([*reversed(facts), *facts]) != wanted:
+        raise Violated("same_attendance_everywhere", "another order of arrival gives another attendance")
+
+
+def _judge_device(world: "World", device: "Device", store: ModelServerStore) -> None:
+    state = store.state
+    held = {(row.entity, row.entity_id): (row.version, row.body.encode()) for row in device.replica.records.all()}
+    if held != {key: (record.version, record.body) for key, record in state.records.items()}:
+        raise Violated("replicas_equal", f"the records of {device.name} are not those of the server")
+    _judge_journal(world, device, store)
+    facts = facts_of_records(store.state.records[key] for key in held)
+    if _attendance(facts) != _attendance([known.fact for known in state.facts]):
+        raise Violated("same_attendance_everywhere", f"{device.name} sees other stays than the server")
+
+
+def _judge_journal(world: "World", device: "Device", store: ModelServerStore) -> None:
+    stored = {
+        (key[1], line.entry.seq): line
+        for key, lines in store.state.journals.items()
+        if key[0] == device.id
+        for line in lines
+    }
+    journal = journal_of(device)
+    for entry in journal:
+        line = stored.get((entry.incarnation, entry.seq))
+        if line is None or line.entry != entry:
+            raise Violated("no_acknowledged_entry_lost", f"entry {entry.seq} of {device.name} is not on the server")
+    held = {(entry.incarnation, entry.seq) for entry in journal}
+    for entry in device.told:
+        key = (entry.incarnation, entry.seq)
+        gone_with_its_disk = entry.incarnation in world.checkers.replaced
+        if key not in held and not gone_with_its_disk:
+            raise Violated("no_acknowledged_entry_lost", f"{device.name} showed entry {entry.seq} and lost it")
+        if key not in stored and not (gone_with_its_disk and device.center_id in world.checkers.restored):
+            raise Violated("no_acknowledged_entry_lost", f"entry {entry.seq} of {device.name} never arrived")
+    if device.center_id not in world.checkers.restored:
+        _judge_outcomes(device, stored)
+
+
+def _judge_outcomes(device: "Device", stored: dict[tuple[str, int], StoredEntry]) -> None:
+    """What the desk shows of an entry is what the server decided.
+
+    Not so after a restore: the server decides anew what its backup did not hold, and an answer lost after that is
+    never asked for again, since the desk has one already.
+    """
+    for own in device.replica.journal.recent(-(2**62)):
+        line = stored[(own.incarnation, own.seq)]
+        decided = line.outcome
+        if (own.outcome, own.reason, own.version) != (decided.outcome, decided.reason, decided.version):
+            raise Violated("exactly_once", f"{device.name} was told {own.outcome!r} for {own.seq}: {decided}")
+
+
+def _attendance(facts: list[Fact]) -> dict[str, ChildAttendance]:
+    children = sorted({fact.event.child_id for fact in facts})
+    return {child: fold([fact for fact in facts if fact.event.child_id == child]) for child in children}

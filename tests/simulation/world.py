@@ -1,0 +1,95 @@
+"""Everything of one seed, wired together: timeline, luck, server, desks, people, faults and checkers."""
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.simulation.checkers import Checkers
+from tests.simulation.device import Device
+from tests.simulation.link import Link
+from tests.simulation.luck import Luck
+from tests.simulation.model_store import ModelServerStore
+from tests.simulation.people import Office
+from tests.simulation.plan import Plan
+from tests.simulation.server import Server
+from tests.simulation.timeline import Timeline
+from tests.simulation.trace import Trace
+
+# Monday 2026-03-02 07:00 UTC: the moment at which every seed begins.
+DAWN_WALL_MS = 1_772_434_800_000
+
+
+class World:
+    """One run. Nothing in it is shared with another one."""
+
+    def __init__(self, plan: Plan, show: Callable[[str], None] | None = None, folder: Path | None = None) -> None:
+        self.plan = plan
+        self.timeline = Timeline()
+        self.trace = Trace(self.timeline, show)
+        self.ids = self.luck("ids")
+        self.checkers = Checkers(self)
+        self.device_store_delay_ms = (0, 6)
+        self.is_partitioned = False
+        self.links: list[Link] = []
+        self._links_made = 0
+        self._link_luck = self.luck("links")
+        salts = self.luck("salts")
+        centers = [self.ids.uuid() for _ in range(plan.centers)]
+        self.stores = {center: self._store(center, salts) for center in centers}
+        self.offices = {center: Office(self, store) for center, store in self.stores.items()}
+        self.server = Server(self, self.stores)
+        self.devices = [
+            Device(self, f"desk-{index}", centers[index % len(centers)], folder) for index in range(plan.devices)
+        ]
+
+    def _store(self, center_id: str, salts: Luck) -> ModelServerStore:
+        store = ModelServerStore(
+            center_id,
+            epoch=self.ids.uuid(),
+            salt=salts.octets,
+            wall_ms=self.true_wall_ms,
+            verify=lambda device_id, digest, signature: self.signer(device_id)(digest) == signature,
+        )
+        store.page_changes_max = self.plan.page_changes_max
+        store.part_records_max = self.plan.part_records_max
+        store.snapshot_lag_max = self.plan.snapshot_lag_max
+        return store
+
+    def luck(self, concern: str) -> Luck:
+        """The luck of one concern of this seed."""
+        return Luck(self.plan.seed, concern)
+
+    def true_wall_ms(self) -> int:
+        """The time that a perfect clock would show."""
+        return DAWN_WALL_MS + self.timeline.now_ms
+
+    def signer(self, device_id: str) -> Callable[[bytes], bytes]:
+        """The signature of a device: a keyed hash of 64 bytes, which nobody else in this world can make."""
+        return lambda digest: hashlib.sha512(b"secret of " + device_id.encode() + digest).digest()
+
+    def round_trip_ms(self, luck: Luck) -> int:
+        """How long a link takes to be opened."""
+        low, high = self.plan.link_delay_ms
+        return luck.between(low, high) + luck.between(low, high)
+
+    def connect(self, device: Device) -> Link | None:
+        """Open a link, or None when nobody answers."""
+        if not self.server.is_up or device.is_partitioned:
+            return None
+        self._links_made += 1
+        link = Link(f"link-{self._links_made}", self.timeline, self._link_luck, self.plan.link_delay_ms)
+        self.links.append(link)
+        self.trace.note(device.name, f"opens {link.name}")
+        self.trace.counts["links"] += 1
+        self.server.accept(link, device)
+        return link
+
+    def break_link(self, link: Link, luck: Luck) -> None:
+        """One end died: what it sent may arrive late, in part or never, and the other end is told or not."""
+        for pipe in (link.up, link.down):
+            kept_frames = luck.pick((0, 1, 3, 1_000))
+            pipe.cut(kept_frames=kept_frames, tell=luck.chance(0.8), lag_ms=luck.pick((0, 200, 5_000, 20_000)))
+
+    def reboot_later(self, device: Device) -> None:
+        """Bring a crashed desk back after a while."""
+        self.timeline.after(device.luck.between(200, 10_000), lambda: None if device.is_up else device.boot())
