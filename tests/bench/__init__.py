@@ -1,0 +1,1 @@
+"""Benchmarks: programs that print figures beside the raw limit of the same work, never timed tests."""

@@ -1,0 +1,71 @@
+"""The kiosk's screen in a real terminal, linked to a real server: the plug is pulled, and nobody has to do anything."""
+
+import asyncio
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.support.terminal import Terminal, needs_tmux
+from tests.support.world import World, running_world
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300), needs_tmux]
+
+
+async def _names_by_id(world: World) -> dict[str, str]:
+    return {child["child_id"]: child["name"] for child in (await world.desks[0].ask("roster"))["children"]}
+
+
+async def _until(terminal: Terminal, words: str | re.Pattern[str]) -> str:
+    return await asyncio.to_thread(terminal.until, words)
+
+
+async def _check_in(terminal: Terminal, typed: str, name: str) -> None:
+    terminal.press("Escape")
+    terminal.type(typed)
+    await _until(terminal, typed)
+    terminal.press("Enter")
+    await _until(terminal, f"{name} checked in")
+
+
+async def test_a_morning_on_the_screen_with_the_link_cut_in_the_middle(tmp_path: Path, terminal: Terminal) -> None:
+    async with running_world(tmp_path, "Desk 1") as world:
+        front = await world.enrol_desk("Front desk")
+        terminal.open(80, 24, "kiosk", "run", "--data", str(front.data))
+        await _until(terminal, "● ONLINE")
+        terminal.type("ines d")
+        await _until(terminal, "Inês d'Almeida")
+        terminal.press("Enter")
+        await _until(terminal, "I have read this")
+        terminal.press("y")
+        await _until(terminal, "Inês d'Almeida checked in")
+        await _until(terminal, "– confirmed")
+
+        front.switch.cut()
+        await _until(terminal, "○ OFFLINE since")
+        await _check_in(terminal, "anu", "Anu Tanaka")
+        await _until(terminal, "– recorded here")
+        await _check_in(terminal, "virta", "Lumi Virtanen")
+        await _until(terminal, "2 waiting")
+
+        other = await world.desks[0].check_in("Defne Popović")
+        front.switch.restore()
+        await _until(terminal, "● ONLINE")
+        await _until(terminal, re.compile(r"Lumi Virtanen checked in \S+ – confirmed"))
+        terminal.press("Escape")
+        terminal.type("defne")
+        await _until(terminal, re.compile(r"Defne Popović .*● In"))
+
+        names = await _names_by_id(world)
+        on_the_server = {names[event["child_id"]] for event in await _events(world)}
+        assert on_the_server == {"Inês d'Almeida", "Anu Tanaka", "Lumi Virtanen", "Defne Popović"}
+        assert [event["event_id"] for event in await _events(world)].count(other["event_id"]) == 1
+        await world.until_equal()
+        terminal.press("C-q")
+        await _until(terminal, "ended with 0")
+
+
+async def _events(world: World) -> list[dict[str, str]]:
+    """Every event of today with its child."""
+    children = (await world.attendance())["children"]
+    return [{**event, "child_id": child["child_id"]} for child in children for event in child["events"]]
