@@ -16,7 +16,7 @@ from sync import effects as do
 from sync import events as on
 from sync.codec import decode_from_server, encode
 from sync.effects import DeviceEffect
-from sync.errors import CloseCode, ImpossibleTransition, ProtocolViolation
+from sync.errors import CloseCode, ProtocolViolation, demand, require
 from sync.journal import Entry
 from sync.limits import (
     ACKNOWLEDGEMENT_DEADLINE_MS,
@@ -153,13 +153,13 @@ class DeviceSession:
     # -- greeting
 
     def _link_opened(self, now_ms: int) -> Effects:
-        self._require(self.state is State.NEW, "the link opened twice")
+        require(self.state is State.NEW, "the link opened twice")
         self.state = State.READING_PROGRESS
         self._liveness = Liveness(now_ms)
         return (do.ReadProgress(),)
 
     def _progress_read(self, progress: on.ProgressRead, now_ms: int) -> Effects:
-        self._require(self.state is State.READING_PROGRESS, "progress was read out of turn")
+        require(self.state is State.READING_PROGRESS, "progress was read out of turn")
         self.state = State.GREETING
         self._progress = progress
         self._greeted_ms = now_ms
@@ -189,7 +189,7 @@ class DeviceSession:
         progress = self._progress
         if self.state is not State.GREETING or progress is None:
             raise ProtocolViolation("a second Welcome")
-        self._demand(welcome.protocol == PROTOCOL_VERSION, "a protocol that was not offered")
+        demand(welcome.protocol == PROTOCOL_VERSION, "a protocol that was not offered")
         if welcome.stored_seq > self._journal_seq:
             # The server holds entries of this journal that are not here: an older copy of the replica came back.
             return self._close(CloseCode.FORK, "the server has stored more than this journal holds")
@@ -215,7 +215,7 @@ class DeviceSession:
         if isinstance(message, Advice):
             return self._advised(message)
         greeted = self.state in (State.SNAPSHOT, State.FOLLOWING)
-        self._demand(greeted, f"{type(message).__name__} before Welcome")
+        demand(greeted, f"{type(message).__name__} before Welcome")
         match message:
             case PushStored():
                 return self._acknowledged(message, now_ms)
@@ -249,7 +249,7 @@ class DeviceSession:
         return (do.ReadEntries(self._stored_seq, self._push_size.entries),)
 
     def _entries_read(self, entries: tuple[Entry, ...], now_ms: int) -> Effects:
-        self._require(self._upload is Upload.READING, "entries were read out of turn")
+        require(self._upload is Upload.READING, "entries were read out of turn")
         if not entries or entries[0].seq != self._stored_seq + 1:
             # Entries that the server wants are no longer kept here; only a person can say what that means.
             return self._close(CloseCode.JOURNAL_INVALID, f"entry {self._stored_seq + 1} is not in the journal")
@@ -258,13 +258,13 @@ class DeviceSession:
         return (self._send(Push(entries), now_ms),)
 
     def _acknowledged(self, stored: PushStored, now_ms: int) -> Effects:
-        self._demand(self._upload is Upload.AWAITING_ACKNOWLEDGEMENT, "PushStored without a push")
+        demand(self._upload is Upload.AWAITING_ACKNOWLEDGEMENT, "PushStored without a push")
         if not stored.outcomes:
             return self._asked_to_resend(stored)
         last = self._pushed[-1]
         answered = tuple((outcome.seq, outcome.event_id) for outcome in stored.outcomes)
-        self._demand(answered == tuple((e.seq, e.event_id) for e in self._pushed), "outcomes of other entries")
-        self._demand(stored.through_seq == last.seq and stored.hash == last.hash, "another entry was stored")
+        demand(answered == tuple((e.seq, e.event_id) for e in self._pushed), "outcomes of other entries")
+        demand(stored.through_seq == last.seq and stored.hash == last.hash, "another entry was stored")
         self._upload = Upload.STORING_OUTCOMES
         self._push_size.answered(now_ms - self._pushed_ms)
         self._pushed = ()
@@ -272,13 +272,13 @@ class DeviceSession:
 
     def _asked_to_resend(self, stored: PushStored) -> Effects:
         first = self._pushed[0].seq
-        self._demand(stored.through_seq < first - 1, "a resend from where we were")
+        demand(stored.through_seq < first - 1, "a resend from where we were")
         self._upload, self._pushed = Upload.IDLE, ()
         self._stored_seq = stored.through_seq
         return self._maybe_upload()
 
     def _outcomes_stored(self, stored: on.OutcomesStored) -> Effects:
-        self._require(self._upload is Upload.STORING_OUTCOMES, "outcomes were stored out of turn")
+        require(self._upload is Upload.STORING_OUTCOMES, "outcomes were stored out of turn")
         self._upload = Upload.IDLE
         self._stored_seq = stored.through_seq
         self._queue_depth = stored.queue_depth
@@ -288,8 +288,8 @@ class DeviceSession:
 
     def _enqueue(self, message: Page | SnapshotPart, now_ms: int) -> Effects:
         in_snapshot = self.state is State.SNAPSHOT
-        self._demand(isinstance(message, SnapshotPart) == in_snapshot, "a page or part out of turn")
-        self._demand(len(self._waiting) + self._is_storing < PAGES_IN_FLIGHT_MAX, "more in flight than agreed")
+        demand(isinstance(message, SnapshotPart) == in_snapshot, "a page or part out of turn")
+        demand(len(self._waiting) + self._is_storing < PAGES_IN_FLIGHT_MAX, "more in flight than agreed")
         self._moved_ms = now_ms
         if isinstance(message, Page):
             self._head_version = max(self._head_version, message.head_version)
@@ -302,7 +302,7 @@ class DeviceSession:
         """Parts come in order, all of one position."""
         expected = self._expected_part or (part.epoch, part.version, part.hash, part.parts, 1)
         found = (part.epoch, part.version, part.hash, part.parts, part.part)
-        self._demand(found == expected and part.part <= part.parts, "a snapshot part out of order")
+        demand(found == expected and part.part <= part.parts, "a snapshot part out of order")
         self._expected_part = (*found[:4], part.part + 1)
 
     def _maybe_store(self) -> Effects:
@@ -318,7 +318,7 @@ class DeviceSession:
         return (do.StoreSnapshotPart(message),)
 
     def _snapshot_part_stored(self, part: int, now_ms: int) -> Effects:
-        self._require(self.state is State.SNAPSHOT, "a snapshot part was stored out of turn")
+        require(self.state is State.SNAPSHOT, "a snapshot part was stored out of turn")
         self._moved_ms = now_ms
         if part == self._snapshot_parts[1]:
             self.state = State.FOLLOWING
@@ -327,7 +327,7 @@ class DeviceSession:
         return self._downloaded(now_ms, snapshot_part=part)
 
     def _downloaded(self, now_ms: int, snapshot_part: int = 0) -> Effects:
-        self._require(self._is_storing, "something was stored that was not asked for")
+        require(self._is_storing, "something was stored that was not asked for")
         self._is_storing = False
         applied = Applied(
             epoch=self._epoch,
@@ -384,11 +384,3 @@ class DeviceSession:
     def _close(self, code: CloseCode, reason: str) -> Effects:
         self.state = State.CLOSED
         return (do.CloseLink(code, reason),)
-
-    def _demand(self, holds: bool, what: str) -> None:  # noqa: FBT001 - reads as the condition it is
-        if not holds:
-            raise ProtocolViolation(what)
-
-    def _require(self, holds: bool, what: str) -> None:  # noqa: FBT001 - reads as the condition it is
-        if not holds:
-            raise ImpossibleTransition(what)

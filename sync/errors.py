@@ -65,3 +65,25 @@ class ImpossibleTransition(SyncError):
 
 class BrokenChain(SyncError):
     """A run of entries or changes whose numbers or hashes do not follow from each other."""
+
+
+def demand(holds: bool, what: str) -> None:  # noqa: FBT001 - reads as the condition it is
+    """Say what a peer must have kept to.
+
+    Raises:
+        ProtocolViolation: it did not.
+
+    """
+    if not holds:
+        raise ProtocolViolation(what)
+
+
+def require(holds: bool, what: str) -> None:  # noqa: FBT001 - reads as the condition it is
+    """Say what our own code must have kept to.
+
+    Raises:
+        ImpossibleTransition: it did not.
+
+    """
+    if not holds:
+        raise ImpossibleTransition(what)

@@ -10,7 +10,7 @@ from sync import effects as do
 from sync import events as on
 from sync.codec import decode_from_device, encode
 from sync.effects import ServerEffect
-from sync.errors import CloseCode, ImpossibleTransition, ProtocolViolation
+from sync.errors import CloseCode, ImpossibleTransition, ProtocolViolation, demand, require
 from sync.limits import (
     HEARTBEAT_INTERVAL_MS,
     HELLO_DEADLINE_MS,
@@ -134,14 +134,14 @@ class ServerSession:
     # -- greeting
 
     def _link_opened(self, now_ms: int) -> Effects:
-        self._require(self.state is State.NEW, "the link opened twice")
+        require(self.state is State.NEW, "the link opened twice")
         self.state = State.AWAITING_HELLO
         self._opened_ms = now_ms
         self._liveness = Liveness(now_ms)
         return ()
 
     def _hello_received(self, hello: Hello) -> Effects:
-        self._demand(self.state is State.AWAITING_HELLO, "a second Hello")
+        demand(self.state is State.AWAITING_HELLO, "a second Hello")
         if not hello.protocol_min <= PROTOCOL_VERSION <= hello.protocol_max:
             return self._close(CloseCode.UPGRADE_NEEDED, f"this server speaks protocol {PROTOCOL_VERSION}")
         self.state = State.LOADING_DEVICE
@@ -184,10 +184,10 @@ class ServerSession:
         if isinstance(message, Hello):
             return self._hello_received(message)
         greeted = self.state in (State.SNAPSHOT, State.FOLLOWING)
-        self._demand(greeted, f"{type(message).__name__} before Welcome")
+        demand(greeted, f"{type(message).__name__} before Welcome")
         match message:
             case Push(entries):
-                self._demand(not self._is_storing, "a second push under way")
+                demand(not self._is_storing, "a second push under way")
                 self._is_storing = True
                 return (do.StoreBatch(entries),)
             case Applied():
@@ -198,7 +198,7 @@ class ServerSession:
     # -- upload
 
     def _batch_stored(self, stored: on.BatchStored, now_ms: int) -> Effects:
-        self._require(self._is_storing, "a batch was stored that was not pushed")
+        require(self._is_storing, "a batch was stored that was not pushed")
         self._is_storing = False
         message = PushStored(through_seq=stored.through_seq, hash=stored.hash, outcomes=stored.outcomes)
         return (self._send(message, now_ms),)
@@ -223,7 +223,7 @@ class ServerSession:
         return (do.LoadPage(self._sent_version),)
 
     def _page_loaded(self, page: on.PageLoaded, now_ms: int) -> Effects:
-        self._require(self._is_loading and page.after_version == self._sent_version, "a page out of turn")
+        require(self._is_loading and page.after_version == self._sent_version, "a page out of turn")
         self._is_loading = False
         if page.epoch != self._epoch:
             return self._close(CloseCode.COME_BACK_LATER, "the log began a new life")
@@ -237,11 +237,11 @@ class ServerSession:
         return (self._send_frame(page.frame, now_ms), *self._maybe_load())
 
     def _snapshot_loaded(self, snapshot: on.SnapshotLoaded, now_ms: int) -> Effects:
-        self._require(self.state is State.SNAPSHOT and self._is_loading, "a snapshot out of turn")
+        require(self.state is State.SNAPSHOT and self._is_loading, "a snapshot out of turn")
         self._is_loading = False
         if snapshot.head.epoch != self._epoch:
             return self._close(CloseCode.COME_BACK_LATER, "the log began a new life")
-        self._require(bool(snapshot.frames), "a snapshot without a part")
+        require(bool(snapshot.frames), "a snapshot without a part")
         self._parts = snapshot.frames
         self._snapshot_version = snapshot.head.version
         self._head_version = max(self._head_version, snapshot.head.version)
@@ -256,9 +256,9 @@ class ServerSession:
     def _applied(self, applied: Applied, now_ms: int) -> Effects:
         if self.state is State.SNAPSHOT:
             return self._snapshot_applied(applied, now_ms)
-        self._demand(applied.epoch == self._epoch and not applied.snapshot_part, "a position in another epoch")
-        self._demand(applied.version <= self._sent_version, "a position that was never sent")
-        self._demand(applied.version >= self._applied_version, "a cursor that falls")
+        demand(applied.epoch == self._epoch and not applied.snapshot_part, "a position in another epoch")
+        demand(applied.version <= self._sent_version, "a position that was never sent")
+        demand(applied.version >= self._applied_version, "a cursor that falls")
         self._applied_version = applied.version
         while self._pages_in_flight and self._pages_in_flight[0] <= applied.version:
             self._pages_in_flight.popleft()
@@ -266,12 +266,12 @@ class ServerSession:
 
     def _snapshot_applied(self, applied: Applied, now_ms: int) -> Effects:
         if applied.snapshot_part:
-            self._demand(applied.snapshot_part <= self._parts_sent, "a part that was never sent")
+            demand(applied.snapshot_part <= self._parts_sent, "a part that was never sent")
             self._parts_applied = max(self._parts_applied, applied.snapshot_part)
             return self._send_parts(now_ms)
         whole = bool(self._parts) and self._parts_sent == len(self._parts)
         at_its_position = applied.epoch == self._epoch and applied.version == self._snapshot_version
-        self._demand(whole and at_its_position, "a snapshot that is not whole")
+        demand(whole and at_its_position, "a snapshot that is not whole")
         self.state = State.FOLLOWING
         self._parts = ()
         self._sent_version = self._applied_version = applied.version
@@ -309,14 +309,6 @@ class ServerSession:
     def _close(self, code: CloseCode, reason: str) -> Effects:
         self.state = State.CLOSED
         return (do.CloseLink(code, reason),)
-
-    def _demand(self, holds: bool, what: str) -> None:  # noqa: FBT001 - reads as the condition it is
-        if not holds:
-            raise ProtocolViolation(what)
-
-    def _require(self, holds: bool, what: str) -> None:  # noqa: FBT001 - reads as the condition it is
-        if not holds:
-            raise ImpossibleTransition(what)
 
 
 def _plan_for(hello: Hello, device: on.DeviceLoaded) -> Plan:

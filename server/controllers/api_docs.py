@@ -1,8 +1,8 @@
-"""The pages that explain the API: /docs and /redoc, with their scripts from this server where they are installed."""
+"""The pages that explain the API: /docs and /redoc, with their scripts from this server and from nowhere else."""
 
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from fastapi import FastAPI
 from fastapi.openapi.docs import get_redoc_html, get_swagger_ui_html
@@ -15,37 +15,36 @@ OPENAPI_PATH: Final = "/openapi.json"
 
 
 def install(app: FastAPI) -> None:
-    """Add both pages. Without the package of scripts, the reader's browser gets them from a public CDN."""
-    directory = assets_directory()
-    local: dict[str, Any] = {}
-    redoc: dict[str, Any] = {}
-    if directory is not None:
-        app.mount(ASSETS_PATH, StaticFiles(directory=directory), name="docs-assets")
-        local = {
-            "swagger_js_url": f"{ASSETS_PATH}/swagger-ui-bundle.js",
-            "swagger_css_url": f"{ASSETS_PATH}/swagger-ui.css",
-            "swagger_favicon_url": f"{ASSETS_PATH}/favicon.png",
-        }
-        redoc = {
-            "redoc_js_url": f"{ASSETS_PATH}/redoc.standalone.js",
-            "redoc_favicon_url": f"{ASSETS_PATH}/favicon.png",
-        }
+    """Add both pages and what they are made of."""
+    app.mount(ASSETS_PATH, StaticFiles(directory=_assets_directory()), name="docs-assets")
+    title = f"{app.title} API"
+    favicon = f"{ASSETS_PATH}/favicon.png"
 
     async def docs() -> HTMLResponse:
-        return get_swagger_ui_html(openapi_url=OPENAPI_PATH, title=f"{app.title} API", **local)
+        return get_swagger_ui_html(
+            openapi_url=OPENAPI_PATH,
+            title=title,
+            swagger_js_url=f"{ASSETS_PATH}/swagger-ui-bundle.js",
+            swagger_css_url=f"{ASSETS_PATH}/swagger-ui.css",
+            swagger_favicon_url=favicon,
+        )
 
-    async def redoc_page() -> HTMLResponse:
-        title = f"{app.title} API"
-        return get_redoc_html(openapi_url=OPENAPI_PATH, title=title, with_google_fonts=False, **redoc)
+    async def redoc() -> HTMLResponse:
+        return get_redoc_html(
+            openapi_url=OPENAPI_PATH,
+            title=title,
+            redoc_js_url=f"{ASSETS_PATH}/redoc.standalone.js",
+            redoc_favicon_url=favicon,
+            with_google_fonts=False,
+        )
 
     app.add_api_route("/docs", docs, include_in_schema=False)
-    app.add_api_route("/redoc", redoc_page, include_in_schema=False)
+    app.add_api_route("/redoc", redoc, include_in_schema=False)
 
 
-def assets_directory() -> Path | None:
-    """Give the directory of the scripts, or None when their package is not installed."""
+def _assets_directory() -> Path:
+    """Where the package of scripts keeps them; it is found, not imported, since we want its files alone."""
     spec = find_spec(ASSETS_PACKAGE)
     if spec is None or spec.origin is None:
-        return None
-    directory = Path(spec.origin).parent / "static"
-    return directory if (directory / "redoc.standalone.js").is_file() else None
+        raise RuntimeError(f"The package {ASSETS_PACKAGE} is missing; install what requirements.lock names.")
+    return Path(spec.origin).parent / "static"

@@ -40,8 +40,9 @@ class Listener(Protocol):
 class Followers:
     """The sockets of this process by centre. `run` is a task of the composition root."""
 
-    def __init__(self, units: UnitsOfWork, listener: Listener) -> None:
-        """Ask the truth of `units`, take hints from `listener`."""
+    def __init__(self, units: UnitsOfWork, listener: Listener, *, poll_interval_s: float = POLL_INTERVAL_S) -> None:
+        """Ask the truth of `units` every `poll_interval_s`, take hints from `listener`."""
+        self._poll_interval_s = poll_interval_s
         self._units = units
         self._listener = listener
         self._of_center: defaultdict[str, dict[object, tuple[DeviceKey, Deliver]]] = defaultdict(dict)
@@ -121,7 +122,7 @@ class Followers:
 
     async def _keep_polling(self) -> None:
         while True:
-            await asyncio.sleep(POLL_INTERVAL_S)
+            await asyncio.sleep(self._poll_interval_s)
             try:
                 await self.poll()
             except Unavailable:

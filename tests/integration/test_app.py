@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import signal
 import socket
 import sys
@@ -147,6 +148,16 @@ async def test_the_documentation_can_be_read_and_switched_off(database: FreshDat
         async with running_api(settings_for(database, tmp_path, docs_enabled=enabled)) as api:
             for path in ("/docs", "/redoc", "/openapi.json"):
                 assert (await api.client.get(path)).status_code == expected, path
+
+
+@pytest.mark.parametrize("page", ["/docs", "/redoc"])
+async def test_the_documentation_loads_what_it_needs_from_here_alone(api: Api, page: str) -> None:
+    html = (await api.client.get(page)).text
+    needed = re.findall(r'(?:src|href)="([^"]+)"', html)
+    assert any(path.endswith(".js") for path in needed)
+    for path in needed:
+        assert path.startswith("/docs-assets/"), path
+        assert (await api.client.get(path)).status_code == 200, path
 
 
 async def test_other_origins_may_call_only_when_they_are_named(database: FreshDatabase, tmp_path: Path) -> None:

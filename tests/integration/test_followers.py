@@ -9,8 +9,7 @@ from sqlalchemy import text
 from server.core.database import create_engine
 from server.core.errors import DatabaseUnavailable
 from server.repositories.heads import HeadListener
-from server.services import followers as followers_module
-from server.services.followers import Followers
+from server.services.followers import POLL_INTERVAL_S, Followers
 from sync.errors import CloseCode
 from sync.events import DrainRequested, HeadMoved, RightsLost
 from tests.contract.postgres_world import PostgresWorld, make_world
@@ -33,7 +32,8 @@ async def world(database: FreshDatabase) -> AsyncIterator[PostgresWorld]:
 
 @pytest.fixture
 def followers(world: PostgresWorld) -> Followers:
-    return Followers(world.units, HeadListener(world.engine))
+    """What reaches them without a call of `poll` came as a notification: the next poll is an hour away."""
+    return Followers(world.units, HeadListener(world.engine), poll_interval_s=3600)
 
 
 @pytest.fixture
@@ -70,9 +70,8 @@ async def desk(world: PostgresWorld) -> Desk:
 
 
 async def test_a_push_wakes_the_followers_of_its_centre_and_no_others(
-    world: PostgresWorld, listening: Followers, desk: Desk, monkeypatch: pytest.MonkeyPatch
+    world: PostgresWorld, listening: Followers, desk: Desk
 ) -> None:
-    monkeypatch.setattr(followers_module, "POLL_INTERVAL_S", 3600)
     stranger = await make_desk(world, await world.make_center())
     inbox, other = Inbox(), Inbox()
     listening.join(desk.key, inbox.deliver)
@@ -104,7 +103,7 @@ async def test_a_revoked_device_is_sent_away_by_the_next_poll(
     await followers.poll()
     assert RightsLost(CloseCode.REVOKED) in inbox.events
     assert other.events == []
-    assert followers_module.POLL_INTERVAL_S * 2 + 1 <= 5
+    assert POLL_INTERVAL_S * 2 + 1 <= 5
 
 
 async def test_who_left_is_told_nothing(world: PostgresWorld, followers: Followers, desk: Desk) -> None:
