@@ -51,6 +51,10 @@ format: .venv/.installed ## Lay out the code and mend what the linter can mend
 simulate: .venv/.installed ## Run the simulator; SEEDS=2000 runs more of it
 	@$(RUN) tests.simulation --seeds $(SEEDS)
 
+.PHONY: coverage
+coverage: .venv/.installed ## See that each module of the sync core is covered by its own tests, every branch
+	@$(RUN) tests.coverage
+
 .PHONY: bench
 bench: .venv/.installed ## Measure how long a check-in takes to get where, beside the raw limit
 	@$(RUN) tests.bench

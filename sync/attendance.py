@@ -43,12 +43,13 @@ class EventKind(StrEnum):
     CHECK_OUT = "check_out"
 
 
-class AttendanceEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class AttendanceEvent(msgspec.Struct, gc=False, frozen=True, kw_only=True, omit_defaults=True):
     """What a desk testifies. Its JSON is a journal entry's body and is never changed afterwards.
 
     `occurred_at_ms` is what the person meant, `recorded_at_ms` the device's clock when it was entered (both UTC
     milliseconds since 1970). `clock_offset_ms` is server clock minus device clock as last measured, give or take
-    `clock_error_ms`; None when this desk never measured it.
+    `clock_error_ms`; None when this desk never measured it. `after_lease`: the desk had not heard the server for longer
+    than it may, and said so.
     """
 
     event_id: Uuid
@@ -67,6 +68,7 @@ class AttendanceEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=T
     auth_method: Line = "staff_attested"
     identity_check: Line = "none"
     note: Line = ""
+    after_lease: bool = False
 
 
 _EVENT_DECODER: Final = msgspec.json.Decoder(AttendanceEvent)
@@ -93,7 +95,7 @@ def decode_event(body: bytes) -> AttendanceEvent:
     return _EVENT_DECODER.decode(body)
 
 
-class Fact(msgspec.Struct, frozen=True, kw_only=True):
+class Fact(msgspec.Struct, gc=False, frozen=True, kw_only=True):
     """An event with what its order depends on: who wrote it down, and as which entry of whose journal."""
 
     event: AttendanceEvent
@@ -138,7 +140,7 @@ class FindingKind(StrEnum):
 CRITICAL_FINDINGS: Final = frozenset({FindingKind.TWO_COLLECTORS})
 
 
-class Finding(msgspec.Struct, frozen=True, order=True):
+class Finding(msgspec.Struct, gc=False, frozen=True, order=True):
     """A question for a person: its kind, and the events that contradict each other, oldest first."""
 
     kind: FindingKind
@@ -150,7 +152,7 @@ class Finding(msgspec.Struct, frozen=True, order=True):
         return self.kind in CRITICAL_FINDINGS
 
 
-class Stay(msgspec.Struct, frozen=True, kw_only=True):
+class Stay(msgspec.Struct, gc=False, frozen=True, kw_only=True):
     """One physical presence. `check_in` None: nobody saw the child come. `check_out` None: still here."""
 
     check_in: Fact | None
@@ -180,13 +182,33 @@ class ChildAttendance(msgspec.Struct, frozen=True):
 
 def fold(facts: Iterable[Fact]) -> ChildAttendance:
     """Decide one child's stays and findings from all its facts, in whatever order and however often they come."""
-    reducer = _Reducer()
-    for fact in _as_ordered_set(facts):
-        if fact.event.kind is EventKind.CHECK_IN:
-            reducer.check_in(fact)
-        else:
-            reducer.check_out(fact)
+    reducer = _reduced(_as_ordered_set(facts))
     return ChildAttendance(tuple(reducer.stays), tuple(reducer.findings))
+
+
+class ChildFold:
+    """The fold of one child's facts that goes on: a fact behind all others costs one step, any other a whole fold."""
+
+    def __init__(self, facts: Iterable[Fact] = ()) -> None:
+        """Fold what is known."""
+        self._facts = list(_as_ordered_set(facts))
+        self._ids = {fact.event.event_id for fact in self._facts}
+        self._reducer = _reduced(self._facts)
+
+    def add(self, fact: Fact) -> bool:
+        """Take one more fact; says whether it is part of a contradiction that was not there without it."""
+        known = len(self._reducer.findings)
+        is_next = fact.event.event_id not in self._ids and (not self._facts or fact.order > self._facts[-1].order)
+        if is_next:
+            self._facts.append(fact)
+            self._ids.add(fact.event.event_id)
+            self._reducer.take(fact)
+            return len(self._reducer.findings) > known
+        before = frozenset(self._reducer.findings)
+        self._facts = list(_as_ordered_set([*self._facts, fact]))
+        self._ids.add(fact.event.event_id)
+        self._reducer = _reduced(self._facts)
+        return bool(frozenset(self._reducer.findings) - before)
 
 
 def _as_ordered_set(facts: Iterable[Fact]) -> Sequence[Fact]:
@@ -212,6 +234,13 @@ class _Reducer:
         self.stays: list[Stay] = []
         self.findings: list[Finding] = []
         self.unanswered: list[Fact] = []
+
+    def take(self, fact: Fact) -> None:
+        """One more fact, behind all that were taken."""
+        if fact.event.kind is EventKind.CHECK_IN:
+            self.check_in(fact)
+        else:
+            self.check_out(fact)
 
     def check_in(self, fact: Fact) -> None:
         last = self.stays[-1] if self.stays else None
@@ -264,6 +293,13 @@ class _Reducer:
     def _unknown_start(self, fact: Fact) -> None:
         self.stays.append(Stay(check_in=None, check_out=fact, ended_at_ms=fact.at_ms, disputed=True))
         self.findings.append(Finding(FindingKind.CHECK_OUT_WITHOUT_CHECK_IN, _ids(fact)))
+
+
+def _reduced(ordered: Iterable[Fact]) -> _Reducer:
+    reducer = _Reducer()
+    for fact in ordered:
+        reducer.take(fact)
+    return reducer
 
 
 def _corroborate(stay: Stay, fact: Fact) -> Stay:

@@ -30,7 +30,7 @@ class Operation(IntEnum):
     REMOVE = 2
 
 
-class Head(msgspec.Struct, frozen=True):
+class Head(msgspec.Struct, gc=False, frozen=True):
     """The end of a centre's log: which life of it (`epoch`, a UUID), its last version (0: empty), its hash."""
 
     epoch: str
@@ -38,7 +38,7 @@ class Head(msgspec.Struct, frozen=True):
     hash: bytes
 
 
-class ChangeDraft(msgspec.Struct, frozen=True, kw_only=True):
+class ChangeDraft(msgspec.Struct, gc=False, frozen=True, kw_only=True):
     """A change before it has a version; `ends_unit` closes the unit that a replica must take as a whole."""
 
     bucket: str
@@ -49,7 +49,7 @@ class ChangeDraft(msgspec.Struct, frozen=True, kw_only=True):
     ends_unit: bool
 
 
-class Change(msgspec.Struct, frozen=True, array_like=True):
+class Change(msgspec.Struct, gc=False, frozen=True, array_like=True):
     """One row of the log as devices get it. `transaction_last` marks the end of a unit."""
 
     version: Int64
@@ -63,7 +63,7 @@ class Change(msgspec.Struct, frozen=True, array_like=True):
     transaction_last: bool
 
 
-class Numbered(msgspec.Struct, frozen=True):
+class Numbered(msgspec.Struct, gc=False, frozen=True):
     """A change with the hash of the chain at its version."""
 
     change: Change

@@ -11,7 +11,16 @@ from typing import Any, Final, Generic, Protocol, TypeVar
 
 from sync.effects import Lane
 from sync.errors import ImpossibleTransition, SyncError
-from sync.events import EntryRecorded, FrameReceived, HeadMoved, LinkClosed, StoreFailed, TimerFired
+from sync.events import (
+    EntryRecorded,
+    FrameReceived,
+    HeadMoved,
+    LinkClosed,
+    StoreFailed,
+    TimerFired,
+    newer_entry,
+    newer_head,
+)
 
 # Frames read from the socket and not yet handled; beyond it the reader waits, and TCP with it.
 INBOX_FRAMES_MAX: Final = 16
@@ -19,9 +28,6 @@ INBOX_FRAMES_MAX: Final = 16
 OVERDUE_EVENTS_MAX: Final = 2 * INBOX_FRAMES_MAX
 # How long a store effect may still run once its link is gone. Its transaction is harmless either way.
 LANE_DRAIN_S: Final = 5.0
-
-# Of these only the newest counts: each says "the end has moved to here".
-_HINTS: Final = (EntryRecorded, HeadMoved)
 
 
 class LinkLost(SyncError):
@@ -77,7 +83,9 @@ class Driver(Generic[EffectT]):
         self._perform = perform
         self._monotonic_ms = monotonic_ms
         self._inbox: deque[object] = deque()
-        self._hints: dict[type, object] = {}
+        # Each says "the end has moved to here": only the furthest counts, and there is never more than one of each.
+        self._entry_hint: EntryRecorded | None = None
+        self._head_hint: HeadMoved | None = None
         self._frames = 0
         self._overdue = 0
         self._arrived = asyncio.Event()
@@ -88,8 +96,10 @@ class Driver(Generic[EffectT]):
 
     def deliver(self, event: object) -> None:
         """Put an event into the inbox; must be called on the loop's own thread."""
-        if isinstance(event, _HINTS):
-            self._hints[type(event)] = event
+        if isinstance(event, EntryRecorded):
+            self._entry_hint = newer_entry(self._entry_hint, event)
+        elif isinstance(event, HeadMoved):
+            self._head_hint = newer_head(self._head_hint, event)
         else:
             self._inbox.append(event)
         self._arrived.set()
@@ -126,7 +136,7 @@ class Driver(Generic[EffectT]):
         What already arrived is heard before an overdue timer (a machine that slept must not mistake its own nap for
         the peer's silence), but only `OVERDUE_EVENTS_MAX` of it, so that a busy link cannot starve the watchdog.
         """
-        while not (self._inbox or self._hints):
+        while not self._has_something:
             self._arrived.clear()
             wait_ms = self._wait_ms()
             if wait_ms is not None and wait_ms <= 0:
@@ -139,12 +149,24 @@ class Driver(Generic[EffectT]):
         if self._is_starved():
             return TimerFired()
         if not self._inbox:
-            return self._hints.pop(next(iter(self._hints)))
+            return self._take_hint()
         event = self._inbox.popleft()
         if isinstance(event, FrameReceived):
             self._frames -= 1
             self._room.set()
         return event
+
+    @property
+    def _has_something(self) -> bool:
+        return bool(self._inbox) or self._entry_hint is not None or self._head_hint is not None
+
+    def _take_hint(self) -> EntryRecorded | HeadMoved | None:
+        """One half of a link hears of one kind of hint only."""
+        entry, self._entry_hint = self._entry_hint, None
+        if entry is not None:
+            return entry
+        head, self._head_hint = self._head_hint, None
+        return head
 
     def _wait_ms(self) -> int | None:
         deadline_ms = self._session.deadline_ms

@@ -4,6 +4,7 @@ SyncError
 |-- ProtocolViolation          the peer broke the protocol (remote error); carries the close code to send
 |   `-- UndecodableMessage     bytes that are no message
 |-- ImpossibleTransition       our own session got an event that cannot happen in its state (local error, a bug)
+|-- BadJournalFile             a journal file that is not one whole, unchanged export (sync/journal_file.py)
 `-- BrokenChain                hashes or numbers that do not follow from each other
 """
 
@@ -32,10 +33,9 @@ class CloseCode(IntEnum):
     STORE_UNAVAILABLE = 4503
 
 
-# Codes after which dialling again at once, or soon, cannot help: a person has to act first.
-NEEDS_A_PERSON: Final = frozenset(
-    {CloseCode.REVOKED, CloseCode.FORK, CloseCode.UPGRADE_NEEDED, CloseCode.JOURNAL_INVALID}
-)
+# Codes after which dialling again at once, or soon, cannot help: a person has to act first. REVOKED is none of them:
+# at the next contact the server takes what the device still holds, and then the device forgets everything.
+NEEDS_A_PERSON: Final = frozenset({CloseCode.FORK, CloseCode.UPGRADE_NEEDED, CloseCode.JOURNAL_INVALID})
 
 
 class SyncError(Exception):

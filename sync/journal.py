@@ -26,7 +26,7 @@ Sign = Callable[[bytes], bytes]
 _GENESIS_LABEL: Final = b"rollcall.journal.v1\x00"
 
 
-class Entry(msgspec.Struct, frozen=True, array_like=True):
+class Entry(msgspec.Struct, gc=False, frozen=True, array_like=True):
     """One line of a journal. Only its form is checked here; what its body says is judged entry by entry.
 
     Times: `wall_ms` is the device's wall clock (UTC milliseconds since 1970, whatever it claims), `monotonic_ms` and
@@ -64,7 +64,7 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
     base_version: int
 
 
-class JournalHead(msgspec.Struct, frozen=True):
+class JournalHead(msgspec.Struct, gc=False, frozen=True):
     """The end of one journal: its last number (0 when empty) and the hash that the next entry follows."""
 
     incarnation: str
@@ -81,6 +81,11 @@ class Outcome(IntEnum):
     CONFLICT = 4
     PARKED = 5
 
+    @classmethod
+    def _missing_(cls, value: object) -> "Outcome | None":
+        """An outcome of a newer server: kept, and for a person to look at."""
+        return cls.PARKED if isinstance(value, int) else None
+
 
 class ParkReason(IntEnum):
     """Why an entry is kept aside until a person has looked at it; 0 means that it is not."""
@@ -94,12 +99,24 @@ class ParkReason(IntEnum):
     ID_MISMATCH = 6
     DEVICE_NOT_ENTITLED = 7
     TOO_LARGE = 8
+    LEASE_EXPIRED = 9
+    OTHER = 255
+
+    @classmethod
+    def _missing_(cls, value: object) -> "ParkReason | None":
+        """A reason of a newer server, whose name this program does not know."""
+        return cls.OTHER if isinstance(value, int) else None
 
 
-class EntryOutcome(msgspec.Struct, frozen=True, array_like=True):
+# The last reason that protocol 1 has a number for.
+PROTOCOL_1_REASON_LAST: Final = ParkReason.TOO_LARGE
+
+
+class EntryOutcome(msgspec.Struct, gc=False, frozen=True, array_like=True):
     """The server's answer to one entry: the same one on every repeat.
 
-    `version` is the version of the change log at which the fact stands; 0 when it is parked.
+    `version` is the version of the change log at which the fact stands; 0 when it is parked, and for an entry that
+    is about the device itself.
     """
 
     seq: Int64

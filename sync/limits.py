@@ -2,7 +2,9 @@
 
 from typing import Final
 
-PROTOCOL_VERSION: Final = 1
+PROTOCOL_VERSION: Final = 2
+# The one before stays understood, on both sides.
+PROTOCOL_MIN: Final = 1
 SUBPROTOCOL: Final = "rollcall.sync.v1"
 
 # One message is one frame; this is what a peer accepts at most.
@@ -28,6 +30,13 @@ PAGES_IN_FLIGHT_MAX: Final = 4
 # Parts of one snapshot: 10,000 records at 500 a part are 20; 4,096 admits 2 million.
 SNAPSHOT_PARTS_MAX: Final = 4_096
 
+# Older journals that a device still keeps entries of: each fork begins another one, and each is gone after 30 days.
+JOURNALS_MAX: Final = 8
+# Buckets whose digests travel in one message: reference and a day each for REPLICA_DAYS, with room to spare.
+BUCKETS_MAX: Final = 64
+# Facts beside an incident's name.
+INCIDENT_DETAILS_MAX: Final = 16
+
 HEARTBEAT_INTERVAL_MS: Final = 5_000
 # A half-open link must be noticed within 15 s: two lost heartbeats and a third that is late.
 SILENCE_MAX_MS: Final = 14_000
@@ -41,8 +50,16 @@ SNAPSHOT_PART_DEADLINE_MS: Final = 30_000
 # The log is known to be longer, and no page came: connected, but nothing moves.
 PAGE_DEADLINE_MS: Final = 30_000
 
+# A token is proved anew within the link this long before it runs out: time for two tries over a slow link.
+REAUTH_BEFORE_MS: Final = 120_000
+# How long the server waits at most for an overloaded store before the device pushes again.
+SLOW_DOWN_MAX_MS: Final = 10_000
+
 BACKOFF_FIRST_MS: Final = 1_000
 BACKOFF_MAX_MS: Final = 60_000
+
+# How long a desk may work without having heard the server: the product promises weeks.
+LEASE_MS: Final = 30 * 24 * 3_600_000
 
 # How long a desk keeps days of attendance, and how far back a fold looks.
 REPLICA_DAYS: Final = 14
@@ -55,3 +72,4 @@ WALL_MS_MAX: Final = 4_102_444_800_000
 INT64_MAX: Final = 2**63 - 1
 HASH_BYTES: Final = 32
 SIGNATURE_BYTES: Final = 64
+NONCE_BYTES: Final = 32

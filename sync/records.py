@@ -114,11 +114,12 @@ class StaffRecord(msgspec.Struct, frozen=True, kw_only=True):
     counts_in_ratio: bool = True
 
 
-class EventRecord(msgspec.Struct, frozen=True, kw_only=True):
+class EventRecord(msgspec.Struct, gc=False, frozen=True, kw_only=True, omit_defaults=True):
     """A fact that the server stored: the exact event of the device, and where and when it came from.
 
     `event` is the journal entry's body, byte for byte; `received_at_ms` is the server's wall clock in UTC
-    milliseconds since 1970; `outcome` is the name of its `sync.journal.Outcome`.
+    milliseconds since 1970; `outcome` is the name of its `sync.journal.Outcome`. `witnessed_by` is the device that put
+    it back after the server had lost it; empty when the device that recorded it sent it.
     """
 
     event: msgspec.Raw
@@ -129,6 +130,7 @@ class EventRecord(msgspec.Struct, frozen=True, kw_only=True):
     hlc: int
     received_at_ms: int
     outcome: str
+    witnessed_by: str = ""
 
 
 RECORD_TYPES: Final[dict[Entity, type[msgspec.Struct]]] = {

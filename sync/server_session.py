@@ -1,37 +1,38 @@
 """The server's half of one link: a state machine that is told what happened and says what to do.
 
-An acknowledgement is born from `BatchStored` and from nothing else. Uploads and downloads share nothing but the link.
+An acknowledgement is born from `BatchStored` and from nothing else. Uploads and downloads share nothing but the link;
+`sync.server_downloads` holds the second half, `sync.server_rights` how long the device may be here.
 """
 
-from collections import deque
 from enum import Enum
+
+import msgspec
 
 from sync import effects as do
 from sync import events as on
 from sync.codec import decode_from_device, encode
 from sync.effects import ServerEffect
 from sync.errors import CloseCode, ImpossibleTransition, ProtocolViolation, demand, require
-from sync.limits import (
-    HEARTBEAT_INTERVAL_MS,
-    HELLO_DEADLINE_MS,
-    PAGES_IN_FLIGHT_MAX,
-    PROTOCOL_VERSION,
-    PUSH_ENTRIES_MAX,
-)
+from sync.journal import PROTOCOL_1_REASON_LAST, EntryOutcome, ParkReason
+from sync.limits import HEARTBEAT_INTERVAL_MS, HELLO_DEADLINE_MS, PROTOCOL_MIN, PROTOCOL_VERSION, PUSH_ENTRIES_MAX
 from sync.liveness import Liveness
 from sync.messages import (
     Advice,
     AdviceKind,
     Applied,
     DeviceMessage,
+    ForkFound,
     Heartbeat,
     Hello,
     Plan,
+    Proof,
     Push,
     PushStored,
     ServerMessage,
     Welcome,
 )
+from sync.server_downloads import ServerDownloads
+from sync.server_rights import ServerRights
 
 Effects = tuple[ServerEffect, ...]
 
@@ -46,35 +47,51 @@ class State(Enum):
     LOADING_DEVICE = "loading_device"
     SNAPSHOT = "snapshot"
     FOLLOWING = "following"
+    UPLOAD_ONLY = "upload_only"
     CLOSED = "closed"
 
 
 class ServerSession:
     """One device's link from open to close. `handle` sees every event; `deadline_ms` says when to fire the timer."""
 
-    def __init__(self, *, now_ms: int) -> None:
-        """Begin before the link is open; `now_ms` is monotonic milliseconds, as everywhere here."""
-        self.state = State.NEW
+    def __init__(self, *, now_ms: int, protocol_min: int = PROTOCOL_MIN) -> None:
+        """Begin before the link is open; `now_ms` is monotonic milliseconds, as everywhere here.
+
+        A device that speaks nothing from `protocol_min` on may only hand over its journal.
+        """
         self._liveness = Liveness(now_ms)
         self._opened_ms = now_ms
+        self._protocol_min = protocol_min
+        self._protocol = 0
+        self._is_open = False
+        self._is_closed = False
         self._hello: Hello | None = None
-        self._is_storing = False
-        self._epoch = ""
-        self._head_version = 0
+        self._welcomed = False
+        self._pushing: tuple[str, int] | None = None
+        self._upgrade_after_seq: int | None = None
         self._early_hint: on.HeadMoved | None = None
-        self._sent_version = 0
-        self._applied_version = 0
-        self._is_loading = False
-        self._pages_in_flight: deque[int] = deque()
-        self._snapshot_version = 0
-        self._parts: tuple[bytes, ...] = ()
-        self._parts_sent = 0
-        self._parts_applied = 0
+        self._downloads: ServerDownloads | None = None
+        self._rights = ServerRights()
+        self._sample: tuple[int, int] | None = None
+        self._wall = (0, now_ms)
+
+    @property
+    def state(self) -> State:
+        """Where the link stands."""
+        if self._is_closed:
+            return State.CLOSED
+        if self._welcomed:
+            if self._downloads is None:
+                return State.UPLOAD_ONLY
+            return State.SNAPSHOT if self._downloads.in_snapshot else State.FOLLOWING
+        if self._hello is not None:
+            return State.LOADING_DEVICE
+        return State.AWAITING_HELLO if self._is_open else State.NEW
 
     @property
     def is_closed(self) -> bool:
         """Whether this session is over; another link needs another session."""
-        return self.state is State.CLOSED
+        return self._is_closed
 
     @property
     def deadline_ms(self) -> int | None:
@@ -83,7 +100,12 @@ class ServerSession:
             return None
         if self.state in (State.NEW, State.AWAITING_HELLO):
             return self._opened_ms + HELLO_DEADLINE_MS
-        return self._liveness.deadline_ms
+        rights_ms = self._rights.deadline_ms(may_challenge=self._may_challenge)
+        return self._liveness.deadline_ms if rights_ms is None else min(self._liveness.deadline_ms, rights_ms)
+
+    @property
+    def _may_challenge(self) -> bool:
+        return self._protocol >= PROTOCOL_VERSION and self._downloads is not None
 
     def handle(self, event: on.ServerEvent, now_ms: int) -> Effects:
         """Take one event and answer with what to do, in order.
@@ -95,11 +117,14 @@ class ServerSession:
         if self.is_closed:
             return ()
         try:
-            return self._handle(event, now_ms)
+            effects = self._handle(event, now_ms)
         except ProtocolViolation as violation:
             return self._close(violation.code, str(violation))
+        if any(isinstance(effect, do.SendFrame) for effect in effects):
+            self._liveness.sent(now_ms)
+        return effects
 
-    def _handle(self, event: on.ServerEvent, now_ms: int) -> Effects:  # noqa: PLR0911 - one line for each event
+    def _handle(self, event: on.ServerEvent, now_ms: int) -> Effects:
         match event:
             case on.FrameReceived(frame):
                 self._liveness.heard(now_ms)
@@ -107,60 +132,105 @@ class ServerSession:
             case on.HeadMoved(epoch, version):
                 return self._head_moved(epoch, version)
             case on.BatchStored():
-                return self._batch_stored(event, now_ms)
+                return self._batch_stored(event)
             case on.BatchRefused(code, reason):
-                return self._close(code, reason)
-            case on.PageLoaded():
-                return self._page_loaded(event, now_ms)
-            case on.SnapshotLoaded():
-                return self._snapshot_loaded(event, now_ms)
+                return self._batch_refused(code, reason)
+            case on.PageLoaded() | on.SnapshotLoaded() | on.BucketLoaded():
+                return self._loaded(event)
             case on.DeviceLoaded():
                 return self._device_loaded(event, now_ms)
             case on.TimerFired():
                 return self._timer_fired(now_ms)
-            case on.LinkOpened():
-                return self._link_opened(now_ms)
+            case on.LinkOpened(good_for_ms):
+                return self._link_opened(good_for_ms, now_ms)
             case on.LinkClosed():
-                self.state = State.CLOSED
+                self._is_closed = True
+                return ()
+            case on.Overloaded(delay_ms):
+                slow_down = Advice(kind=AdviceKind.SLOW_DOWN, delay_ms=delay_ms)
+                return self._send(slow_down) if self._welcomed else ()
+            case _:
+                return self._about_rights(event, now_ms)
+
+    def _about_rights(self, event: on.ServerEvent, now_ms: int) -> Effects:
+        match event:
+            case on.ChallengeIssued(nonce):
+                return self._send(self._rights.challenge(nonce))
+            case on.ProofChecked(good_for_ms):
+                self._rights.checked(good_for_ms, now_ms)
                 return ()
             case on.RightsLost(code):
-                return self._close(code, "this device may no longer be here")
+                # A revoked device is here only to hand over its journal, or will be told so by Welcome.
+                stays = self._downloads is None and code is CloseCode.REVOKED
+                return () if stays else self._close(code, "this device may no longer be here")
             case on.DrainRequested(delay_ms):
-                return self._send_away(delay_ms, CloseCode.GOING_AWAY, "this server is going away", now_ms)
+                return self._send_away(delay_ms, CloseCode.GOING_AWAY, "this server is going away")
             case on.StoreFailed():
-                code = CloseCode.STORE_UNAVAILABLE
-                return self._send_away(STORE_RETRY_MS, code, "the store is not available", now_ms)
+                return self._send_away(STORE_RETRY_MS, CloseCode.STORE_UNAVAILABLE, "the store is not available")
+            case _:
+                raise ImpossibleTransition(f"{type(event).__name__} is no event of a server")
 
     # -- greeting
 
-    def _link_opened(self, now_ms: int) -> Effects:
-        require(self.state is State.NEW, "the link opened twice")
-        self.state = State.AWAITING_HELLO
+    def _link_opened(self, good_for_ms: int, now_ms: int) -> Effects:
+        require(not self._is_open, "the link opened twice")
+        self._is_open = True
         self._opened_ms = now_ms
         self._liveness = Liveness(now_ms)
+        if good_for_ms:
+            self._rights.trust_for(good_for_ms, now_ms)
         return ()
 
     def _hello_received(self, hello: Hello) -> Effects:
         demand(self.state is State.AWAITING_HELLO, "a second Hello")
-        if not hello.protocol_min <= PROTOCOL_VERSION <= hello.protocol_max:
+        if hello.protocol_min > PROTOCOL_VERSION or hello.protocol_max < hello.protocol_min:
             return self._close(CloseCode.UPGRADE_NEEDED, f"this server speaks protocol {PROTOCOL_VERSION}")
-        self.state = State.LOADING_DEVICE
+        self._protocol = min(hello.protocol_max, PROTOCOL_VERSION)
         self._hello = hello
-        return (do.LoadDevice(hello.incarnation, hello.epoch, hello.version, hello.hash),)
+        load = do.LoadDevice(
+            incarnation=hello.incarnation,
+            epoch=hello.epoch,
+            version=hello.version,
+            hash=hello.hash,
+            journal_seq=hello.journal_seq,
+            journal_hash=hello.journal_hash,
+            older=hello.older,
+            digests=hello.digests,
+        )
+        return (load,)
 
     def _device_loaded(self, device: on.DeviceLoaded, now_ms: int) -> Effects:
         hello = self._hello
         if self.state is not State.LOADING_DEVICE or hello is None:
-            text = "a device was loaded out of turn"
-            raise ImpossibleTransition(text)
-        plan = _plan_for(hello, device)
-        self._epoch, self._head_version = device.head.epoch, device.head.version
-        if self._early_hint is not None and self._early_hint.epoch == self._epoch:
-            self._head_version = max(self._head_version, self._early_hint.version)
-        welcome = Welcome(
-            protocol=PROTOCOL_VERSION,
+            raise ImpossibleTransition("a device was loaded out of turn")
+        self._wall = (device.server_wall_ms, now_ms)
+        if self._protocol < self._protocol_min:
+            return self._let_upload_before_upgrade(hello, device)
+        if not device.is_entitled and self._protocol < PROTOCOL_VERSION:
+            return self._close(CloseCode.REVOKED, "this device may no longer be here")
+        plan = _plan_for(hello, device, protocol=self._protocol)
+        head_version = device.head.version
+        if self._early_hint is not None and self._early_hint.epoch == device.head.epoch:
+            head_version = max(head_version, self._early_hint.version)
+        self._welcomed = True
+        welcome = self._welcome(hello, device, plan, head_version)
+        if plan is Plan.UPLOAD_ONLY:
+            return self._send(welcome)
+        self._downloads = ServerDownloads(
+            plan=plan,
             epoch=device.head.epoch,
-            head_version=self._head_version,
+            version=hello.version,
+            head_version=head_version,
+            staged=hello.staged,
+        )
+        return (*self._send(welcome), *self._downloads.begin())
+
+    def _welcome(self, hello: Hello, device: on.DeviceLoaded, plan: Plan, head_version: int) -> Welcome:
+        follows = plan is not Plan.UPLOAD_ONLY
+        return Welcome(
+            protocol=self._protocol,
+            epoch=device.head.epoch if follows else "",
+            head_version=head_version if follows else 0,
             plan=plan,
             stored_seq=device.stored_seq,
             stored_hash=device.stored_hash,
@@ -168,117 +238,112 @@ class ServerSession:
             push_entries_max=PUSH_ENTRIES_MAX,
             server_wall_ms=device.server_wall_ms,
             echo_monotonic_ms=hello.monotonic_ms,
+            older=device.older,
+            lease_ms=device.lease_ms if follows else 0,
+            differing=device.differing if follows else (),
         )
-        sent = self._send(welcome, now_ms)
-        if plan is Plan.SNAPSHOT:
-            self.state = State.SNAPSHOT
-            self._is_loading = True
-            return (sent, do.LoadSnapshot())
-        self.state = State.FOLLOWING
-        self._sent_version = self._applied_version = hello.version
-        return (sent, *self._maybe_load())
+
+    def _let_upload_before_upgrade(self, hello: Hello, device: on.DeviceLoaded) -> Effects:
+        """A program that is too old keeps its outbox no longer than it must: it may push, and nothing else."""
+        if not hello.queue_depth:
+            return self._upgrade_needed()
+        self._welcomed = True
+        self._upgrade_after_seq = hello.journal_seq
+        welcome = msgspec.structs.replace(
+            self._welcome(hello, device, Plan.UP_TO_DATE, hello.version), epoch=hello.epoch, lease_ms=0, differing=()
+        )
+        return self._send(welcome)
+
+    def _upgrade_needed(self) -> Effects:
+        return self._close(CloseCode.UPGRADE_NEEDED, f"this server speaks protocol {self._protocol_min} and newer")
 
     # -- frames
 
     def _receive(self, message: DeviceMessage, now_ms: int) -> Effects:
         if isinstance(message, Hello):
             return self._hello_received(message)
-        greeted = self.state in (State.SNAPSHOT, State.FOLLOWING)
-        demand(greeted, f"{type(message).__name__} before Welcome")
+        demand(self._welcomed, f"{type(message).__name__} before Welcome")
         match message:
             case Push(entries):
-                demand(not self._is_storing, "a second push under way")
-                self._is_storing = True
+                demand(self._pushing is None, "a second push under way")
+                self._pushing = (entries[0].incarnation, entries[0].seq)
                 return (do.StoreBatch(entries),)
+            case Heartbeat():
+                return self._heard(message, now_ms)
+            case Proof(nonce, signature):
+                return self._rights.answered(nonce, signature)
             case Applied():
-                return self._applied(message, now_ms)
-            case Heartbeat(version=version, queue_depth=queue_depth):
-                return (do.RecordApplied(self._epoch, min(version, self._applied_version), queue_depth),)
+                return self._applied(message)
+            case _:
+                return self._following().repair_wanted(message.bucket)
+
+    def _following(self) -> ServerDownloads:
+        if self._downloads is None:
+            raise ProtocolViolation("this link is for uploads only")
+        return self._downloads
+
+    def _heard(self, heartbeat: Heartbeat, now_ms: int) -> Effects:
+        if heartbeat.monotonic_ms:
+            self._sample = (heartbeat.monotonic_ms, now_ms)
+        if self._downloads is None:
+            return ()
+        version = min(heartbeat.version, self._downloads.applied_version)
+        return (do.RecordApplied(self._downloads.epoch, version, heartbeat.queue_depth),)
+
+    def _applied(self, applied: Applied) -> Effects:
+        is_position, effects = self._following().applied(applied)
+        if not is_position:
+            return effects
+        return (do.RecordApplied(applied.epoch, applied.version, applied.queue_depth), *effects)
 
     # -- upload
 
-    def _batch_stored(self, stored: on.BatchStored, now_ms: int) -> Effects:
-        require(self._is_storing, "a batch was stored that was not pushed")
-        self._is_storing = False
-        message = PushStored(through_seq=stored.through_seq, hash=stored.hash, outcomes=stored.outcomes)
-        return (self._send(message, now_ms),)
+    def _batch_stored(self, stored: on.BatchStored) -> Effects:
+        require(self._pushing is not None, "a batch was stored that was not pushed")
+        self._pushing = None
+        outcomes = tuple(self._as_known(outcome) for outcome in stored.outcomes)
+        answer = self._send(PushStored(through_seq=stored.through_seq, hash=stored.hash, outcomes=outcomes))
+        last_seq = self._upgrade_after_seq
+        is_told = last_seq is not None and bool(outcomes) and stored.through_seq >= last_seq
+        return (*answer, *self._upgrade_needed()) if is_told else answer
+
+    def _as_known(self, outcome: EntryOutcome) -> EntryOutcome:
+        """What the device's protocol has a number for."""
+        if self._protocol >= PROTOCOL_VERSION or outcome.reason <= PROTOCOL_1_REASON_LAST:
+            return outcome
+        return msgspec.structs.replace(outcome, reason=ParkReason.DEVICE_NOT_ENTITLED)
+
+    def _batch_refused(self, code: CloseCode, reason: str) -> Effects:
+        pushing, self._pushing = self._pushing, None
+        if pushing is None:
+            raise ImpossibleTransition("a batch was refused that was not pushed")
+        if code is CloseCode.FORK and self._protocol >= PROTOCOL_VERSION:
+            return self._send(ForkFound(*pushing))
+        return self._close(code, reason)
 
     # -- download
 
     def _head_moved(self, epoch: str, version: int) -> Effects:
-        if not self._epoch:
+        if not self._welcomed:
             self._early_hint = on.HeadMoved(epoch, version)
             return ()
-        if epoch != self._epoch:
-            return self._close(CloseCode.COME_BACK_LATER, "the log began a new life")
-        self._head_version = max(self._head_version, version)
-        return self._maybe_load()
-
-    def _maybe_load(self) -> Effects:
-        has_room = len(self._pages_in_flight) < PAGES_IN_FLIGHT_MAX
-        behind = self._sent_version < self._head_version
-        if self.state is not State.FOLLOWING or self._is_loading or not has_room or not behind:
+        if self._downloads is None:
             return ()
-        self._is_loading = True
-        return (do.LoadPage(self._sent_version),)
-
-    def _page_loaded(self, page: on.PageLoaded, now_ms: int) -> Effects:
-        require(self._is_loading and page.after_version == self._sent_version, "a page out of turn")
-        self._is_loading = False
-        if page.epoch != self._epoch:
+        if epoch != self._downloads.epoch:
             return self._close(CloseCode.COME_BACK_LATER, "the log began a new life")
-        if page.to_version == page.after_version:
-            # Nothing there: a hint ran ahead of what this reader may see. The next hint or poll asks again.
-            self._head_version = page.head_version
-            return ()
-        self._head_version = max(self._head_version, page.head_version)
-        self._sent_version = page.to_version
-        self._pages_in_flight.append(page.to_version)
-        return (self._send_frame(page.frame, now_ms), *self._maybe_load())
+        return self._downloads.head_moved(version)
 
-    def _snapshot_loaded(self, snapshot: on.SnapshotLoaded, now_ms: int) -> Effects:
-        require(self.state is State.SNAPSHOT and self._is_loading, "a snapshot out of turn")
-        self._is_loading = False
-        if snapshot.head.epoch != self._epoch:
-            return self._close(CloseCode.COME_BACK_LATER, "the log began a new life")
-        require(bool(snapshot.frames), "a snapshot without a part")
-        self._parts = snapshot.frames
-        self._snapshot_version = snapshot.head.version
-        self._head_version = max(self._head_version, snapshot.head.version)
-        return self._send_parts(now_ms)
-
-    def _send_parts(self, now_ms: int) -> Effects:
-        may_send = min(len(self._parts), self._parts_applied + PAGES_IN_FLIGHT_MAX)
-        frames = self._parts[self._parts_sent : may_send]
-        self._parts_sent = max(self._parts_sent, may_send)
-        return tuple(self._send_frame(frame, now_ms) for frame in frames)
-
-    def _applied(self, applied: Applied, now_ms: int) -> Effects:
-        if self.state is State.SNAPSHOT:
-            return self._snapshot_applied(applied, now_ms)
-        demand(applied.epoch == self._epoch and not applied.snapshot_part, "a position in another epoch")
-        demand(applied.version <= self._sent_version, "a position that was never sent")
-        demand(applied.version >= self._applied_version, "a cursor that falls")
-        self._applied_version = applied.version
-        while self._pages_in_flight and self._pages_in_flight[0] <= applied.version:
-            self._pages_in_flight.popleft()
-        return (self._record(applied), *self._maybe_load())
-
-    def _snapshot_applied(self, applied: Applied, now_ms: int) -> Effects:
-        if applied.snapshot_part:
-            demand(applied.snapshot_part <= self._parts_sent, "a part that was never sent")
-            self._parts_applied = max(self._parts_applied, applied.snapshot_part)
-            return self._send_parts(now_ms)
-        whole = bool(self._parts) and self._parts_sent == len(self._parts)
-        at_its_position = applied.epoch == self._epoch and applied.version == self._snapshot_version
-        demand(whole and at_its_position, "a snapshot that is not whole")
-        self.state = State.FOLLOWING
-        self._parts = ()
-        self._sent_version = self._applied_version = applied.version
-        return (self._record(applied), *self._maybe_load())
-
-    def _record(self, applied: Applied) -> do.RecordApplied:
-        return do.RecordApplied(applied.epoch, applied.version, applied.queue_depth)
+    def _loaded(self, event: on.PageLoaded | on.SnapshotLoaded | on.BucketLoaded) -> Effects:
+        downloads = self._downloads
+        if downloads is None:
+            raise ImpossibleTransition("something was loaded that was not asked for")
+        match event:
+            case on.PageLoaded():
+                return downloads.page_loaded(event)
+            case on.SnapshotLoaded():
+                return downloads.snapshot_loaded(event)
+            case _:
+                return downloads.bucket_loaded(event)
 
     # -- time, and the end
 
@@ -288,31 +353,42 @@ class ServerSession:
             return self._close(CloseCode.SILENT, "no Hello") if late else ()
         if self._liveness.is_silent(now_ms):
             return self._close(CloseCode.SILENT, "nothing heard from the device")
+        about_rights = self._rights.timer_fired(now_ms, may_challenge=self._may_challenge)
         if not self._liveness.heartbeat_due(now_ms):
-            return ()
-        if self.state is State.LOADING_DEVICE:
+            return about_rights
+        if not self._welcomed:
             self._liveness.sent(now_ms)
-            return ()
-        return (self._send(Heartbeat(version=self._head_version), now_ms),)
+            return about_rights
+        return (*about_rights, *self._send(self._heartbeat(now_ms)))
 
-    def _send_away(self, delay_ms: int, code: CloseCode, reason: str, now_ms: int) -> Effects:
-        advice = self._send(Advice(kind=AdviceKind.COME_BACK_LATER, delay_ms=delay_ms), now_ms)
-        return (advice, *self._close(code, reason))
+    def _heartbeat(self, now_ms: int) -> Heartbeat:
+        sent_ms, received_ms = self._sample or (0, now_ms)
+        wall_ms, noted_ms = self._wall
+        return Heartbeat(
+            version=0 if self._downloads is None else self._downloads.head_version,
+            wall_ms=wall_ms + now_ms - noted_ms,
+            echo_monotonic_ms=sent_ms,
+            held_ms=now_ms - received_ms,
+        )
 
-    def _send(self, message: ServerMessage, now_ms: int) -> do.SendFrame:
-        return self._send_frame(encode(message), now_ms)
+    def _send_away(self, delay_ms: int, code: CloseCode, reason: str) -> Effects:
+        advice = self._send(Advice(kind=AdviceKind.COME_BACK_LATER, delay_ms=delay_ms))
+        return (*advice, *self._close(code, reason))
 
-    def _send_frame(self, frame: bytes, now_ms: int) -> do.SendFrame:
-        self._liveness.sent(now_ms)
-        return do.SendFrame(frame)
+    def _send(self, message: ServerMessage) -> Effects:
+        return (do.SendFrame(encode(message)),)
 
     def _close(self, code: CloseCode, reason: str) -> Effects:
-        self.state = State.CLOSED
+        self._is_closed = True
         return (do.CloseLink(code, reason),)
 
 
-def _plan_for(hello: Hello, device: on.DeviceLoaded) -> Plan:
+def _plan_for(hello: Hello, device: on.DeviceLoaded, *, protocol: int) -> Plan:
     """A cursor that is ours is resumed, any other is replaced; an empty replica always takes the snapshot."""
-    if not device.cursor_matches or hello.version == 0:
+    if not device.is_entitled:
+        return Plan.UPLOAD_ONLY
+    if device.cursor is on.Cursor.FOREIGN and protocol >= PROTOCOL_VERSION:
+        return Plan.RECONCILE
+    if device.cursor is not on.Cursor.OURS or hello.version == 0:
         return Plan.SNAPSHOT
     return Plan.UP_TO_DATE if hello.version == device.head.version else Plan.RESUME

@@ -11,8 +11,10 @@ from sync.change_log import Head
 from sync.codec import decode_from_device, decode_from_server, encode
 from sync.device_session import DeviceSession
 from sync.errors import CloseCode
+from sync.events import Cursor
 from sync.journal import Entry, EntryOutcome, Outcome
-from sync.messages import DeviceMessage, Hello, Page, Plan, PushStored, ServerMessage, SnapshotPart, Welcome
+from sync.limits import PROTOCOL_VERSION
+from sync.messages import DeviceMessage, Heartbeat, Hello, Page, Plan, PushStored, ServerMessage, SnapshotPart, Welcome
 from sync.server_session import ServerSession
 from tests.unit.sync.builders import EPOCH, INCARNATION, change_draft, journal_of, log_of
 
@@ -56,20 +58,29 @@ def part(number: int, of: int, *, version: int = HEAD_VERSION) -> SnapshotPart:
     return SnapshotPart(epoch=EPOCH, version=version, hash=bytes(32), part=number, parts=of, records=())
 
 
+def standing(seq: int, *, settled_seq: int | None = None, incarnation: str = INCARNATION) -> on.JournalStanding:
+    """A journal that ends at `seq` with a hash of zeros."""
+    settled = seq if settled_seq is None else settled_seq
+    return on.JournalStanding(incarnation=incarnation, seq=seq, hash=bytes(32), settled_seq=settled)
+
+
+def recorded(seq: int, incarnation: str = INCARNATION) -> on.EntryRecorded:
+    return on.EntryRecorded(seq, incarnation)
+
+
 class Desk:
     """A device session with a hand on its clock."""
 
     def __init__(self, *, journal_seq: int = 0, version: int = HEAD_VERSION, settled_seq: int | None = None) -> None:
         """Begin with so many entries in the journal, of which `settled_seq` have their outcome (None: all)."""
         self.now_ms = START_MS
+        settled = journal_seq if settled_seq is None else settled_seq
         self.progress = on.ProgressRead(
-            incarnation=INCARNATION,
+            journal=standing(journal_seq, settled_seq=settled),
             epoch=EPOCH,
             version=version,
             hash=bytes(32),
-            journal_seq=journal_seq,
-            journal_hash=bytes(32),
-            queue_depth=0 if settled_seq is None else journal_seq - settled_seq,
+            queue_depth=journal_seq - settled,
             wall_ms=5_000,
         )
         self.session = DeviceSession(app_version="1.0", schema_version=3, now_ms=START_MS)
@@ -96,10 +107,15 @@ class Desk:
         self.greets()
         return self.hears(welcome(plan, stored_seq=stored_seq, head=head, push_max=push_max))
 
+    def reopens(self) -> Sequence[do.DeviceEffect]:
+        """The store takes back what the server lost."""
+        depth = self.progress.journal.seq
+        return self.on(on.EntriesReopened(INCARNATION, 0, queue_depth=depth))
+
 
 def pushing(count: int = 5) -> Desk:
     """A desk whose push of so many entries waits for its acknowledgement."""
-    desk = Desk(journal_seq=count)
+    desk = Desk(journal_seq=count, settled_seq=0)
     desk.is_welcomed()
     desk.on(on.EntriesRead(journal_of(count)))
     return desk
@@ -109,7 +125,7 @@ def welcome(
     plan: Plan = Plan.UP_TO_DATE, *, stored_seq: int = 0, head: int = HEAD_VERSION, push_max: int = 500
 ) -> Welcome:
     return Welcome(
-        protocol=1,
+        protocol=PROTOCOL_VERSION,
         epoch=EPOCH,
         head_version=head,
         plan=plan,
@@ -125,7 +141,7 @@ def welcome(
 class Hall:
     """A server session with a hand on its clock."""
 
-    def __init__(self, *, version: int = HEAD_VERSION, protocol: tuple[int, int] = (1, 1)) -> None:
+    def __init__(self, *, version: int = HEAD_VERSION, protocol: tuple[int, int] = (1, PROTOCOL_VERSION)) -> None:
         self.now_ms = START_MS
         self.hello = Hello(
             protocol_min=protocol[0],
@@ -155,21 +171,36 @@ class Hall:
         return self.on(on.TimerFired())
 
     def is_greeted(
-        self, *, head: int = HEAD_VERSION, matches: bool = True, stored_seq: int = 0
+        self, *, head: int = HEAD_VERSION, cursor: Cursor = Cursor.OURS, stored_seq: int = 0
     ) -> Sequence[do.ServerEffect]:
         self.on(on.LinkOpened())
         assert isinstance(only(do.LoadDevice, self.hears(self.hello)), do.LoadDevice)
-        return self.on(loaded(head=head, matches=matches, stored_seq=stored_seq))
+        return self.on(loaded(head=head, cursor=cursor, stored_seq=stored_seq))
 
 
-def loaded(*, head: int = HEAD_VERSION, matches: bool = True, stored_seq: int = 0) -> on.DeviceLoaded:
+def loaded(*, head: int = HEAD_VERSION, cursor: Cursor = Cursor.OURS, stored_seq: int = 0) -> on.DeviceLoaded:
     return on.DeviceLoaded(
         stored_seq=stored_seq,
         stored_hash=bytes(32),
         head=Head(EPOCH, head, bytes(32)),
-        cursor_matches=matches,
+        cursor=cursor,
         server_wall_ms=9_000,
     )
+
+
+def server_heartbeat(version: int, hall: Hall) -> Heartbeat:
+    """With the server's own clock, and no echo: the device has sent no sample yet."""
+    return Heartbeat(version=version, wall_ms=9_000 + hall.now_ms - START_MS)
+
+
+def in_snapshot(parts: int) -> tuple[Hall, list[bytes]]:
+    """A hall that was just given a snapshot of so many parts, and what it sent of it."""
+    hall = Hall(version=0)
+    hall.is_greeted()
+    snapshot = on.SnapshotLoaded(
+        head=Head(EPOCH, HEAD_VERSION, bytes(32)), frames=tuple(f"part {n}".encode() for n in range(1, parts + 1))
+    )
+    return hall, frames(hall.on(snapshot))
 
 
 def page_loaded(after: int, to: int, *, head: int | None = None, epoch: str = EPOCH) -> on.PageLoaded:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from sync.attendance import (
     CLOCK_TOLERANCE_MS,
     ChildAttendance,
+    ChildFold,
     EventKind,
     Fact,
     FindingKind,
@@ -262,3 +263,17 @@ def test_at_one_desk_the_last_word_decides_who_is_in(told: list[tuple[EventKind,
     last = max(facts, key=lambda each: each.order, default=None)
     is_in = last is not None and last.event.kind is EventKind.CHECK_IN
     assert (fold(facts).open_stay is not None) == is_in
+
+
+@given(some_facts(), st.integers(0, 8))
+def test_a_fold_that_goes_on_says_what_a_fold_from_scratch_says(facts: list[Fact], known: int) -> None:
+    going_on = ChildFold(facts[:known])
+    for index, each in enumerate(facts[known:], start=known):
+        before, after = (frozenset(fold(facts[:end]).findings) for end in (index, index + 1))
+        assert going_on.add(each) == bool(after - before)
+
+
+def test_a_fold_that_goes_on_takes_a_fact_twice_as_once() -> None:
+    going_on = ChildFold([came(1, 0)])
+    assert going_on.add(came(2, 40))
+    assert not going_on.add(came(2, 40))

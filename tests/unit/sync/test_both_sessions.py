@@ -40,14 +40,15 @@ class Server:
 
     def perform(self, effect: do.ServerEffect) -> on.ServerEvent | None:
         match effect:
-            case do.LoadDevice(_, epoch, version, hash_):
+            case do.LoadDevice(epoch=epoch, version=version, hash=hash_):
                 known = epoch == EPOCH and version < len(self.heads) and self.heads[version].hash == hash_
+                strange = on.Cursor.FOREIGN if epoch else on.Cursor.NONE
                 stored = self.journal_head
                 return on.DeviceLoaded(
                     stored_seq=stored.seq,
                     stored_hash=stored.hash,
                     head=self.heads[-1],
-                    cursor_matches=known,
+                    cursor=on.Cursor.OURS if known else strange,
                     server_wall_ms=0,
                 )
             case do.StoreBatch(entries):
@@ -141,21 +142,24 @@ class Kiosk:
             case do.ReadProgress():
                 end = head_after(self.entries[-1]) if self.entries else journal_genesis(DEVICE, INCARNATION)
                 return on.ProgressRead(
-                    incarnation=INCARNATION,
+                    journal=on.JournalStanding(
+                        incarnation=INCARNATION, seq=end.seq, hash=end.hash, settled_seq=len(self.outcomes)
+                    ),
                     epoch=self.head.epoch,
                     version=self.head.version,
                     hash=self.head.hash,
-                    journal_seq=len(self.entries),
-                    journal_hash=end.hash,
                     queue_depth=self.queue_depth,
                     wall_ms=0,
                 )
-            case do.ReadEntries(after_seq, entries_max):
+            case do.ReadEntries(_, after_seq, entries_max):
                 return on.EntriesRead(tuple(self.entries[after_seq : after_seq + entries_max]))
-            case do.StoreOutcomes(stored):
+            case do.StoreOutcomes(_, stored):
                 for outcome in stored.outcomes:
                     assert self.outcomes.setdefault(outcome.seq, outcome) == outcome
                 return on.OutcomesStored(stored.through_seq, self.queue_depth)
+            case do.ReopenEntries(which, after_seq):
+                self.outcomes = {seq: outcome for seq, outcome in self.outcomes.items() if seq <= after_seq}
+                return on.EntriesReopened(which, after_seq, self.queue_depth)
             case do.StorePage(page):
                 self.head = check_changes(self.head, page.changes)
                 assert self.head.hash == page.to_hash
@@ -241,7 +245,7 @@ def test_an_entry_that_is_recorded_while_the_link_is_up_is_sent_at_once() -> Non
     link = Link(server, kiosk)
     link.run()
     kiosk.record(1)
-    link.to_desk.append(on.EntryRecorded(1))
+    link.to_desk.append(on.EntryRecorded(1, INCARNATION))
     link.run()
     assert_equal(server, kiosk)
 
@@ -255,7 +259,7 @@ def test_a_new_desk_gets_a_snapshot_of_many_parts_and_then_follows() -> None:
     link.run()
     assert_equal(server, second)
     second.record(40)
-    link.to_desk.append(on.EntryRecorded(40))
+    link.to_desk.append(on.EntryRecorded(40, INCARNATION))
     link.run()
     assert_equal(server, second)
 

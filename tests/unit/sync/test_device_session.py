@@ -9,8 +9,8 @@ from sync.device_session import State
 from sync.effects import Lane
 from sync.errors import CloseCode, ImpossibleTransition
 from sync.limits import PAGES_IN_FLIGHT_MAX
-from sync.messages import Advice, AdviceKind, Applied, Heartbeat, Hello, Plan, SnapshotPart
-from tests.unit.sync.builders import EPOCH, journal_of
+from sync.messages import Advice, AdviceKind, Applied, Challenge, Heartbeat, Hello, Plan, Proof, SnapshotPart
+from tests.unit.sync.builders import EPOCH, INCARNATION, journal_of
 from tests.unit.sync.talk import (
     HEAD_VERSION,
     START_MS,
@@ -20,6 +20,7 @@ from tests.unit.sync.talk import (
     page,
     part,
     pushing,
+    recorded,
     said_by_device,
     stored,
     welcome,
@@ -35,7 +36,7 @@ ENTRIES = journal_of(5)
 def test_hello_tells_where_replica_and_journal_stand() -> None:
     hello = Desk(journal_seq=5, settled_seq=0).greets()
     assert isinstance(hello, Hello)
-    assert (hello.protocol_min, hello.protocol_max, hello.schema_version) == (1, 1, 3)
+    assert (hello.protocol_min, hello.protocol_max, hello.schema_version) == (1, 2, 3)
     assert (hello.epoch, hello.version, hello.journal_seq, hello.queue_depth) == (EPOCH, HEAD_VERSION, 5, 5)
     assert (hello.wall_ms, hello.monotonic_ms) == (5_000, START_MS)
 
@@ -71,7 +72,7 @@ def test_a_second_welcome_breaks_the_protocol() -> None:
 def test_a_protocol_that_was_not_offered_breaks_the_protocol() -> None:
     desk = Desk()
     desk.greets()
-    assert close_code(desk.hears(with_fields(welcome(), protocol=2))) is CloseCode.PROTOCOL_VIOLATION
+    assert close_code(desk.hears(with_fields(welcome(), protocol=3))) is CloseCode.PROTOCOL_VIOLATION
 
 
 @pytest.mark.parametrize("message", [Heartbeat(version=1), page(10, 11), part(1, 1), stored(ENTRIES)])
@@ -81,22 +82,24 @@ def test_nothing_but_advice_comes_before_welcome(message: Heartbeat) -> None:
     assert close_code(desk.hears(message)) is CloseCode.PROTOCOL_VIOLATION
 
 
-def test_a_server_that_stored_more_than_the_journal_holds_is_a_fork() -> None:
-    assert close_code(Desk(journal_seq=4).is_welcomed(stored_seq=5)) is CloseCode.FORK
-
-
-def test_a_server_that_stored_another_journal_of_the_same_length_is_a_fork() -> None:
-    desk = Desk(journal_seq=4)
-    desk.greets()
-    assert close_code(desk.hears(with_fields(welcome(stored_seq=4), stored_hash=b"x" * 32))) is CloseCode.FORK
-
-
 def test_an_entry_recorded_during_the_greeting_is_no_fork_and_is_sent() -> None:
     desk = Desk(journal_seq=4)
     desk.greets()
-    desk.on(on.EntryRecorded(5))
+    desk.on(recorded(5))
     effects = desk.hears(welcome(stored_seq=4))
     assert only(do.ReadEntries, effects).after_seq == 4
+
+
+def test_of_entries_recorded_during_the_greeting_the_last_counts_in_whatever_order_they_are_told() -> None:
+    desk = Desk(journal_seq=4)
+    desk.greets()
+    desk.on(recorded(6))
+    desk.on(recorded(5))
+    desk.hears(welcome(stored_seq=4))
+    entries = journal_of(6)
+    desk.on(on.EntriesRead(entries[4:5]))
+    desk.hears(stored(entries[4:5]))
+    assert only(do.ReadEntries, desk.on(on.OutcomesStored(5, queue_depth=1))).after_seq == 5
 
 
 def test_garbage_closes_as_undecodable() -> None:
@@ -117,7 +120,7 @@ def test_pages_are_stored_one_after_the_other_and_reported() -> None:
     effects = desk.on(on.PageStored(Head(EPOCH, 11, bytes(32))))
     assert said_by_device(effects) == [Applied(epoch=EPOCH, version=11)]
     assert not only(do.NotePhase, effects).is_current
-    assert effects[-1] == do.StorePage(second)
+    assert only(do.StorePage, effects) == do.StorePage(second)
     effects = desk.on(on.PageStored(Head(EPOCH, 12, bytes(32))))
     assert only(do.NotePhase, effects).is_current
 
@@ -178,7 +181,7 @@ def test_a_page_in_the_middle_of_a_snapshot_breaks_the_protocol() -> None:
 def test_downloads_do_not_wait_for_uploads_nor_uploads_for_downloads() -> None:
     desk = pushing()
     assert desk.hears(page(10, 11)) == (do.StorePage(page(10, 11)),)
-    assert desk.hears(stored(ENTRIES)) == (do.StoreOutcomes(stored(ENTRIES)),)
+    assert desk.hears(stored(ENTRIES)) == (do.StoreOutcomes(INCARNATION, stored(ENTRIES)),)
 
 
 # -- download: a snapshot
@@ -188,11 +191,11 @@ def test_a_snapshot_is_stored_part_by_part_and_ends_at_its_position() -> None:
     desk = Desk(version=7)
     desk.is_welcomed(Plan.SNAPSHOT)
     parts = [part(number, 3) for number in (1, 2, 3)]
-    assert desk.hears(parts[0]) == (do.StoreSnapshotPart(parts[0]),)
+    assert desk.hears(parts[0]) == (do.StoreSnapshotPart(parts[0], Plan.SNAPSHOT),)
     desk.hears(parts[1])
     effects = desk.on(on.SnapshotPartStored(1))
     assert said_by_device(effects) == [Applied(epoch=EPOCH, version=0, snapshot_part=1)]
-    assert effects[-1] == do.StoreSnapshotPart(parts[1])
+    assert only(do.StoreSnapshotPart, effects) == do.StoreSnapshotPart(parts[1], Plan.SNAPSHOT)
     desk.hears(parts[2])
     desk.on(on.SnapshotPartStored(2))
     effects = desk.on(on.SnapshotPartStored(3))
@@ -230,7 +233,7 @@ def test_the_desk_is_told_how_far_the_snapshot_is() -> None:
 
 
 def test_uploads_go_on_during_a_snapshot() -> None:
-    effects = Desk(journal_seq=5, version=0).is_welcomed(Plan.SNAPSHOT)
+    effects = Desk(journal_seq=5, settled_seq=0, version=0).is_welcomed(Plan.SNAPSHOT)
     assert only(do.ReadEntries, effects).after_seq == 0
 
 
@@ -251,7 +254,8 @@ def test_a_silent_server_is_noticed_within_fifteen_seconds() -> None:
     desk = Desk()
     desk.is_welcomed()
     for after_ms in (5_000, 10_000):
-        assert said_by_device(desk.at(after_ms)) == [Heartbeat(version=HEAD_VERSION)]
+        sample = Heartbeat(version=HEAD_VERSION, monotonic_ms=START_MS + after_ms, wall_ms=5_000 + after_ms)
+        assert said_by_device(desk.at(after_ms)) == [sample]
     assert desk.session.deadline_ms == START_MS + 14_000
     assert close_code(desk.at(14_000)) is CloseCode.SILENT
 
@@ -321,3 +325,76 @@ def test_what_the_shell_was_not_asked_for_is_a_defect(event: on.DeviceEvent) -> 
     desk.is_welcomed()
     with pytest.raises(ImpossibleTransition):
         desk.on(event)
+
+
+def test_a_desk_that_reconciles_takes_its_outcomes_back_before_it_replaces_its_replica() -> None:
+    desk = Desk(journal_seq=5)
+    effects = desk.is_welcomed(Plan.RECONCILE, stored_seq=5)
+    assert only(do.ReopenEntries, effects) == do.ReopenEntries(INCARNATION, 0)
+    assert desk.hears(part(1, 1)) == ()
+    effects = desk.on(on.EntriesReopened(INCARNATION, 0, queue_depth=5))
+    assert only(do.StoreSnapshotPart, effects) == do.StoreSnapshotPart(part(1, 1), Plan.RECONCILE)
+    assert only(do.ReadEntries, effects).after_seq == 0
+
+
+# -- clocks, proofs, advice
+
+
+def test_an_echo_in_a_heartbeat_is_a_sample_of_the_clocks() -> None:
+    desk = Desk()
+    desk.greets()
+    desk.hears(with_fields(welcome(), lease_ms=77))
+    desk.now_ms = START_MS + 1_000
+    desk.on(on.ClockNoted(9_000))
+    desk.now_ms = START_MS + 3_000
+    beat = Heartbeat(version=HEAD_VERSION, wall_ms=50_000, echo_monotonic_ms=START_MS + 2_000, held_ms=600)
+    sample = only(do.NoteClock, desk.hears(beat))
+    assert sample == do.NoteClock(sent_wall_ms=10_600, round_trip_ms=400, server_wall_ms=50_000, lease_ms=77)
+
+
+def test_an_echo_that_was_held_a_rounding_too_long_took_no_time() -> None:
+    desk = Desk()
+    desk.is_welcomed()
+    beat = Heartbeat(version=HEAD_VERSION, wall_ms=1, echo_monotonic_ms=START_MS, held_ms=1)
+    assert only(do.NoteClock, desk.hears(beat)).round_trip_ms == 0
+
+
+def test_a_challenge_is_signed_and_answered() -> None:
+    desk = Desk()
+    desk.is_welcomed()
+    nonce, signature = b"n" * 32, b"s" * 64
+    assert desk.hears(Challenge(nonce)) == (do.SignChallenge(nonce),)
+    assert said_by_device(desk.on(on.ChallengeSigned(nonce, signature))) == [Proof(nonce, signature)]
+
+
+def test_a_store_that_wakes_the_upload_by_itself_is_heard_when_the_time_comes() -> None:
+    desk = Desk(journal_seq=1, settled_seq=0)
+    desk.greets()
+    desk.hears(welcome())
+    desk.on(on.EntriesRead(journal_of(1)))
+    desk.hears(Advice(kind=AdviceKind.SLOW_DOWN, delay_ms=3_000))
+    desk.on(recorded(2))
+    desk.hears(stored(journal_of(1)))
+    assert [type(one) for one in desk.on(on.OutcomesStored(1, queue_depth=1))] == [do.NotePhase]
+    assert desk.session.deadline_ms == START_MS + 3_000
+    assert desk.at(3_000) == (do.ReadEntries(INCARNATION, 1, 64),)
+
+
+def test_data_for_a_revoked_device_breaks_the_protocol() -> None:
+    desk = Desk()
+    desk.is_welcomed(Plan.UPLOAD_ONLY)
+    assert close_code(desk.hears(page(10, 11))) is CloseCode.PROTOCOL_VIOLATION
+
+
+def test_an_event_of_the_other_half_is_a_defect() -> None:
+    desk = Desk()
+    desk.is_welcomed()
+    with pytest.raises(ImpossibleTransition):
+        desk.on(on.HeadMoved(EPOCH, 1))  # type: ignore[arg-type]
+
+
+def test_a_session_is_new_at_first_and_closed_at_last() -> None:
+    assert Desk().session.state is State.NEW
+    desk = Desk()
+    desk.on(on.LinkClosed())
+    assert desk.session.state is State.CLOSED

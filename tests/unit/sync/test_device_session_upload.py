@@ -5,10 +5,10 @@ import pytest
 from sync import effects as do
 from sync import events as on
 from sync.errors import CloseCode
-from sync.journal import EntryOutcome, Outcome
+from sync.journal import Entry, EntryOutcome, Outcome
 from sync.messages import Advice, AdviceKind, Heartbeat, Push, PushStored
 from sync.push_size import FIRST_PUSH_ENTRIES
-from tests.unit.sync.builders import journal_of, uuid_of
+from tests.unit.sync.builders import INCARNATION, journal_of, uuid_of
 from tests.unit.sync.talk import (
     HEAD_VERSION,
     START_MS,
@@ -17,6 +17,7 @@ from tests.unit.sync.talk import (
     only,
     outcomes_of,
     pushing,
+    recorded,
     said_by_device,
     stored,
     with_fields,
@@ -26,8 +27,8 @@ ENTRIES = journal_of(5)
 
 
 def test_the_journal_is_offered_from_where_the_server_stands() -> None:
-    effects = Desk(journal_seq=5).is_welcomed(stored_seq=2)
-    assert only(do.ReadEntries, effects) == do.ReadEntries(2, FIRST_PUSH_ENTRIES)
+    effects = Desk(journal_seq=5, settled_seq=2).is_welcomed(stored_seq=2)
+    assert only(do.ReadEntries, effects) == do.ReadEntries(INCARNATION, 2, FIRST_PUSH_ENTRIES)
 
 
 def test_entries_whose_answer_was_lost_are_offered_again_for_their_outcomes() -> None:
@@ -36,7 +37,10 @@ def test_entries_whose_answer_was_lost_are_offered_again_for_their_outcomes() ->
 
 
 def test_a_server_that_lost_what_it_had_settled_gets_it_again() -> None:
-    effects = Desk(journal_seq=5, settled_seq=5).is_welcomed(stored_seq=2)
+    desk = Desk(journal_seq=5, settled_seq=5)
+    effects = desk.is_welcomed(stored_seq=2)
+    assert only(do.ReopenEntries, effects) == do.ReopenEntries(INCARNATION, 2)
+    effects = desk.on(on.EntriesReopened(INCARNATION, 2, queue_depth=3))
     assert only(do.ReadEntries, effects).after_seq == 2
 
 
@@ -46,24 +50,24 @@ def test_a_journal_that_is_stored_is_not_read() -> None:
 
 
 def test_what_was_read_is_pushed_as_one_run() -> None:
-    desk = Desk(journal_seq=5)
+    desk = Desk(journal_seq=5, settled_seq=0)
     desk.is_welcomed()
     assert said_by_device(desk.on(on.EntriesRead(ENTRIES))) == [Push(ENTRIES)]
 
 
 def test_an_acknowledgement_is_stored_before_the_next_entries_are_read() -> None:
     desk = pushing()
-    desk.on(on.EntryRecorded(6))
+    desk.on(recorded(6))
     message = stored(ENTRIES)
-    assert desk.hears(message) == (do.StoreOutcomes(message),)
+    assert desk.hears(message) == (do.StoreOutcomes(INCARNATION, message),)
     effects = desk.on(on.OutcomesStored(5, queue_depth=1))
     assert only(do.ReadEntries, effects).after_seq == 5
 
 
 def test_one_push_is_under_way_at_a_time() -> None:
     desk = pushing()
-    assert desk.on(on.EntryRecorded(6)) == ()
-    assert desk.on(on.EntryRecorded(7)) == ()
+    assert desk.on(recorded(6)) == ()
+    assert desk.on(recorded(7)) == ()
 
 
 @pytest.mark.parametrize(
@@ -96,17 +100,19 @@ def test_a_second_acknowledgement_of_one_push_breaks_the_protocol() -> None:
 
 
 def test_a_server_that_stands_further_back_gets_the_entries_from_there() -> None:
-    desk = Desk(journal_seq=5)
+    desk = Desk(journal_seq=5, settled_seq=3)
     desk.is_welcomed(stored_seq=3)
     desk.on(on.EntriesRead(ENTRIES[3:]))
     effects = desk.hears(PushStored(through_seq=1, hash=ENTRIES[0].hash))
+    assert only(do.ReopenEntries, effects) == do.ReopenEntries(INCARNATION, 1)
+    effects = desk.on(on.EntriesReopened(INCARNATION, 1, queue_depth=4))
     assert only(do.ReadEntries, effects).after_seq == 1
     assert said_by_device(desk.on(on.EntriesRead(ENTRIES[1:]))) == [Push(ENTRIES[1:])]
 
 
 @pytest.mark.parametrize("through_seq", [3, 4, 5])
 def test_a_resend_that_is_no_step_back_breaks_the_protocol(through_seq: int) -> None:
-    desk = Desk(journal_seq=5)
+    desk = Desk(journal_seq=5, settled_seq=3)
     desk.is_welcomed(stored_seq=3)
     desk.on(on.EntriesRead(ENTRIES[3:]))
     answer = PushStored(through_seq=through_seq, hash=b"")
@@ -114,10 +120,10 @@ def test_a_resend_that_is_no_step_back_breaks_the_protocol(through_seq: int) -> 
 
 
 @pytest.mark.parametrize("entries", [(), ENTRIES[1:]])
-def test_entries_that_are_wanted_and_not_kept_end_the_link(entries: tuple[object, ...]) -> None:
-    desk = Desk(journal_seq=5)
+def test_entries_that_are_wanted_and_not_kept_end_the_incarnation(entries: tuple[Entry, ...]) -> None:
+    desk = Desk(journal_seq=5, settled_seq=0)
     desk.is_welcomed()
-    assert close_code(desk.on(on.EntriesRead(entries))) is CloseCode.JOURNAL_INVALID  # type: ignore[arg-type]
+    assert desk.on(on.EntriesRead(entries)) == (do.BeginIncarnation(INCARNATION),)
 
 
 def test_a_push_that_nobody_acknowledges_for_thirty_seconds_stalls_the_link() -> None:
@@ -132,7 +138,7 @@ def test_a_push_that_nobody_acknowledges_for_thirty_seconds_stalls_the_link() ->
 
 
 def test_advice_to_slow_down_never_makes_a_small_push_larger() -> None:
-    desk = Desk(journal_seq=10_000)
+    desk = Desk(journal_seq=10_000, settled_seq=0)
     entries, read = journal_of(4), only(do.ReadEntries, desk.is_welcomed())
     for entry in entries:
         desk.on(on.EntriesRead((entry,)))
@@ -144,7 +150,7 @@ def test_advice_to_slow_down_never_makes_a_small_push_larger() -> None:
 
 
 def test_the_push_size_follows_how_quick_the_server_answers() -> None:
-    desk, sizes = Desk(journal_seq=10_000), []
+    desk, sizes = Desk(journal_seq=10_000, settled_seq=0), []
     entries, read = journal_of(3), only(do.ReadEntries, desk.is_welcomed())
     for entry, took_ms in zip(entries, (1_000, 5_000, 3_000), strict=True):
         desk.on(on.EntriesRead((entry,)))
@@ -156,12 +162,12 @@ def test_the_push_size_follows_how_quick_the_server_answers() -> None:
 
 
 def test_the_push_size_never_passes_what_the_server_allows() -> None:
-    assert only(do.ReadEntries, Desk(journal_seq=5).is_welcomed(push_max=7)).entries_max == 7
-    assert only(do.ReadEntries, Desk(journal_seq=5).is_welcomed(push_max=0)).entries_max == 1
+    assert only(do.ReadEntries, Desk(journal_seq=5, settled_seq=0).is_welcomed(push_max=7)).entries_max == 7
+    assert only(do.ReadEntries, Desk(journal_seq=5, settled_seq=0).is_welcomed(push_max=0)).entries_max == 1
 
 
 def test_advice_to_slow_down_makes_pushes_small_again() -> None:
-    desk = Desk(journal_seq=10_000)
+    desk = Desk(journal_seq=10_000, settled_seq=0)
     desk.is_welcomed()
     desk.on(on.EntriesRead(ENTRIES))
     desk.hears(stored(ENTRIES))

@@ -3,7 +3,9 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sync.digest import Held, digests
+from sync.digest import Held, digests, sums, wire_digests
+from sync.limits import BUCKETS_MAX
+from sync.messages import BucketDigest
 from tests.unit.sync.builders import salt, uuid_of
 
 held = st.builds(
@@ -47,3 +49,15 @@ def test_a_digest_is_64_hexadecimal_digits_and_an_empty_bucket_has_none() -> Non
     told = digests([ROOM, ROOM._replace(bucket="day:2026-09-21")])
     assert list(told) == ["day:2026-09-21", "reference"]
     assert all(len(digest) == 64 and int(digest, 16) for digest in told.values())
+
+
+def test_on_the_wire_a_digest_is_thirty_two_bytes() -> None:
+    (told,) = wire_digests(sums([ROOM]))
+    assert told == BucketDigest("reference", bytes.fromhex(digests([ROOM])["reference"]))
+
+
+def test_when_there_are_too_many_days_the_newest_are_told_and_never_instead_of_the_reference() -> None:
+    days = {f"day:{year}-01-01": year for year in range(1_900, 1_900 + 2 * BUCKETS_MAX)}
+    told = [digest.bucket for digest in wire_digests({**days, "reference": 1})]
+    newest = sorted(days, reverse=True)[: BUCKETS_MAX - 1]
+    assert told == ["reference", *newest]

@@ -149,14 +149,14 @@ async def test_of_hints_only_the_newest_of_each_kind_is_heard_and_after_everythi
     work = driver(session, Performer())
     for version in range(100):
         work.deliver(HeadMoved("e", version))
-        work.deliver(EntryRecorded(version))
+        work.deliver(EntryRecorded(version, "i"))
     work.deliver(Told("first"))
     async with running(work) as task:
         while len(session.seen) < 3:
             await asyncio.sleep(0)
         assert not task.done()
         work.deliver(STOP)
-    assert session.seen == [Told("first"), HeadMoved("e", 99), EntryRecorded(99), STOP]
+    assert session.seen == [Told("first"), EntryRecorded(99, "i"), HeadMoved("e", 99), STOP]
 
 
 async def test_frames_beyond_the_bound_wait_outside() -> None:
@@ -293,3 +293,28 @@ async def test_the_next_reading_of_the_deadline_decides_after_each_event() -> No
     work.deliver(STOP)
     await work.run()
     assert TimerFired() not in session.seen
+
+
+async def test_a_store_effect_that_never_ends_is_given_up_after_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sync.driver.LANE_DRAIN_S", 0.01)
+    performer = Performer()
+    performer.gates["store"] = asyncio.Event()
+    work = driver(FakeSession(answers(go=(Do("store", Lane.UPLOAD),))), performer)
+    work.deliver(Told("go"))
+    async with running(work):
+        await performer.until("store begins")
+        work.deliver(STOP)
+    assert performer.noted == ["store begins"]
+
+
+async def test_an_effect_outside_the_lanes_may_lead_to_an_event_and_one_inside_to_none() -> None:
+    """A nonce is made at once; and a store effect of a session that is over may have nothing to say."""
+
+    async def perform(effect: Do | CloseLink) -> object | None:
+        return Told("made") if effect == Do("make") else None
+
+    session = FakeSession(answers(go=(Do("make"), Do("store", Lane.RIGHTS)), made=()), last=Told("made"))
+    work = Driver(session, perform, lambda: 0)
+    work.deliver(Told("go"))
+    await work.run()
+    assert session.seen == [Told("go"), Told("made")]

@@ -9,10 +9,11 @@ from hypothesis import strategies as st
 
 from sync.attendance import AttendanceEvent, EventKind, encode_event
 from sync.change_log import Operation
-from sync.intake import Decision, Intake, Origin, StoredFact, fact_of, fact_of_record
+from sync.incidents import INCIDENT_KIND, DeviceIncident, Incident, encode_incident
+from sync.intake import WITNESSED_KIND, Decision, Intake, Origin, StoredFact, fact_of, fact_of_record
 from sync.journal import Draft, Entry, Outcome, ParkReason, genesis, seal
-from sync.limits import ENTRY_BODY_BYTES_MAX, WALL_MS_MAX
-from sync.records import EventRecord
+from sync.limits import ENTRY_BODY_BYTES_MAX, WALL_MS_MAX, WALL_MS_MIN
+from sync.records import EventRecord, encode_record
 from tests.unit.sync.builders import CENTER, DEVICE, INCARNATION, came, draft, event, left, sign, uuid_of
 
 ORIGIN = Origin(device_id=DEVICE, device_name="Front door", is_entitled=True, received_at_ms=1_790_000_001_000)
@@ -64,7 +65,7 @@ def test_any_replica_reads_the_same_fact_from_the_record() -> None:
     assert decision.draft is not None
     record = msgspec.json.decode(decision.draft.body, type=EventRecord)
     assert fact_of_record(record) == decision.fact
-    assert decision.fact == fact_of(decision.entry, event(1, offset_ms=7_000), DEVICE)
+    assert decision.fact == fact_of(record, event(1, offset_ms=7_000))
 
 
 def test_an_event_lives_in_the_bucket_of_its_day_at_the_centre_by_the_servers_clock() -> None:
@@ -184,6 +185,8 @@ def test_every_reason_to_park_has_its_test() -> None:
         "ID_MISMATCH",
         "DEVICE_NOT_ENTITLED",
         "TOO_LARGE",
+        "LEASE_EXPIRED",
+        "OTHER",
     }
 
 
@@ -224,3 +227,139 @@ def test_whatever_the_bodies_hold_every_entry_gets_one_outcome(bodies: list[byte
     for body in bodies:
         decision = deciding.decide(entry_of(draft(event(1), body=body)), ORIGIN)
         assert decision.outcome.outcome is Outcome.PARKED
+
+
+# -- what another desk puts back
+
+
+RECORD = EventRecord(
+    event=msgspec.Raw(encode_event(event(7, minute=3))),
+    device_id=uuid_of(0xE2),
+    device_name="Back door",
+    incarnation="lost",
+    seq=12,
+    hlc=99,
+    received_at_ms=1_790_000_000_500,
+    outcome="conflict",
+)
+
+
+def witnessed(record: EventRecord = RECORD, *, event_id: str = uuid_of(7), body: bytes | None = None) -> Entry:
+    told = msgspec.structs.replace(draft(event(7)), event_id=event_id, kind=WITNESSED_KIND)
+    return entry_of(msgspec.structs.replace(told, body=encode_record(record) if body is None else body))
+
+
+def test_a_witnessed_fact_comes_back_as_it_was_and_says_who_vouched_for_it() -> None:
+    decision = intake().decide(witnessed(), ORIGIN)
+    assert decision.outcome.outcome is Outcome.APPLIED
+    assert decision.record == msgspec.structs.replace(RECORD, outcome="applied", witnessed_by=DEVICE)
+    assert decision.fact is not None
+    fact = decision.fact
+    assert (fact.device_id, fact.incarnation, fact.seq, fact.hlc) == (uuid_of(0xE2), "lost", 12, 99)
+    assert decision.draft is not None
+    assert msgspec.json.decode(decision.draft.body, type=EventRecord) == decision.record
+
+
+def test_a_witnessed_fact_that_stands_is_a_duplicate() -> None:
+    known = intake()
+    assert known.decide(witnessed(), ORIGIN).outcome.version == 41
+    again = known.decide(witnessed(), ORIGIN)
+    assert (again.outcome.outcome, again.outcome.version, again.draft) == (Outcome.DUPLICATE, 41, None)
+
+
+def test_the_desk_that_recorded_it_sends_a_duplicate_of_what_was_witnessed() -> None:
+    known = intake()
+    known.decide(witnessed(), ORIGIN)
+    own = known.decide(entry_of(draft(event(7, minute=3))), ORIGIN)
+    assert own.outcome.outcome is Outcome.DUPLICATE
+
+
+def test_another_testimony_under_the_id_of_a_standing_fact_is_parked() -> None:
+    known = intake()
+    known.decide(witnessed(), ORIGIN)
+    other = msgspec.structs.replace(RECORD, event=msgspec.Raw(encode_event(event(7, minute=4))))
+    assert known.decide(witnessed(other), ORIGIN).outcome.reason is ParkReason.ID_MISMATCH
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"device_id": "no id"}, ParkReason.IMPOSSIBLE_VALUE),
+        ({"incarnation": "x" * 65}, ParkReason.IMPOSSIBLE_VALUE),
+        ({"device_name": "two\nlines"}, ParkReason.IMPOSSIBLE_VALUE),
+        ({"seq": -1}, ParkReason.IMPOSSIBLE_VALUE),
+        ({"hlc": -1}, ParkReason.IMPOSSIBLE_VALUE),
+        ({"event": msgspec.Raw(b"[]")}, ParkReason.IMPOSSIBLE_VALUE),
+        ({"event": msgspec.Raw(encode_event(event(8)))}, ParkReason.ID_MISMATCH),
+        ({"event": msgspec.Raw(encode_event(event(7, child_id=uuid_of(0xDD))))}, ParkReason.UNKNOWN_REFERENCE),
+        ({"event": msgspec.Raw(encode_event(event(7, center_id=uuid_of(0xCC))))}, ParkReason.WRONG_CENTER),
+    ],
+)
+def test_a_witness_is_judged_like_everybody_else(changes: dict[str, object], reason: ParkReason) -> None:
+    decision = intake().decide(witnessed(msgspec.structs.replace(RECORD, **changes)), ORIGIN)
+    assert (decision.outcome.outcome, decision.outcome.reason) == (Outcome.PARKED, reason)
+
+
+def test_a_time_of_receipt_that_cannot_be_is_bounded() -> None:
+    decision = intake().decide(witnessed(msgspec.structs.replace(RECORD, received_at_ms=0)), ORIGIN)
+    assert decision.record is not None
+    assert decision.record.received_at_ms == WALL_MS_MIN
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [(b"{", ParkReason.UNREADABLE), (b"\xff", ParkReason.UNREADABLE), (b"{}", ParkReason.IMPOSSIBLE_VALUE)],
+)
+def test_a_witnessed_entry_that_holds_no_record_is_parked(body: bytes, reason: ParkReason) -> None:
+    assert intake().decide(witnessed(body=body), ORIGIN).outcome.reason is reason
+
+
+# -- what a device says of itself
+
+
+def incident_entry(*, event_id: str = uuid_of(5)) -> Entry:
+    body = encode_incident(
+        DeviceIncident(event_id=uuid_of(5), incident=Incident.RECONCILED, occurred_at_ms=1_790_000_000_000)
+    )
+    return entry_of(msgspec.structs.replace(draft(event(5)), event_id=event_id, kind=INCIDENT_KIND, body=body))
+
+
+def test_an_incident_is_kept_for_people_and_enters_no_log() -> None:
+    decision = intake().decide(incident_entry(), ORIGIN)
+    assert decision.incident is not None
+    assert decision.incident.incident is Incident.RECONCILED
+    assert (decision.outcome.outcome, decision.outcome.version, decision.draft) == (Outcome.APPLIED, 0, None)
+
+
+def test_an_incident_under_another_id_is_parked() -> None:
+    assert intake().decide(incident_entry(event_id=uuid_of(6)), ORIGIN).outcome.reason is ParkReason.ID_MISMATCH
+
+
+def test_what_a_revoked_device_says_of_itself_is_parked_too() -> None:
+    revoked = msgspec.structs.replace(ORIGIN, is_entitled=False)
+    for entry in (incident_entry(), witnessed()):
+        assert intake().decide(entry, revoked).outcome.reason is ParkReason.DEVICE_NOT_ENTITLED
+
+
+# -- after the lease
+
+
+def test_an_event_from_behind_the_lease_waits_for_a_person() -> None:
+    late = msgspec.structs.replace(event(1), after_lease=True)
+    assert decide(late).outcome.reason is ParkReason.LEASE_EXPIRED
+
+
+# -- one intake for several transactions
+
+
+def test_what_was_learnt_later_counts_as_if_it_had_been_known_from_the_beginning() -> None:
+    first = came(1, minute=0)
+    again = came(2, minute=40)
+    late = intake([StoredFact(first, 7)])
+    late.decide(entry_of(draft(event(3, minute=5, kind=EventKind.CHECK_OUT))), ORIGIN)
+    late.learn(known_children=[CHILD_TWO], stored=[StoredFact(again, 8), StoredFact(first, 7)])
+    assert len(late) == 3
+    whole = intake([StoredFact(first, 7), StoredFact(again, 8)])
+    whole.decide(entry_of(draft(event(3, minute=5, kind=EventKind.CHECK_OUT))), ORIGIN)
+    last = entry_of(draft(event(4, minute=90)))
+    assert late.decide(last, ORIGIN).outcome == whole.decide(last, ORIGIN).outcome

@@ -1,7 +1,9 @@
 """The journal: what follows what, what repeats, and what can never be put together."""
 
 from collections.abc import Callable
+from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,9 +11,12 @@ from hypothesis import strategies as st
 from sync.errors import BrokenChain
 from sync.journal import (
     Entry,
+    EntryOutcome,
     Fork,
     Hole,
     JournalHead,
+    Outcome,
+    ParkReason,
     check_run,
     entry_hash,
     genesis,
@@ -188,15 +193,31 @@ def test_a_tampered_run_is_refused_before_it_is_compared() -> None:
     assert not isinstance(caught.value, Fork | Hole)
 
 
-@given(st.integers(1, 12), st.data())
-def test_any_overlapping_pushes_in_order_give_each_entry_fresh_once(count: int, data: st.DataObject) -> None:
+@given(st.integers(1, 12), st.lists(st.tuples(st.integers(0, 12), st.integers(1, 12)), max_size=20))
+def test_any_overlapping_pushes_give_each_entry_fresh_once(count: int, pushes: list[tuple[int, int]]) -> None:
     entries = journal_of(count)
     stored: tuple[Entry, ...] = ()
-    while len(stored) < count:
-        start = data.draw(st.integers(0, len(stored)), label="start")
-        end = data.draw(st.integers(start + 1, count), label="end")
+    for first, length in [*pushes, (0, count)]:
+        start = min(first, len(stored), count - 1)
+        end = min(start + length, count)
         verdict = judge_run(*stored_as(stored), entries[start:end])
         assert verdict.repeated + verdict.fresh == entries[start:end]
         stored += verdict.fresh
         assert stored == entries[: max(len(stored), end)]
     assert stored == entries
+
+
+# -- numbers of a newer server
+
+
+def test_an_outcome_or_a_reason_of_a_newer_server_reads_as_one_for_a_person() -> None:
+    newer = msgspec.msgpack.encode([3, "event", 77, 88, 5])
+    read = msgspec.msgpack.decode(newer, type=EntryOutcome)
+    assert (read.outcome, read.reason, read.version) == (Outcome.PARKED, ParkReason.OTHER, 5)
+
+
+def test_what_is_no_number_is_no_outcome() -> None:
+    kinds: tuple[Callable[[Any], object], ...] = (Outcome, ParkReason)
+    for kind in kinds:
+        with pytest.raises(ValueError, match="no number"):
+            kind("no number")

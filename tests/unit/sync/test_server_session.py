@@ -8,19 +8,35 @@ from sync.change_log import Head
 from sync.effects import Lane
 from sync.errors import CloseCode, ImpossibleTransition
 from sync.limits import PAGES_IN_FLIGHT_MAX
-from sync.messages import Advice, AdviceKind, Applied, Heartbeat, Plan, Push, PushStored, Welcome
-from sync.server_session import STORE_RETRY_MS, State
-from tests.unit.sync.builders import EPOCH, journal_of
+from sync.messages import (
+    Advice,
+    AdviceKind,
+    Applied,
+    BucketDigest,
+    ForkFound,
+    Heartbeat,
+    JournalPosition,
+    Plan,
+    Push,
+    PushStored,
+    Welcome,
+)
+from sync.server_session import STORE_RETRY_MS
+from tests.unit.sync.builders import EPOCH, INCARNATION, journal_of
 from tests.unit.sync.talk import (
     HEAD_VERSION,
     START_MS,
     Hall,
     close_code,
     frames,
+    in_snapshot,
     loaded,
+    only,
     outcomes_of,
     page_loaded,
     said_by_server,
+    server_heartbeat,
+    with_fields,
 )
 
 ENTRIES = journal_of(3)
@@ -33,37 +49,40 @@ def following(*, version: int = HEAD_VERSION, head: int = HEAD_VERSION) -> Hall:
     return hall
 
 
-def in_snapshot(parts: int) -> tuple[Hall, list[bytes]]:
-    """A hall that was just given a snapshot of so many parts, and what it sent of it."""
-    hall = Hall(version=0)
-    hall.is_greeted()
-    snapshot = on.SnapshotLoaded(
-        head=Head(EPOCH, HEAD_VERSION, bytes(32)), frames=tuple(f"part {n}".encode() for n in range(1, parts + 1))
-    )
-    return hall, frames(hall.on(snapshot))
-
-
 # -- greeting
 
 
 @pytest.mark.parametrize(
-    ("version", "head", "matches", "plan"),
+    ("version", "head", "cursor", "plan"),
     [
-        (10, 10, True, Plan.UP_TO_DATE),
-        (9, 10, True, Plan.RESUME),
-        (10, 10, False, Plan.SNAPSHOT),
-        (9, 10, False, Plan.SNAPSHOT),
-        (0, 10, True, Plan.SNAPSHOT),
-        (0, 0, True, Plan.SNAPSHOT),
+        (10, 10, on.Cursor.OURS, Plan.UP_TO_DATE),
+        (9, 10, on.Cursor.OURS, Plan.RESUME),
+        (10, 10, on.Cursor.FOREIGN, Plan.RECONCILE),
+        (0, 10, on.Cursor.FOREIGN, Plan.RECONCILE),
+        (9, 10, on.Cursor.COMPACTED, Plan.SNAPSHOT),
+        (0, 10, on.Cursor.NONE, Plan.SNAPSHOT),
+        (0, 10, on.Cursor.OURS, Plan.SNAPSHOT),
+        (0, 0, on.Cursor.NONE, Plan.SNAPSHOT),
     ],
 )
-def test_the_cursor_decides_the_plan(version: int, head: int, matches: bool, plan: Plan) -> None:
-    effects = Hall(version=version).is_greeted(head=head, matches=matches)
+def test_the_cursor_decides_the_plan(version: int, head: int, cursor: on.Cursor, plan: Plan) -> None:
+    effects = Hall(version=version).is_greeted(head=head, cursor=cursor)
     (welcome,) = said_by_server(effects)
     assert isinstance(welcome, Welcome)
     assert welcome.plan is plan
-    asked = {Plan.UP_TO_DATE: None, Plan.RESUME: do.LoadPage(version), Plan.SNAPSHOT: do.LoadSnapshot()}[plan]
-    assert effects[1:] == (() if asked is None else (asked,))
+    asked: dict[Plan, tuple[do.ServerEffect, ...]] = {
+        Plan.UP_TO_DATE: (),
+        Plan.RESUME: (do.LoadPage(version, all_digests=True),),
+        Plan.SNAPSHOT: (do.LoadSnapshot(),),
+        Plan.RECONCILE: (do.LoadSnapshot(),),
+    }
+    assert effects[1:] == asked[plan]
+
+
+def test_a_protocol_1_device_is_never_told_to_reconcile() -> None:
+    (welcome,) = said_by_server(Hall(protocol=(1, 1)).is_greeted(cursor=on.Cursor.FOREIGN))
+    assert isinstance(welcome, Welcome)
+    assert (welcome.protocol, welcome.plan) == (1, Plan.SNAPSHOT)
 
 
 def test_welcome_says_what_is_stored_and_echoes_the_devices_clock() -> None:
@@ -76,10 +95,17 @@ def test_welcome_says_what_is_stored_and_echoes_the_devices_clock() -> None:
 def test_hello_asks_the_store_for_this_device() -> None:
     hall = Hall()
     hall.on(on.LinkOpened())
-    assert hall.hears(hall.hello) == (do.LoadDevice(hall.hello.incarnation, EPOCH, HEAD_VERSION, hall.hello.hash),)
+    hall.hello = with_fields(
+        hall.hello,
+        older=(JournalPosition("older", 7, bytes(32)),),
+        digests=(BucketDigest("reference", bytes(32)),),
+    )
+    asked = only(do.LoadDevice, hall.hears(hall.hello))
+    told = ("incarnation", "epoch", "version", "hash", "journal_seq", "journal_hash", "older", "digests")
+    assert [getattr(asked, name) for name in told] == [getattr(hall.hello, name) for name in told]
 
 
-@pytest.mark.parametrize("protocol", [(2, 9), (0, 0)])
+@pytest.mark.parametrize("protocol", [(3, 9), (2, 1)])
 def test_a_device_without_a_common_protocol_needs_an_upgrade(protocol: tuple[int, int]) -> None:
     hall = Hall(protocol=protocol)
     hall.on(on.LinkOpened())
@@ -156,12 +182,25 @@ def test_a_push_is_taken_during_a_snapshot() -> None:
     assert hall.hears(Push(ENTRIES)) == (do.StoreBatch(ENTRIES),)
 
 
-@pytest.mark.parametrize("code", [CloseCode.FORK, CloseCode.JOURNAL_INVALID])
+@pytest.mark.parametrize("code", [CloseCode.REVOKED, CloseCode.JOURNAL_INVALID])
 def test_a_batch_that_was_refused_closes_with_the_stores_reason(code: CloseCode) -> None:
     hall = following()
     hall.hears(Push(ENTRIES))
-    effects = hall.on(on.BatchRefused(code, "why"))
-    assert effects == (do.CloseLink(code, "why"),)
+    assert hall.on(on.BatchRefused(code, "why")) == (do.CloseLink(code, "why"),)
+
+
+def test_a_fork_is_told_and_the_link_stays_so_that_the_device_can_go_on() -> None:
+    hall = following()
+    hall.hears(Push(ENTRIES))
+    assert said_by_server(hall.on(on.BatchRefused(CloseCode.FORK, "why"))) == [ForkFound(INCARNATION, 1)]
+    assert hall.hears(Push(ENTRIES)) == (do.StoreBatch(ENTRIES),)
+
+
+def test_a_fork_closes_the_link_of_a_protocol_1_device() -> None:
+    hall = Hall(protocol=(1, 1))
+    hall.is_greeted()
+    hall.hears(Push(ENTRIES))
+    assert close_code(hall.on(on.BatchRefused(CloseCode.FORK, "why"))) is CloseCode.FORK
 
 
 # -- download: pages
@@ -184,13 +223,13 @@ def test_a_hint_of_what_is_known_loads_nothing(version: int) -> None:
 def test_pages_in_flight_are_bounded_until_the_device_has_applied_some() -> None:
     hall = following(version=1, head=99)
     for after in range(1, PAGES_IN_FLIGHT_MAX):
-        assert hall.on(page_loaded(after, after + 1, head=99))[-1] == do.LoadPage(after + 1)
+        assert hall.on(page_loaded(after, after + 1, head=99))[-1] == do.LoadPage(after + 1, all_digests=True)
     full = PAGES_IN_FLIGHT_MAX
     assert len(hall.on(page_loaded(full, full + 1, head=99))) == 1
     assert hall.on(on.HeadMoved(EPOCH, 100)) == ()
     effects = hall.hears(Applied(epoch=EPOCH, version=3))
-    assert effects == (do.RecordApplied(EPOCH, 3, 0), do.LoadPage(full + 1))
-    assert hall.on(page_loaded(full + 1, full + 2, head=99))[-1] == do.LoadPage(full + 2)
+    assert effects == (do.RecordApplied(EPOCH, 3, 0), do.LoadPage(full + 1, all_digests=True))
+    assert hall.on(page_loaded(full + 1, full + 2, head=99))[-1] == do.LoadPage(full + 2, all_digests=True)
     assert len(hall.on(page_loaded(full + 2, full + 3, head=99))) == 1
 
 
@@ -256,64 +295,13 @@ def test_a_heartbeat_never_moves_the_cursor() -> None:
     assert hall.hears(Heartbeat(version=99, queue_depth=2)) == (do.RecordApplied(EPOCH, 9, 2),)
 
 
-# -- download: a snapshot
-
-
-def test_a_snapshot_is_sent_four_parts_ahead_of_what_is_durable() -> None:
-    hall, sent = in_snapshot(6)
-    assert sent == [b"part 1", b"part 2", b"part 3", b"part 4"]
-    assert frames(hall.hears(Applied(epoch="old", version=0, snapshot_part=1))) == [b"part 5"]
-    assert frames(hall.hears(Applied(epoch="old", version=0, snapshot_part=1))) == []
-    assert frames(hall.hears(Applied(epoch="old", version=0, snapshot_part=3))) == [b"part 6"]
-    effects = hall.hears(Applied(epoch=EPOCH, version=HEAD_VERSION))
-    assert effects == (do.RecordApplied(EPOCH, HEAD_VERSION, 0),)
-    assert hall.session.state is State.FOLLOWING
-
-
-def test_what_happened_during_a_snapshot_follows_it() -> None:
-    hall, _ = in_snapshot(1)
-    assert hall.on(on.HeadMoved(EPOCH, 12)) == ()
-    assert hall.hears(Applied(epoch=EPOCH, version=HEAD_VERSION))[-1] == do.LoadPage(HEAD_VERSION)
-
-
-@pytest.mark.parametrize(
-    "applied",
-    [
-        Applied(epoch=EPOCH, version=0, snapshot_part=5),
-        Applied(epoch=EPOCH, version=HEAD_VERSION),
-        Applied(epoch=EPOCH, version=HEAD_VERSION - 1),
-        Applied(epoch="old", version=HEAD_VERSION),
-    ],
-)
-def test_a_snapshot_is_not_applied_before_it_was_sent(applied: Applied) -> None:
-    hall, _ = in_snapshot(6)
-    assert close_code(hall.hears(applied)) is CloseCode.PROTOCOL_VIOLATION
-
-
-def test_a_snapshot_without_a_part_is_a_defect() -> None:
-    with pytest.raises(ImpossibleTransition):
-        in_snapshot(0)
-
-
-def test_a_part_is_not_counted_once_the_snapshot_is_over() -> None:
-    answer = following().hears(Applied(epoch="old", version=HEAD_VERSION, snapshot_part=1))
-    assert close_code(answer) is CloseCode.PROTOCOL_VIOLATION
-
-
-def test_a_snapshot_of_another_life_of_the_log_begins_again() -> None:
-    hall = Hall(version=0)
-    hall.is_greeted()
-    snapshot = on.SnapshotLoaded(head=Head("another", 1, bytes(32)), frames=(b"x",))
-    assert close_code(hall.on(snapshot)) is CloseCode.COME_BACK_LATER
-
-
 # -- time
 
 
 def test_a_silent_device_is_noticed_within_fifteen_seconds() -> None:
     hall = following()
     for after_ms in (5_000, 10_000):
-        assert said_by_server(hall.at(after_ms)) == [Heartbeat(version=HEAD_VERSION)]
+        assert said_by_server(hall.at(after_ms)) == [server_heartbeat(HEAD_VERSION, hall)]
     assert hall.session.deadline_ms == START_MS + 14_000
     assert close_code(hall.at(14_000)) is CloseCode.SILENT
 
@@ -321,7 +309,7 @@ def test_a_silent_device_is_noticed_within_fifteen_seconds() -> None:
 def test_a_heartbeat_tells_the_head() -> None:
     hall = following()
     hall.on(on.HeadMoved(EPOCH, 12))
-    assert said_by_server(hall.at(5_000)) == [Heartbeat(version=12)]
+    assert said_by_server(hall.at(5_000)) == [server_heartbeat(12, hall)]
 
 
 def test_while_a_device_is_looked_up_no_heartbeat_comes_before_welcome() -> None:
