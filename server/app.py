@@ -19,6 +19,7 @@ from server.controllers import (
     centers,
     devices,
     health,
+    incidents,
     problems,
     users,
 )
@@ -44,6 +45,7 @@ from server.services.devices import Devices
 from server.services.enrolment import Enrolment
 from server.services.followers import Followers
 from server.services.health import Health
+from server.services.incidents import Incidents
 from server.services.journal_intake import JournalIntake
 from server.services.roster_import import RosterImport
 from server.services.sync_store import ServerStore
@@ -51,6 +53,7 @@ from server.services.sync_store import ServerStore
 API_PREFIX: Final = "/api/v1"
 # A device that is asked to leave comes back after a restart, spread over a second by its own jitter.
 DRAIN_DELAY_MS: Final = 1_000
+HOUR_MS: Final = 3_600_000
 DRAIN_POLL_S: Final = 0.05
 DRAIN_POLLS: Final = 60  # three seconds
 
@@ -95,7 +98,7 @@ def build_app(settings: Settings, clock: Clock) -> FastAPI:
         openapi_url=api_docs.OPENAPI_PATH if settings.docs_enabled else None,
     )
     api = APIRouter(prefix=API_PREFIX, responses=PROBLEM_RESPONSES)
-    for door in (auth, users, centers, devices, attendance):
+    for door in (auth, users, centers, devices, attendance, incidents):
         api.include_router(door.router)
     app.include_router(api)
     app.include_router(health.router)
@@ -128,10 +131,11 @@ async def running_app(
         parts, listener = await _parts(stack, settings, database, clock)
         draining = _Draining()
         services = _services(parts, draining)
-        followers = Followers(parts.units, listener)
-        store = ServerStore(parts.units, JournalIntake(parts.units, clock), clock)
+        lease_ms = settings.device_lease_hours * HOUR_MS
+        store = ServerStore(parts.units, JournalIntake(parts.units, clock), clock, lease_ms=lease_ms)
+        followers = Followers(parts.units, listener, store.standings, clock)
         app = build_app(settings, clock)
-        app.include_router(SyncSocket(SyncParts(parts.tokens, store, followers, clock)).router())
+        app.include_router(SyncSocket(SyncParts(parts.tokens, store, followers, clock, secrets.token_bytes)).router())
         app.state.services = services
         jobs = {"followers": followers.run(), "positions": store.run()}
         if database.postgres is not None:
@@ -185,6 +189,7 @@ def _services(parts: _Parts, draining: _Draining) -> Services:
         devices=Devices(units, clock, secrets.token_bytes, parts.tokens),
         enrolment=Enrolment(units, clock, secrets.token_bytes, new_id, secret_key),
         health=Health(units, newest_revision(), lambda: draining.has_begun),
+        incidents=Incidents(units),
         roster_import=RosterImport(units, new_id),
     )
 

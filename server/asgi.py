@@ -20,6 +20,9 @@ from sync.limits import FRAME_BYTES_MAX
 
 GRACE_S: Final = 10
 BACKLOG: Final = 2_048
+# What a peer leaves unread for so long ends its connection, also one that we closed already; without it a closed
+# connection whose peer never reads would keep its buffer for ever.
+UNREAD_MAX_MS: Final = 30_000
 
 Announce = Callable[[str], None]
 
@@ -151,6 +154,8 @@ def _listening(settings: Settings) -> Iterator[socket.socket]:
     listener = socket.socket(family, socket.SOCK_STREAM)
     with listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux; accepted sockets inherit it
+            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNREAD_MAX_MS)
         try:
             listener.bind((settings.host, settings.port))
             listener.listen(BACKLOG)

@@ -12,6 +12,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from server import operator_cli
 from server.core.errors import RollcallError, SetupError, Unavailable
 from server.core.logging import configure_logging
 from server.core.settings import Settings, load_settings
@@ -37,6 +38,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
 )
+app.add_typer(operator_cli.commands)
 
 
 class RoleName(StrEnum):

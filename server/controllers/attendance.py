@@ -21,8 +21,6 @@ from server.services.attendance import (
     AttendanceDay,
     ChildDay,
     DayEvent,
-    original_end_ms,
-    original_start_ms,
 )
 from sync.attendance import Stay
 
@@ -89,8 +87,8 @@ def _stay_out(stay: Stay, zone: ZoneInfo, devices: dict[str, str], names: dict[s
     ends = [fact for fact in (stay.check_in, stay.check_out) if fact is not None]
     seen_by = [fact.device_id for fact in ends] + [devices.get(one, "") for one in stay.corroborated_by]
     return StayOut(
-        started_at=_local(original_start_ms(stay), zone),
-        ended_at=_local(original_end_ms(stay), zone),
+        started_at=_local(stay.started_at_ms, zone),
+        ended_at=_local(stay.ended_at_ms, zone),
         disputed=stay.disputed,
         check_in=stay.check_in.event.event_id if stay.check_in else None,
         check_out=stay.check_out.event.event_id if stay.check_out else None,

@@ -106,6 +106,12 @@ class Settings(BaseSettings):
     )
     docs_enabled: bool = Field(default=True, description="Whether `/docs`, `/redoc` and `/openapi.json` are served.")
     access_token_minutes: int = Field(15, ge=1, le=60, description="How long an access token is good.")
+    device_lease_hours: int = Field(
+        720,
+        ge=1,
+        le=8760,
+        description="How long a desk may go on without hearing this server; then it hides its roster and only records.",
+    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Least level that is logged.")
     log_format: Literal["console", "json"] = Field(
         "console", description="`console` for people, `json` (one object per line) for machines."

@@ -6,8 +6,9 @@ refers to another table: a log outlives what it speaks of.
 """
 
 from datetime import datetime
+from decimal import Decimal
 
-from sqlalchemy import BigInteger, Index, SmallInteger, Text
+from sqlalchemy import BigInteger, Index, Numeric, SmallInteger, Text
 from sqlmodel import Field, SQLModel
 
 from server.models.columns import TIMESTAMP, UUID_TEXT
@@ -22,6 +23,40 @@ class CenterHead(SQLModel, table=True):
     epoch: str = Field(sa_type=UUID_TEXT)
     version: int = Field(sa_type=BigInteger)
     hash: bytes
+    # The chain of `sync.evidence`, and through which version it and the digests of the buckets reach: `version`,
+    # unless a server of the release before has appended since.
+    evidence: bytes = Field(default=b"", sa_column_kwargs={"server_default": ""})
+    evidence_version: int = Field(default=0, sa_type=BigInteger, sa_column_kwargs={"server_default": "0"})
+    # The first life of this log, to which its genesis is bound.
+    origin_epoch: str = Field(sa_type=UUID_TEXT)
+    # Superseded bodies up to here are gone: a cursor below needs a snapshot.
+    compacted_version: int = Field(default=0, sa_type=BigInteger, sa_column_kwargs={"server_default": "0"})
+    # The guard on synced tables: the last transaction that wrote one for this centre, and the last that asked the log.
+    written_xact: int = Field(default=0, sa_type=BigInteger, sa_column_kwargs={"server_default": "0"})
+    logged_xact: int = Field(default=0, sa_type=BigInteger, sa_column_kwargs={"server_default": "0"})
+
+
+class LogEpoch(SQLModel, table=True):
+    """One life of a centre's log, from `from_version` on; a restore from a backup begins another."""
+
+    __tablename__ = "log_epoch"
+
+    center_id: str = Field(primary_key=True, sa_type=UUID_TEXT)
+    epoch: str = Field(primary_key=True, sa_type=UUID_TEXT)
+    from_version: int = Field(sa_type=BigInteger)
+    began_at: datetime = Field(sa_type=TIMESTAMP)
+    reason: str = Field(sa_type=Text)
+
+
+class BucketDigestRow(SQLModel, table=True):
+    """The digest of a bucket as `sync.digest` counts it: `total` is the sum, over `records` records."""
+
+    __tablename__ = "bucket_digest"
+
+    center_id: str = Field(primary_key=True, sa_type=UUID_TEXT)
+    bucket: str = Field(primary_key=True, sa_type=Text)
+    total: Decimal = Field(sa_type=Numeric(78, 0))
+    records: int = Field(sa_type=BigInteger)
 
 
 class ChangeRow(SQLModel, table=True):
@@ -43,6 +78,8 @@ class ChangeRow(SQLModel, table=True):
     at: datetime = Field(sa_type=TIMESTAMP)
     actor: str = Field(sa_type=Text)
     origin: str = Field(sa_type=Text)
+    # The evidence chain at this row; empty in rows of a server that knew of none.
+    evidence: bytes = Field(default=b"", sa_column_kwargs={"server_default": ""})
 
 
 class CurrentRecord(SQLModel, table=True):
@@ -70,6 +107,8 @@ class DeviceJournal(SQLModel, table=True):
     incarnation: str = Field(primary_key=True, sa_type=Text)
     last_seq: int = Field(sa_type=BigInteger)
     last_hash: bytes
+    evidence: bytes = Field(default=b"", sa_column_kwargs={"server_default": ""})
+    evidence_seq: int = Field(default=0, sa_type=BigInteger, sa_column_kwargs={"server_default": "0"})
 
 
 class JournalEntry(SQLModel, table=True):
@@ -97,6 +136,7 @@ class JournalEntry(SQLModel, table=True):
     outcome: int = Field(sa_type=SmallInteger)
     reason: int = Field(sa_type=SmallInteger)
     version: int = Field(sa_type=BigInteger)
+    evidence: bytes = Field(default=b"", sa_column_kwargs={"server_default": ""})
 
 
 class AttendanceEventRow(SQLModel, table=True):

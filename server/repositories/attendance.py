@@ -1,7 +1,7 @@
-"""The SQL of facts: what a fold needs to know, and new facts as they are decided."""
+"""The SQL of facts: what decisions need to know, for many centres at once, and new facts as they are decided."""
 
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from sqlalchemy import text
@@ -12,92 +12,118 @@ from server.repositories.journals import escaped, unescaped
 from sync.attendance import Fact, decode_event
 from sync.intake import Decision, StoredFact
 
+CenterKey = tuple[str, str]
+"""A centre, and the id of a child or an event of it."""
 
-async def known_children(connection: AsyncConnection, center_id: str, child_ids: Sequence[str]) -> list[str]:
-    """Give those of the ids that are children of this centre, whether still enrolled or not."""
-    if not child_ids:
-        return []
-    rows = await connection.scalars(_KNOWN_CHILDREN, {"center_id": center_id, "child_ids": list(child_ids)})
-    return [str(child_id) for child_id in rows]
+
+@dataclass(frozen=True, slots=True)
+class NewFact:
+    """A decision that made a fact, and whose it is."""
+
+    center_id: str
+    decision: Decision
+
+
+async def known_children(connection: AsyncConnection, children: Iterable[CenterKey]) -> dict[str, set[str]]:
+    """Give those of the ids that are children of their centres, whether still enrolled or not, by centre."""
+    found: dict[str, set[str]] = {}
+    keys = list(children)
+    if not keys:
+        return found
+    columns = {"center_ids": [center_id for center_id, _ in keys], "child_ids": [child_id for _, child_id in keys]}
+    for row in await connection.execute(_KNOWN_CHILDREN, columns):
+        found.setdefault(str(row.center_id), set()).add(str(row.id))
+    return found
 
 
 async def facts_around(
-    connection: AsyncConnection,
-    center_id: str,
-    *,
-    child_ids: Sequence[str],
-    since_ms: int,
-    event_ids: Sequence[str] = (),
-) -> list[StoredFact]:
-    """Give the facts of these children since then (UTC milliseconds), and any with one of these event ids."""
+    connection: AsyncConnection, children_since_ms: Mapping[CenterKey, int], events: Sequence[CenterKey]
+) -> dict[str, list[StoredFact]]:
+    """Give the facts of each child since then (UTC milliseconds), and any with one of these event ids, by centre.
+
+    A fact that is found on both ways is given twice.
+    """
     parameters = {
-        "center_id": center_id,
-        "child_ids": list(child_ids),
-        "since": datetime_of(since_ms),
-        "event_ids": list(event_ids),
+        "child_center_ids": [center_id for center_id, _ in children_since_ms],
+        "child_ids": [child_id for _, child_id in children_since_ms],
+        "sinces": [datetime_of(since_ms) for since_ms in children_since_ms.values()],
+        "event_center_ids": [center_id for center_id, _ in events],
+        "event_ids": [event_id for _, event_id in events],
     }
-    rows = await connection.execute(_FACTS_AROUND, parameters)
-    return [
-        StoredFact(
-            Fact(
-                event=decode_event(row.body),
-                device_id=str(row.device_id),
-                incarnation=unescaped(row.incarnation),
-                seq=row.seq,
-                hlc=row.hlc,
-            ),
-            row.version,
+    found: dict[str, list[StoredFact]] = {}
+    for row in await connection.execute(_FACTS_AROUND, parameters):
+        fact = Fact(
+            event=decode_event(row.body),
+            device_id=str(row.device_id),
+            incarnation=unescaped(row.incarnation),
+            seq=row.seq,
+            hlc=row.hlc,
         )
-        for row in rows
+        found.setdefault(str(row.center_id), []).append(StoredFact(fact, row.version))
+    return found
+
+
+async def append_facts(connection: AsyncConnection, made: Sequence[NewFact]) -> None:
+    """Store the facts that decisions made, each with the body and the time of arrival of its record."""
+    lines = [
+        (one.center_id, one.decision.fact, one.decision.record, one.decision.outcome)
+        for one in made
+        if one.decision.fact is not None and one.decision.record is not None
     ]
-
-
-async def append_facts(
-    connection: AsyncConnection, center_id: str, decisions: Sequence[Decision], received_at: datetime
-) -> None:
-    """Store the facts that these decisions made; those that made none are passed over."""
-    made = [(decision.entry, decision.fact, decision.outcome) for decision in decisions if decision.fact is not None]
-    if not made:
-        return
-    facts = [fact for _, fact, _ in made]
+    facts = [fact for _, fact, _, _ in lines]
     parameters = {
-        "center_id": center_id,
-        "received_at": received_at,
+        "center_ids": [center_id for center_id, _, _, _ in lines],
+        "received_ms": [record.received_at_ms for _, _, record, _ in lines],
         "event_ids": [fact.event.event_id for fact in facts],
         "child_ids": [fact.event.child_id for fact in facts],
         "kinds": [fact.event.kind.value for fact in facts],
-        "occurred": [datetime_of(fact.event.occurred_at_ms) for fact in facts],
-        "corrected": [datetime_of(fact.at_ms) for fact in facts],
-        "recorded": [datetime_of(fact.event.recorded_at_ms) for fact in facts],
+        "occurred_ms": [fact.event.occurred_at_ms for fact in facts],
+        "corrected_ms": [fact.at_ms for fact in facts],
+        "recorded_ms": [fact.event.recorded_at_ms for fact in facts],
         "device_ids": [fact.device_id for fact in facts],
         "incarnations": [escaped(fact.incarnation) for fact in facts],
         "seqs": [fact.seq for fact in facts],
         "hlcs": [fact.hlc for fact in facts],
-        "versions": [outcome.version for _, _, outcome in made],
-        "bodies": [entry.body for entry, _, _ in made],
+        "versions": [outcome.version for _, _, _, outcome in lines],
+        "bodies": [bytes(record.event) for _, _, record, _ in lines],
     }
     await connection.execute(_APPEND_FACTS, parameters)
 
 
 _KNOWN_CHILDREN: Final = text("""
-    SELECT id FROM person
-    WHERE center_id = :center_id AND kind = 'child' AND id = ANY(CAST(:child_ids AS uuid[]))
-    ORDER BY id
+    SELECT person.center_id, person.id
+    FROM unnest(CAST(:center_ids AS uuid[]), CAST(:child_ids AS uuid[])) AS line(center_id, id)
+    JOIN person USING (center_id, id)
+    WHERE person.kind = 'child'
+    ORDER BY person.center_id, person.id
 """)
 _FACTS_AROUND: Final = text("""
-    SELECT body, device_id, incarnation, seq, hlc, version FROM attendance_event
-    WHERE center_id = :center_id
-      AND (event_id = ANY(CAST(:event_ids AS uuid[]))
-           OR (child_id = ANY(CAST(:child_ids AS uuid[])) AND corrected_at >= :since))
-    ORDER BY version
+    SELECT fact.center_id, fact.body, fact.device_id, fact.incarnation, fact.seq, fact.hlc, fact.version
+    FROM unnest(CAST(:child_center_ids AS uuid[]), CAST(:child_ids AS uuid[]), CAST(:sinces AS timestamptz[]))
+         AS line(center_id, child_id, since)
+    JOIN attendance_event AS fact
+      ON fact.center_id = line.center_id AND fact.child_id = line.child_id AND fact.corrected_at >= line.since
+    UNION ALL
+    SELECT fact.center_id, fact.body, fact.device_id, fact.incarnation, fact.seq, fact.hlc, fact.version
+    FROM unnest(CAST(:event_center_ids AS uuid[]), CAST(:event_ids AS uuid[])) AS line(center_id, event_id)
+    JOIN attendance_event AS fact USING (center_id, event_id)
+    ORDER BY 1, 7
 """)
+# Milliseconds since 1970 are exact in the interval's double precision until the year 2255.
 _APPEND_FACTS: Final = text("""
-    INSERT INTO attendance_event (center_id, received_at, event_id, child_id, kind, occurred_at, corrected_at,
-                                  recorded_at, device_id, incarnation, seq, hlc, version, body)
-    SELECT CAST(:center_id AS uuid), CAST(:received_at AS timestamptz), line.*
-    FROM unnest(CAST(:event_ids AS uuid[]), CAST(:child_ids AS uuid[]), CAST(:kinds AS text[]),
-                CAST(:occurred AS timestamptz[]), CAST(:corrected AS timestamptz[]),
-                CAST(:recorded AS timestamptz[]), CAST(:device_ids AS uuid[]), CAST(:incarnations AS text[]),
-                CAST(:seqs AS bigint[]), CAST(:hlcs AS bigint[]), CAST(:versions AS bigint[]),
-                CAST(:bodies AS bytea[])) AS line
+    INSERT INTO attendance_event (center_id, event_id, child_id, kind, occurred_at, corrected_at, recorded_at,
+                                  received_at, device_id, incarnation, seq, hlc, version, body)
+    SELECT line.center_id, line.event_id, line.child_id, line.kind,
+           CAST('epoch' AS timestamptz) + line.occurred_ms * interval '1 millisecond',
+           CAST('epoch' AS timestamptz) + line.corrected_ms * interval '1 millisecond',
+           CAST('epoch' AS timestamptz) + line.recorded_ms * interval '1 millisecond',
+           CAST('epoch' AS timestamptz) + line.received_ms * interval '1 millisecond',
+           line.device_id, line.incarnation, line.seq, line.hlc, line.version, line.body
+    FROM unnest(CAST(:center_ids AS uuid[]), CAST(:event_ids AS uuid[]), CAST(:child_ids AS uuid[]),
+                CAST(:kinds AS text[]), CAST(:occurred_ms AS bigint[]), CAST(:corrected_ms AS bigint[]),
+                CAST(:recorded_ms AS bigint[]), CAST(:received_ms AS bigint[]), CAST(:device_ids AS uuid[]),
+                CAST(:incarnations AS text[]), CAST(:seqs AS bigint[]), CAST(:hlcs AS bigint[]),
+                CAST(:versions AS bigint[]), CAST(:bodies AS bytea[]))
+         AS line(center_id, event_id, child_id, kind, occurred_ms, corrected_ms, recorded_ms, received_ms,
+                 device_id, incarnation, seq, hlc, version, body)
 """)

@@ -59,8 +59,8 @@ async def event_records(
 
 _DECODER: Final = msgspec.json.Decoder(EventRecord)
 _CHILDREN: Final = text("""
-    SELECT person.id, given_name, family_name, preferred_name, home_room_id, enrolled
-    FROM person JOIN child_profile ON child_profile.center_id = person.center_id AND child_id = person.id
+    SELECT person.id, given_name, family_name, preferred_name, home_room_id, coalesce(enrolled, false) AS enrolled
+    FROM person LEFT JOIN child_profile ON child_profile.center_id = person.center_id AND child_id = person.id
     WHERE person.center_id = :center_id AND kind = 'child'
       AND (CAST(:child_id AS uuid) IS NULL OR person.id = CAST(:child_id AS uuid))
     ORDER BY family_name, given_name, person.id LIMIT :limit

@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from server.core.database import database_errors
 from server.core.errors import DatabaseUnavailable
+from server.repositories.backup import SERVER_LOCK
 from server.repositories.change_log import HEADS_CHANNEL
 
 _PAYLOAD_PARTS: Final = 3
@@ -47,6 +48,8 @@ class HeadListener:
 
 
 async def _hear(connection: Any, on_head: OnHead, on_listening: Callable[[], None]) -> None:
+    # Held as long as the connection lasts: a restore, which wants it for itself, sees that a server runs.
+    await connection.execute("SELECT pg_advisory_lock_shared($1)", SERVER_LOCK)
     lost = asyncio.Event()
     connection.add_termination_listener(lambda _connection: lost.set())
     await connection.add_listener(HEADS_CHANNEL, lambda _c, _p, _ch, payload: _hand_on(str(payload), on_head))

@@ -1,6 +1,12 @@
-"""One transaction, and the change-log append that no synced write can forget; the only commit is here."""
+"""One transaction, and the change-log append that no synced write can forget; the only commit is here.
 
-from collections.abc import AsyncIterator, Callable, Sequence
+Locks are taken in one order everywhere: rows of `device` first, in order of id, then heads of centres, in order of id.
+Whoever wants both takes the device first; whoever wants several of a kind takes them by one call. A write to a synced
+table takes the head of its centre by itself (a trigger notes it there), so a unit locks heads before it flushes.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Final, TypeAlias
@@ -12,11 +18,16 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from server.core.clock import Clock
 from server.core.database import database_errors
 from server.core.ids import Luck
-from server.repositories import change_log
-from sync.change_log import SALT_BYTES, ChangeDraft, Head, Operation, genesis, number
+from server.repositories import log_writes
+from server.repositories.evidence_gaps import close_log_gap
+from server.repositories.log_rows import Pending, append_of, without_repeats
+from server.repositories.log_writes import Append, LockedHead, Stamp, Standing
+from sync.change_log import SALT_BYTES, ChangeDraft, Head, Operation, genesis
 from sync.records import REFERENCE_BUCKET, Entity, encode_record
 
 RETRIES_OF_NEW_HEAD: Final = 2
+# More rows than this are numbered in a thread: at 15 us each they would hold up everybody's heartbeats.
+ROWS_AT_ONCE_MAX: Final = 64
 
 Connection: TypeAlias = AsyncConnection
 """What the functions of the repositories work on; services hand it through and know no more of it."""
@@ -34,34 +45,61 @@ class Sources:
 class UnitOfWork:
     """One transaction. What devices hold is written only through `put`, `remove` and `append`.
 
-    At the end the drafts get the next versions of the centre's log, under the lock on its head, so that
-    commit order is version order. One transaction writes to the log of one centre: two would wait for each
-    other.
+    At the end the drafts get the next versions of the logs of their centres, under the locks on the heads, so that
+    commit order is version order. A synced table that is written for a centre of which nothing is said here makes the
+    commit fail; a record that is put as it stood is enough.
     """
 
-    def __init__(
-        self, session: AsyncSession, connection: AsyncConnection, sources: Sources, *, actor: str, origin: str
-    ) -> None:
+    def __init__(self, connection: AsyncConnection, sources: Sources, *, actor: str, origin: str) -> None:
         """Work on a transaction that has begun; made by `UnitsOfWork.begin`."""
-        self.session: Final = session
         self.connection: Final = connection
         self._sources = sources
         self._actor = actor
         self._origin = origin
-        self._center_id: str | None = None
-        self._head: Head | None = None
-        self._drafts: list[ChangeDraft] = []
-        self._new: list[ChangeDraft] = []
+        self._session: AsyncSession | None = None
+        self._heads: dict[str, LockedHead] = {}
+        self._asked: set[str] = set()
+        self._drafts: dict[str, list[Pending]] = {}
+        self._new: dict[str, list[Pending]] = {}
+
+    @property
+    def session(self) -> AsyncSession:
+        """The objects of this transaction."""
+        if self._session is None:
+            self._session = AsyncSession(self.connection, expire_on_commit=False)
+        return self._session
 
     async def lock_head(self, center_id: str) -> Head:
         """Hold the centre's head until the end of the transaction; a centre without a log gets an empty one.
 
         Call it before reading what a decision depends on: nobody changes synced data of the centre meanwhile.
+
+        Raises:
+            AssertionError: a head behind it is held already; lock those of several centres by one call.
+
         """
-        self._belongs_to(center_id)
-        if self._head is None:
-            self._head = await self._locked(center_id)
-        return self._head
+        return (await self.lock_heads((center_id,)))[center_id]
+
+    async def lock_heads(self, center_ids: Iterable[str]) -> dict[str, Head]:
+        """Hold the heads of several centres, taken in order; as `lock_head`."""
+        wanted = set(center_ids)
+        missing = sorted(wanted - self._heads.keys())
+        if missing and self._heads and missing[0] < max(self._heads):
+            raise AssertionError("heads are locked in order of centre: lock those of all centres by one call")
+        if missing:
+            await self._lock(missing)
+        return {center_id: self._heads[center_id].head for center_id in wanted}
+
+    async def lock_free_heads(self, center_ids: Iterable[str]) -> dict[str, Head]:
+        """Hold those heads that are there and that nobody else holds, without waiting; the others are left out."""
+        if self._heads:
+            raise AssertionError("heads are held already: free ones are taken first, by one call")
+        await self._keep(await log_writes.lock_free_heads(self.connection, center_ids))
+        return {center_id: locked.head for center_id, locked in self._heads.items()}
+
+    def head_of(self, center_id: str) -> Head:
+        """Where the log of a centre ends whose head is held; after `finish`, with what this unit appended."""
+        return self._heads[center_id].head
 
     def put(
         self,
@@ -84,84 +122,111 @@ class UnitOfWork:
 
         A whole must fit one page (500 changes, 248 KiB); without a call the transaction is one whole.
         """
-        if self._drafts:
-            self._drafts[-1] = msgspec.structs.replace(self._drafts[-1], ends_unit=True)
+        for drafts in self._drafts.values():
+            last = drafts[-1]
+            drafts[-1] = Pending(msgspec.structs.replace(last.draft, ends_unit=True), last.actor)
 
-    def append(self, center_id: str, drafts: Sequence[ChangeDraft]) -> None:
-        """Log records that are known to be new, before all others: their versions follow the locked head."""
-        self._belongs_to(center_id)
-        self._new.extend(drafts)
+    def append(self, center_id: str, drafts: Sequence[ChangeDraft], *, actor: str = "") -> None:
+        """Log records that are known to be new, before all others: their versions follow the locked head.
+
+        `actor` is who made them, when it is not who the unit was begun for.
+        """
+        self._asked.add(center_id)
+        self._new.setdefault(center_id, []).extend(Pending(draft, actor or self._actor) for draft in drafts)
 
     async def finish(self) -> None:
-        """Write what is pending to tables and log, and commit; called by `UnitsOfWork.begin`.
+        """Write what is pending to tables and logs, and commit; called by `UnitsOfWork.begin`.
 
         Raises:
             ValueError: what was put as one whole does not fit one page.
 
         """
-        await self.session.flush()
-        if self._center_id is not None and (self._drafts or self._new):
-            await self._write(self._center_id, await self.lock_head(self._center_id))
-        await self.session.commit()
+        await self.lock_heads(self._asked)
+        if self._session is not None:
+            await self._session.flush()
+        if self._asked:
+            await self._append()
+        await self.connection.commit()
 
-    async def _write(self, center_id: str, head: Head) -> None:
-        drafts = [*self._new, *await self._changed(center_id)]
-        if not drafts:
-            return
-        luck = self._sources.luck(SALT_BYTES * len(drafts))
-        salts = (luck[at : at + SALT_BYTES] for at in range(0, len(luck), SALT_BYTES))
-        new_head, rows = number(head, drafts, salts)
-        stamp = change_log.Stamp(at=self._sources.clock.now(), actor=self._actor, origin=self._origin)
-        await change_log.append(self.connection, center_id, rows, stamp)
-        await change_log.store_head(self.connection, center_id, new_head)
-        await change_log.notify(self.connection, center_id, new_head)
+    async def close(self) -> None:
+        """Let go of the objects; called by `UnitsOfWork.begin`."""
+        if self._session is not None:
+            await self._session.close()
 
-    async def _changed(self, center_id: str) -> list[ChangeDraft]:
-        """The drafts that change something, in order; a dropped last one hands on the end of its unit."""
-        if not self._drafts:
-            return []
-        keys = {(draft.entity, draft.entity_id) for draft in self._drafts}
-        current = await change_log.current_states(self.connection, center_id, sorted(keys))
-        changed: list[ChangeDraft] = []
-        kept_in_unit = False
-        for draft in self._drafts:
-            key = (draft.entity, draft.entity_id)
-            state = None if draft.operation is Operation.REMOVE else (draft.bucket, draft.body)
-            if current.get(key) != state:
-                current[key] = state
-                changed.append(draft)
-                kept_in_unit = True
-            elif draft.ends_unit and kept_in_unit:
-                changed[-1] = msgspec.structs.replace(changed[-1], ends_unit=True)
-            kept_in_unit = kept_in_unit and not draft.ends_unit
-        return changed
+    async def _append(self) -> None:
+        standing = await self._standing()
+        pending: dict[str, list[Pending]] = {}
+        for center_id in sorted(self._asked):
+            changed = without_repeats(self._drafts.get(center_id, ()), standing.get(center_id, {}))
+            pending[center_id] = [*self._new.get(center_id, ()), *changed]
+        stamp = Stamp(at=self._sources.clock.now(), origin=self._origin)
+        rows = sum(map(len, pending.values()))
+        luck = memoryview(self._sources.luck(SALT_BYTES * rows))
 
-    async def _locked(self, center_id: str) -> Head:
+        def numbered() -> list[Append]:
+            appends, at = [], 0
+            for center_id, ours in pending.items():
+                end = at + SALT_BYTES * len(ours)
+                appends.append(
+                    append_of(
+                        center_id,
+                        self._heads[center_id],
+                        ours,
+                        luck=bytes(luck[at:end]),
+                        stamp=stamp,
+                        standing=standing.get(center_id, {}),
+                    )
+                )
+                at = end
+            return appends
+
+        appends = numbered() if rows <= ROWS_AT_ONCE_MAX else await asyncio.to_thread(numbered)
+        await log_writes.store(self.connection, appends, stamp)
+        for append in appends:
+            self._heads[append.center_id] = LockedHead(append.head, append.evidence, append.head.version)
+
+    async def _standing(self) -> dict[str, dict[tuple[str, str], Standing]]:
+        """How the records that drafts are about stand now, by centre, entity and id."""
+        keys = {
+            (center_id, one.draft.entity, one.draft.entity_id)
+            for center_id, drafts in self._drafts.items()
+            for one in drafts
+        }
+        found: dict[str, dict[tuple[str, str], Standing]] = {}
+        if not keys:
+            return found
+        for (center_id, *key), record in (await log_writes.standing_records(self.connection, sorted(keys))).items():
+            found.setdefault(center_id, {})[key[0], key[1]] = record
+        return found
+
+    async def _lock(self, center_ids: Sequence[str]) -> None:
+        missing: Sequence[str] = center_ids
         for _ in range(RETRIES_OF_NEW_HEAD):
-            head = await change_log.lock_head(self.connection, center_id)
-            if head is not None:
-                return head
-            await change_log.create_head(self.connection, center_id, genesis(center_id, self._sources.new_id()))
+            await self._keep(await log_writes.lock_heads(self.connection, missing))
+            missing = [center_id for center_id in center_ids if center_id not in self._heads]
+            if not missing:
+                return
+            heads = {center_id: genesis(center_id, self._sources.new_id()) for center_id in missing}
+            await log_writes.begin_logs(self.connection, heads, self._sources.clock.now())
         raise AssertionError("a head that was just made is not there")
 
-    def _draft(self, center_id: str, key: tuple[str, str, str], operation: Operation, body: bytes) -> None:
-        self._belongs_to(center_id)
-        bucket, entity, entity_id = key
-        self._drafts.append(
-            ChangeDraft(
-                bucket=bucket,
-                entity=entity,
-                entity_id=entity_id,
-                operation=operation,
-                body=body,
-                ends_unit=False,
-            )
-        )
+    async def _keep(self, locked: dict[str, LockedHead]) -> None:
+        for center_id, head in locked.items():
+            is_behind = head.evidence_version < head.head.version
+            self._heads[center_id] = await close_log_gap(self.connection, center_id, head) if is_behind else head
 
-    def _belongs_to(self, center_id: str) -> None:
-        if self._center_id not in (None, center_id):
-            raise AssertionError("one transaction writes to the log of one centre; begin another one")
-        self._center_id = center_id
+    def _draft(self, center_id: str, key: tuple[str, str, str], operation: Operation, body: bytes) -> None:
+        bucket, entity, entity_id = key
+        draft = ChangeDraft(
+            bucket=bucket,
+            entity=entity,
+            entity_id=entity_id,
+            operation=operation,
+            body=body,
+            ends_unit=False,
+        )
+        self._asked.add(center_id)
+        self._drafts.setdefault(center_id, []).append(Pending(draft, self._actor))
 
 
 class UnitsOfWork:
@@ -184,11 +249,14 @@ class UnitsOfWork:
 
         """
         with database_errors():
-            async with AsyncSession(self._engine, expire_on_commit=False) as session:
-                connection = await session.connection()
-                unit = UnitOfWork(session, connection, self._sources, actor=actor, origin=origin)
-                yield unit
-                await unit.finish()
+            async with self._engine.connect() as connection:
+                await connection.begin()
+                unit = UnitOfWork(connection, self._sources, actor=actor, origin=origin)
+                try:
+                    yield unit
+                    await unit.finish()
+                finally:
+                    await unit.close()
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:

@@ -129,18 +129,6 @@ class Attendance:
         return SyncState(head.epoch if head else "", head.version if head else 0, digests(held))
 
 
-def original_start_ms(stay: Stay) -> int | None:
-    """When the child came, as the check-in says it (UTC milliseconds); None when nobody saw it."""
-    return stay.check_in.event.occurred_at_ms if stay.check_in else stay.started_at_ms
-
-
-def original_end_ms(stay: Stay) -> int | None:
-    """When the child left, as the check-out says it; where stays were cut, the moment of the cut."""
-    if stay.check_out is not None and stay.ended_at_ms == stay.check_out.at_ms:
-        return stay.check_out.event.occurred_at_ms
-    return stay.ended_at_ms
-
-
 def _window(day: date, time_zone: str) -> tuple[datetime, datetime]:
     """The facts a day depends on: those of the days that a fold looks back, up to the day's end."""
     first = day - timedelta(days=REPLICA_DAYS)

@@ -9,6 +9,7 @@ from server.services.auth import Auth
 from server.services.devices import Devices
 from server.services.enrolment import Enrolment
 from server.services.health import Health
+from server.services.incidents import Incidents
 from server.services.roster_import import RosterImport
 
 
@@ -23,4 +24,5 @@ class Services:
     devices: Devices
     enrolment: Enrolment
     health: Health
+    incidents: Incidents
     roster_import: RosterImport

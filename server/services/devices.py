@@ -6,12 +6,11 @@ from datetime import timedelta
 from typing import Final
 
 import structlog
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from server.core.clock import Clock
 from server.core.errors import NotEntitled, NotFound, RateLimited, RollcallError, Unauthenticated
 from server.core.ids import Luck
+from server.core.signatures import is_signed
 from server.core.tokens import TokenPurpose, Tokens
 from server.models.devices import Device, DeviceNonce, DeviceState
 from server.models.rooms import Center
@@ -19,7 +18,7 @@ from server.repositories import devices
 from server.repositories.unit_of_work import UnitOfWork, UnitsOfWork
 from server.services.auth import IssuedToken
 
-__all__ = ["Device", "DeviceRevoked", "DeviceUnknown", "Devices", "NonceUsed", "SignatureWrong"]
+__all__ = ["Device", "DeviceSuspended", "DeviceUnknown", "Devices", "NonceUsed", "SignatureWrong"]
 
 NONCE_BYTES: Final = 32
 NONCE_LIFETIME_S: Final = 60
@@ -52,11 +51,11 @@ class SignatureWrong(Unauthenticated):
     title = "The signature does not fit the key this kiosk was enrolled with"
 
 
-class DeviceRevoked(NotEntitled):
-    """The device was revoked or suspended."""
+class DeviceSuspended(NotEntitled):
+    """The device may not be here for the time being."""
 
-    code = "device_revoked"
-    title = "This kiosk was switched off by a manager"
+    code = "device_suspended"
+    title = "This kiosk was suspended by a manager"
 
 
 def message_to_sign(device_id: str, nonce: str) -> bytes:
@@ -78,14 +77,14 @@ class Devices:
         """Give a nonce (base64url) that the device may sign once, within a minute.
 
         Raises:
-            DeviceUnknown, DeviceRevoked: there is nothing to sign for.
+            DeviceUnknown, DeviceSuspended: there is nothing to sign for.
             RateLimited: this device has a hundred open nonces.
 
         """
         now = self._clock.now()
         nonce = self._luck(NONCE_BYTES)
         async with self._units.begin(origin="device") as unit:
-            await self._active(unit, device_id)
+            await self._admitted(unit, device_id)
             row = DeviceNonce(device_id=device_id, nonce=nonce, expires_at=now + timedelta(seconds=NONCE_LIFETIME_S))
             stored = await devices.add_nonce(unit.session, row, now=now, limit=NONCES_MAX)
         if not stored:
@@ -95,12 +94,15 @@ class Devices:
     async def token(self, device_id: str, nonce: str, signature: str) -> IssuedToken:
         """Give an access token for a good signature; the nonce is used up either way.
 
+        A revoked device gets one too: it opens nothing but the sync socket, and that takes what the device still has
+        to tell and tells it nothing.
+
         Raises:
-            DeviceUnknown, DeviceRevoked, NonceUsed, SignatureWrong: and no token.
+            DeviceUnknown, DeviceSuspended, NonceUsed, SignatureWrong: and no token.
 
         """
         async with self._units.begin(origin="device") as unit:
-            device = await self._active(unit, device_id)
+            device = await self._admitted(unit, device_id)
             refusal = await self._check(unit, device, nonce, signature)
             if refusal is None:
                 device.last_seen_at = self._clock.now()
@@ -122,7 +124,10 @@ class Devices:
             return (await self._known(unit, device_id)).center_id
 
     async def revoke(self, device_id: str) -> Device:
-        """Switch a device off for good; its open socket ends within five seconds. Safe to repeat."""
+        """Switch a device off for good; its open socket ends within five seconds. Safe to repeat.
+
+        What it recorded before it knows of it is still taken, and parked for a person.
+        """
         async with self._units.begin(origin="api") as unit:
             device = await self._known(unit, device_id)
             device.state = DeviceState.REVOKED.value
@@ -134,7 +139,7 @@ class Devices:
         if raw is None or not await devices.take_nonce(unit.session, device.id, raw, now=self._clock.now()):
             return NonceUsed()
         signed = from_base64url(signature, SIGNATURE_BYTES)
-        if signed is None or not _is_signed(device, nonce, signed):
+        if signed is None or not is_signed(device.public_key, signed, message_to_sign(device.id, nonce)):
             return SignatureWrong()
         return None
 
@@ -144,10 +149,10 @@ class Devices:
             raise DeviceUnknown
         return device
 
-    async def _active(self, unit: UnitOfWork, device_id: str) -> Device:
+    async def _admitted(self, unit: UnitOfWork, device_id: str) -> Device:
         device = await self._known(unit, device_id)
-        if device.state != DeviceState.ACTIVE:
-            raise DeviceRevoked
+        if device.state not in (DeviceState.ACTIVE, DeviceState.REVOKED):
+            raise DeviceSuspended
         return device
 
 
@@ -163,12 +168,3 @@ def from_base64url(text: str, size: int) -> bytes | None:
     except (binascii.Error, ValueError):
         return None
     return data if len(data) == size and to_base64url(data) == text else None
-
-
-def _is_signed(device: Device, nonce: str, signature: bytes) -> bool:
-    try:
-        key = Ed25519PublicKey.from_public_bytes(device.public_key)
-        key.verify(signature, message_to_sign(device.id, nonce))
-    except (InvalidSignature, ValueError):
-        return False
-    return True

@@ -1,7 +1,8 @@
 """Wakes the sockets of this process when the log of their centre grows, or their device loses its right.
 
 A notification is a hint that makes it fast. The truth is asked of the database every `POLL_INTERVAL_S`: a
-hint that was lost costs a follower that long, and a revoked device is away within it.
+hint that was lost costs a follower that long, and a revoked device is away within it. What the poll reads is also
+what the process remembers (`server.services.standings`), of links that are open and of those that ended lately.
 """
 
 import asyncio
@@ -11,11 +12,13 @@ from typing import Final, Protocol
 
 import structlog
 
+from server.core.clock import Clock
 from server.core.errors import Unavailable
-from server.repositories import change_log, journals
+from server.models.devices import DeviceState
+from server.repositories import sync_reading
 from server.repositories.unit_of_work import UnitsOfWork
 from server.services.journal_intake import DeviceKey
-from sync.change_log import Head
+from server.services.standings import Polled, Readings, Standings
 from sync.errors import CloseCode
 from sync.events import DrainRequested, HeadMoved, RightsLost
 
@@ -40,11 +43,21 @@ class Listener(Protocol):
 class Followers:
     """The sockets of this process by centre. `run` is a task of the composition root."""
 
-    def __init__(self, units: UnitsOfWork, listener: Listener, *, poll_interval_s: float = POLL_INTERVAL_S) -> None:
-        """Ask the truth of `units` every `poll_interval_s`, take hints from `listener`."""
+    def __init__(
+        self,
+        units: UnitsOfWork,
+        listener: Listener,
+        standings: Standings,
+        clock: Clock,
+        *,
+        poll_interval_s: float = POLL_INTERVAL_S,
+    ) -> None:
+        """Ask the truth of `units` every `poll_interval_s`, take hints from `listener`, tell `standings` of both."""
         self._poll_interval_s = poll_interval_s
         self._units = units
         self._listener = listener
+        self._standings = standings
+        self._clock = clock
         self._of_center: defaultdict[str, dict[object, tuple[DeviceKey, Deliver]]] = defaultdict(dict)
         self._count = 0
         self.is_listening = asyncio.Event()
@@ -60,6 +73,7 @@ class Followers:
         Join before the device's cursor is loaded, so that no move of the head falls in between.
         """
         ticket = object()
+        self._standings.followed(device.center_id, device.device_id)
         self._of_center[device.center_id][ticket] = (device, deliver)
         self._count += 1
 
@@ -92,22 +106,44 @@ class Followers:
             DatabaseUnavailable: nothing was told; the next poll will.
 
         """
-        centers = list(self._of_center)
-        devices = sorted({device.device_id for _, device, _ in self._everyone()})
-        if not centers:
+        everyone = self._everyone()
+        for center_id, device, _ in everyone:
+            self._standings.followed(center_id, device.device_id)
+        polled = self._standings.polled()
+        if not everyone and not polled.center_ids:
             return
+        followed = frozenset(device.device_id for _, device, _ in everyone)
+        read = await self._read(polled, frozenset(self._of_center), followed)
+        self._standings.confirm(read)
+        for center_id, standing in read.centers.items():
+            self._tell_head(center_id, standing.head.epoch, standing.head.version)
+        self._tell_rights(followed, read)
+
+    async def _read(self, polled: Polled, centers: frozenset[str], devices: frozenset[str]) -> Readings:
+        """Read in one snapshot what is remembered and what is followed."""
         async with self._units.read() as connection:
-            heads: dict[str, Head] = {}
-            for start in range(0, len(centers), change_log.HEADS_ASKED_MAX):
-                some = centers[start : start + change_log.HEADS_ASKED_MAX]
-                heads |= await change_log.read_heads(connection, some)
-            active = await journals.active_devices(connection, devices)
-        for center_id, head in heads.items():
-            self._head_moved(center_id, head.epoch, head.version)
-        asked = frozenset(devices)
+            begun_ms = self._standings.now_ms()
+            found = await sync_reading.read_centers(connection, sorted(centers.union(polled.center_ids)))
+            oldest_days = self._standings.oldest_days(found, self._clock.now())
+            return Readings(
+                begun_ms=begun_ms,
+                asked=polled,
+                centers=found,
+                totals=await sync_reading.read_totals(connection, oldest_days),
+                not_active=await sync_reading.read_not_active(connection, sorted(devices.union(polled.device_ids))),
+                moved=await sync_reading.read_moved_journals(connection, polled.journals),
+            )
+
+    def _tell_rights(self, asked: frozenset[str], read: Readings) -> None:
+        """Tell those whose device is not active; one that came after the reading is not judged by it.
+
+        Only what was revoked for good is called so: a device that hears it forgets everything.
+        """
         for _, device, deliver in self._everyone():
-            if device.device_id in asked and device.device_id not in active:
-                deliver(RightsLost(CloseCode.REVOKED))
+            state = read.not_active.get(device.device_id)
+            if state is not None and device.device_id in asked:
+                is_revoked = state == DeviceState.REVOKED
+                deliver(RightsLost(CloseCode.REVOKED if is_revoked else CloseCode.UNAUTHENTICATED))
 
     def _everyone(self) -> list[tuple[str, DeviceKey, Deliver]]:
         return [
@@ -117,6 +153,11 @@ class Followers:
         ]
 
     def _head_moved(self, center_id: str, epoch: str, version: int) -> None:
+        """A hint: what is remembered of the centre is stale until it is read again."""
+        self._standings.head_moved(center_id, epoch, version)
+        self._tell_head(center_id, epoch, version)
+
+    def _tell_head(self, center_id: str, epoch: str, version: int) -> None:
         for _, deliver in list(self._of_center.get(center_id, {}).values()):
             deliver(HeadMoved(epoch, version))
 

@@ -1,220 +1,245 @@
-"""Carries out what server sessions ask of the store: journals in, pages and snapshots out."""
+"""Carries out what server sessions ask of the store: journals in, the log of the centre out."""
 
-import asyncio
-from collections import OrderedDict
-from collections.abc import Hashable, Iterator, Sequence
-from datetime import datetime, timedelta
-from typing import Final, Generic, TypeVar
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
 from uuid import UUID
-from weakref import WeakValueDictionary
-from zoneinfo import ZoneInfo
-
-import structlog
 
 from server.core.clock import Clock
-from server.core.errors import NotEntitled, Unauthenticated, Unavailable
-from server.repositories import change_log, journals
+from server.core.errors import NotEntitled, Unauthenticated
+from server.core.signatures import is_signed
+from server.models.devices import DeviceState
+from server.repositories import change_log, sync_reading
+from server.repositories.sync_reading import CenterStanding, DeviceStanding
 from server.repositories.unit_of_work import Connection, UnitsOfWork
+from server.services.devices import TOKEN_LIFETIME_S
 from server.services.journal_intake import DeviceKey, JournalIntake
-from sync.change_log import CHANGE_OVERHEAD_BYTES, Change, Head, cut_page, genesis
-from sync.codec import encode
-from sync.effects import LoadDevice, RecordApplied
-from sync.events import BatchRefused, BatchStored, DeviceLoaded, PageLoaded, SnapshotLoaded
+from server.services.log_reader import LogReader
+from server.services.positions import Positions
+from server.services.standings import Standings, Totals, beginning_of, differing, oldest_day
+from sync.effects import CheckProof, LoadBucket, LoadDevice, LoadPage, LoadSnapshot, RecordApplied
+from sync.events import (
+    BatchRefused,
+    BatchStored,
+    BucketLoaded,
+    Cursor,
+    DeviceLoaded,
+    PageLoaded,
+    ProofChecked,
+    SnapshotLoaded,
+)
 from sync.journal import Entry
-from sync.journal import genesis as journal_genesis
-from sync.limits import PAGE_CHANGES_MAX, PAYLOAD_BYTES_MAX, REPLICA_DAYS, SNAPSHOT_PART_RECORDS_MAX
-from sync.messages import Page, SnapshotPart, SnapshotRecord
-from sync.records import DAY_BUCKET_PREFIX
+from sync.limits import LEASE_MS
+from sync.messages import JournalPosition, proof_material
 
-# 32 MiB of pages: at 100 bytes a change in 250 KiB frames, the last page of over a hundred centres.
-PAGES_BYTES_MAX: Final = 32 * 1024 * 1024
-# 128 MiB of snapshots: a centre of 200 children and 14 days of events is about 4 MiB.
-SNAPSHOTS_BYTES_MAX: Final = 128 * 1024 * 1024
-# A snapshot that is this far behind is made new; up to there the device catches up with one page.
-SNAPSHOT_LAG_MAX: Final = PAGE_CHANGES_MAX
-POSITIONS_FLUSH_S: Final = 2.0
-# Devices with an unwritten position; beyond it a flush writes several times.
-POSITIONS_AT_ONCE: Final = 5_000
+PROOF_GOOD_FOR_MS: Final = TOKEN_LIFETIME_S * 1000
 
-_log = structlog.get_logger(__name__)
-Value = TypeVar("Value")
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """A device that may open a link: an active one, or a revoked one, which may only hand over its journal."""
+
+    key: DeviceKey
+    is_entitled: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Loaded:
+    """What one reading says of a device and of its log."""
+
+    begun_ms: int
+    device: DeviceStanding | None
+    center: CenterStanding | None
+    journals: dict[str, JournalPosition]
+    cursor: Cursor
+    totals: Totals | None
 
 
 class ServerStore:
     """What all server sessions of this process share; every method may raise DatabaseUnavailable."""
 
-    def __init__(self, units: UnitsOfWork, intake: JournalIntake, clock: Clock) -> None:
-        """Hold nothing but bounded caches and positions that wait for `run`."""
+    def __init__(self, units: UnitsOfWork, intake: JournalIntake, clock: Clock, *, lease_ms: int = LEASE_MS) -> None:
+        """Hold nothing but bounded memory; a device may go on for `lease_ms` without hearing this server again."""
+        self.standings: Final = Standings(clock.monotonic_ms)
         self._units = units
         self._intake = intake
         self._clock = clock
-        self._pages: _Cache[PageLoaded] = _Cache(PAGES_BYTES_MAX)
-        self._snapshots: _Cache[SnapshotLoaded] = _Cache(SNAPSHOTS_BYTES_MAX)
-        self._gates: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
-        self._positions: dict[DeviceKey, journals.Position] = {}
+        self._lease_ms = lease_ms
+        self._reader = LogReader(units, self.standings, clock)
+        self._positions = Positions(units, clock)
 
-    async def find_active_device(self, device_id: str) -> DeviceKey:
-        """Give the device and its centre.
+    # -- who is there
+
+    async def admit(self, device_id: str) -> Admitted:
+        """Let a device in, by what is remembered of it or by the database.
 
         Raises:
             Unauthenticated: there is no such device.
-            NotEntitled: it is suspended or revoked.
+            NotEntitled: it is suspended.
 
         """
-        found = None
-        if _is_id(device_id):
-            async with self._units.read() as connection:
-                found = await journals.center_of_device(connection, device_id)
-        if found is None:
+        standing = await self._device(device_id)
+        if standing is None:
             raise Unauthenticated("This device is not known here; enrol it again.")
-        center_id, is_active = found
-        if not is_active:
-            raise NotEntitled("This device may not sync any more; ask a manager of the centre.")
-        return DeviceKey(center_id, device_id)
+        return Admitted(DeviceKey(standing.center_id, device_id), _is_entitled(standing))
+
+    async def check_proof(self, device: DeviceKey, effect: CheckProof) -> ProofChecked:
+        """Check what a device signed within its link, and that it is still active."""
+        standing = await self._device(device.device_id)
+        if standing is None or standing.state != DeviceState.ACTIVE:
+            return ProofChecked(0)
+        message = proof_material(device.device_id, effect.nonce)
+        return ProofChecked(PROOF_GOOD_FOR_MS if is_signed(standing.public_key, effect.signature, message) else 0)
+
+    async def _device(self, device_id: str) -> DeviceStanding | None:
+        known = self.standings.device(device_id)
+        if known is not None or not _is_id(device_id):
+            return known
+        async with self._units.read() as connection:
+            return (await sync_reading.read_devices(connection, [device_id])).get(device_id)
+
+    # -- where it stands
 
     async def load_device(self, device: DeviceKey, effect: LoadDevice) -> DeviceLoaded:
-        """Give where the device's journal stands here, and whether its cursor lies in the log."""
+        """Give where the device's journals stand here, and what its cursor is to the log.
+
+        A device that stands exactly where this process knows the server to stand is answered from memory.
+
+        Raises:
+            NotEntitled: it is suspended, or gone.
+
+        """
+        known = self.standings.device(device.device_id)
+        center = self.standings.center(device.center_id)
+        if known is not None and center is not None and self.standings.is_current(known, effect, self._clock.now()):
+            return DeviceLoaded(
+                stored_seq=effect.journal_seq,
+                stored_hash=effect.journal_hash,
+                head=center.head,
+                cursor=Cursor.OURS,
+                server_wall_ms=self._clock.wall_ms(),
+                older=effect.older,
+                lease_ms=self._lease_ms,
+            )
+        loaded = await self._read_device(device, effect)
+        if loaded.center is None:
+            await self._reader.begin_log(device.center_id)
+            loaded = await self._read_device(device, effect)
+        return self._answer(device, effect, loaded)
+
+    async def _read_device(self, device: DeviceKey, effect: LoadDevice) -> _Loaded:
+        incarnations = (effect.incarnation, *(one.incarnation for one in effect.older))
+        keys = [(device.center_id, device.device_id, incarnation) for incarnation in incarnations]
         async with self._units.read() as connection:
-            head = await change_log.read_head(connection, device.center_id)
-            journal = await journals.read_journal_head(connection, *_key(device), effect.incarnation)
-            known = await _hashes_at(connection, device.center_id, head, effect)
-        if head is None:
-            head = await self._begin_log(device.center_id)
-        journal = journal or journal_genesis(device.device_id, effect.incarnation)
+            begun_ms = self.standings.now_ms()
+            center = await sync_reading.read_center(connection, device.center_id)
+            found = await sync_reading.read_devices(connection, [device.device_id])
+            journals = await sync_reading.read_journals(connection, keys)
+            cursor = await _cursor(connection, device.center_id, center, effect)
+            totals = None
+            if center is not None and cursor is Cursor.OURS and effect.version == center.head.version:
+                totals = await self._totals(connection, device.center_id, center)
+        positions = {key[2]: journals.get(key) or beginning_of(device.device_id, key[2]) for key in keys}
+        return _Loaded(begun_ms, found.get(device.device_id), center, positions, cursor, totals)
+
+    async def _totals(self, connection: Connection, center_id: str, center: CenterStanding) -> Totals | None:
+        if not center.has_digests:
+            return None
+        oldest = oldest_day(self._clock.now(), center.time_zone)
+        return (await sync_reading.read_totals(connection, {center_id: oldest}))[center_id]
+
+    def _answer(self, device: DeviceKey, effect: LoadDevice, loaded: _Loaded) -> DeviceLoaded:
+        center = loaded.center
+        if center is None:
+            raise AssertionError("a log that has begun has no head")
+        if loaded.device is None:
+            raise NotEntitled("This device is not known here.")
+        is_entitled = _is_entitled(loaded.device)
+        self.standings.keep_center(device.center_id, center, loaded.totals, loaded.begun_ms)
+        self.standings.keep_device(loaded.device, loaded.journals, center.head.epoch, loaded.begun_ms)
+        oldest = oldest_day(self._clock.now(), center.time_zone)
+        journal = loaded.journals[effect.incarnation]
         return DeviceLoaded(
             stored_seq=journal.seq,
             stored_hash=journal.hash,
-            head=head,
-            cursor_matches=effect.hash in known,
+            head=center.head,
+            cursor=loaded.cursor,
             server_wall_ms=self._clock.wall_ms(),
+            is_entitled=is_entitled,
+            older=tuple(loaded.journals[one.incarnation] for one in effect.older),
+            differing=() if loaded.totals is None else differing(effect.digests, loaded.totals, oldest),
+            lease_ms=self._lease_ms,
         )
 
+    # -- what it sends, and what it gets
+
     async def store_batch(self, device: DeviceKey, entries: Sequence[Entry]) -> BatchStored | BatchRefused:
-        """Store, decide and log a push in one transaction."""
-        return await self._intake.store_batch(device, entries)
+        """Store, decide and log a push; it is acknowledged once this returns."""
+        answer = await self._intake.store_batch(device, entries)
+        if isinstance(answer, BatchRefused):
+            self.standings.forget_device(device.device_id)
+        else:
+            end = JournalPosition(entries[0].incarnation, answer.through_seq, answer.hash)
+            self.standings.entries_stored(device.device_id, end)
+            self.standings.version_given(device.center_id, max((one.version for one in answer.outcomes), default=0))
+        return answer
 
-    async def load_page(self, device: DeviceKey, after_version: int) -> PageLoaded:
-        """Give the next page after a version; one reader asks the database for all who want it."""
-        center_id = device.center_id
-        async with self._gate("page", center_id), self._units.read() as connection:
-            head = await change_log.read_head(connection, center_id)
-            if head is None or head.version <= after_version:
-                return _nothing(head, after_version)
-            key = (center_id, head.epoch, after_version)
-            cached = self._pages.get(key)
-            # A page that was cut short is final; one that reached the head of its time may have grown.
-            if cached is not None and (cached.to_version < cached.head_version or cached.to_version == head.version):
-                return cached
-            rows = await change_log.read_after(connection, center_id, after_version)
-        changes = cut_page([row.change for row in rows])
-        if not changes:
-            raise AssertionError(f"no whole unit fits the page after version {after_version}")
-        page = _encoded_page(head, after_version, changes, rows[len(changes) - 1].hash)
-        self._pages.put(key, page, len(page.frame))
-        return page
+    def slow_down_ms(self) -> int:
+        """How long a device shall wait before it pushes again; 0 while the store keeps up."""
+        return self._intake.slow_down_ms()
 
-    async def load_snapshot(self, device: DeviceKey) -> SnapshotLoaded:
-        """Give all records at one position, in parts; one that is not far behind the head serves again."""
-        center_id = device.center_id
-        async with self._gate("snapshot", center_id):
-            snapshot = await self._snapshot(center_id)
-            if snapshot is None:
-                await self._begin_log(center_id)
-                snapshot = await self._snapshot(center_id)
-        if snapshot is None:
-            raise AssertionError("a log that has begun has no head")
-        return snapshot
+    async def load_page(self, device: DeviceKey, effect: LoadPage) -> PageLoaded:
+        """Give the next page after a version. Raises Unavailable when it is no longer kept."""
+        return await self._reader.load_page(device.center_id, effect)
+
+    async def load_snapshot(self, device: DeviceKey, effect: LoadSnapshot) -> SnapshotLoaded:
+        """Give all records at one position, in parts."""
+        return await self._reader.load_snapshot(device.center_id, effect)
+
+    async def load_bucket(self, device: DeviceKey, effect: LoadBucket) -> BucketLoaded:
+        """Give all records of one bucket at the head, in parts."""
+        return await self._reader.load_bucket(device.center_id, effect)
 
     def record_applied(self, device: DeviceKey, effect: RecordApplied) -> None:
         """Note how far a device is; written at the next flush, and only the newest word counts."""
-        self._positions[device] = journals.Position(
-            *_key(device), effect.epoch, effect.version, effect.queue_depth, self._clock.now()
-        )
+        self._positions.note(device, effect)
 
     async def flush_positions(self) -> None:
-        """Write the positions that wait, bounded at a time."""
-        while self._positions:
-            taken = dict(list(self._positions.items())[:POSITIONS_AT_ONCE])
-            async with self._units.begin(origin="sync") as unit:
-                await journals.store_positions(unit.connection, list(taken.values()))
-            for device, position in taken.items():
-                if self._positions.get(device) is position:
-                    del self._positions[device]
+        """Write the positions that wait."""
+        await self._positions.flush()
 
     async def run(self) -> None:
-        """Flush positions every now and then, and once more when cancelled; a task beside the server."""
-        try:
-            while True:
-                await asyncio.sleep(POSITIONS_FLUSH_S)
-                try:
-                    await self.flush_positions()
-                except Unavailable:
-                    _log.warning("positions_kept_in_memory", devices=len(self._positions))
-        finally:
-            try:
-                await self.flush_positions()
-            except Unavailable:
-                _log.warning("positions_lost", devices=len(self._positions))
-
-    async def _begin_log(self, center_id: str) -> Head:
-        async with self._units.begin(origin="sync") as unit:
-            return await unit.lock_head(center_id)
-
-    async def _snapshot(self, center_id: str) -> SnapshotLoaded | None:
-        """The snapshot at hand or a new one; None when the centre has no log."""
-        async with self._units.read() as connection:
-            head = await change_log.read_head(connection, center_id)
-            if head is None:
-                return None
-            cached = self._snapshots.get(center_id)
-            if cached is not None and _is_fresh(cached.head, head):
-                return cached
-            time_zone = await journals.read_time_zone(connection, center_id) or "UTC"
-            oldest = _oldest_day(self._clock.now(), time_zone)
-            records = await change_log.read_current(connection, center_id, oldest_day_bucket=oldest)
-        # In a thread of its own: a large centre takes long enough to hold up everybody's heartbeats.
-        frames = await asyncio.to_thread(_frames, head, records)
-        snapshot = SnapshotLoaded(head=head, frames=frames)
-        self._snapshots.put(center_id, snapshot, sum(map(len, frames)))
-        return snapshot
-
-    def _gate(self, what: str, center_id: str) -> asyncio.Lock:
-        """One lock for each centre and kind of read, kept while somebody uses it."""
-        return self._gates.setdefault((what, center_id), asyncio.Lock())
+        """Write positions every now and then; a task beside the server."""
+        await self._positions.run()
 
 
-class _Cache(Generic[Value]):
-    """Least recently used values go first once `bytes_max` is exceeded."""
-
-    def __init__(self, bytes_max: int) -> None:
-        self._bytes_max = bytes_max
-        self._bytes = 0
-        self._held: OrderedDict[Hashable, tuple[Value, int]] = OrderedDict()
-
-    def get(self, key: Hashable) -> Value | None:
-        found = self._held.get(key)
-        if found is None:
-            return None
-        self._held.move_to_end(key)
-        return found[0]
-
-    def put(self, key: Hashable, value: Value, size: int) -> None:
-        old = self._held.pop(key, None)
-        self._bytes += size - (old[1] if old else 0)
-        self._held[key] = (value, size)
-        while self._bytes > self._bytes_max and self._held:
-            _, (_, dropped) = self._held.popitem(last=False)
-            self._bytes -= dropped
-
-
-async def _hashes_at(connection: Connection, center_id: str, head: Head | None, effect: LoadDevice) -> frozenset[bytes]:
-    """The hashes that prove a cursor; none when it does not lie in this log."""
-    if head is None or effect.epoch != head.epoch or effect.version > head.version:
-        return frozenset()
+async def _cursor(connection: Connection, center_id: str, center: CenterStanding | None, effect: LoadDevice) -> Cursor:
+    """What the device's cursor is to this log. A version of 0 is an empty replica, whatever its hash."""
+    if not effect.epoch or center is None:
+        return Cursor.NONE
+    if effect.epoch != center.head.epoch:
+        return Cursor.FOREIGN
     if effect.version == 0:
-        return frozenset({b"", genesis(center_id, head.epoch).hash})
-    found = await change_log.hash_at(connection, center_id, effect.version)
-    return frozenset() if found is None else frozenset({found})
+        return Cursor.NONE
+    if effect.version > center.head.version:
+        return Cursor.FOREIGN
+    is_head = effect.version == center.head.version
+    expected = center.head.hash if is_head else await change_log.hash_at(connection, center_id, effect.version)
+    if expected != effect.hash:
+        return Cursor.FOREIGN
+    return Cursor.COMPACTED if effect.version < center.compacted_version else Cursor.OURS
+
+
+def _is_entitled(device: DeviceStanding) -> bool:
+    """Whether a device is active; a revoked one is not.
+
+    Raises:
+        NotEntitled: it is suspended, and may not even hand over its journal now.
+
+    """
+    if device.state not in (DeviceState.ACTIVE, DeviceState.REVOKED):
+        raise NotEntitled("This device may not sync now; ask a manager of the centre.")
+    return device.state == DeviceState.ACTIVE
 
 
 def _is_id(text: str) -> bool:
@@ -222,74 +247,3 @@ def _is_id(text: str) -> bool:
         return str(UUID(text)) == text
     except ValueError:
         return False
-
-
-def _key(device: DeviceKey) -> tuple[str, str]:
-    return device.center_id, device.device_id
-
-
-def _nothing(head: Head | None, after_version: int) -> PageLoaded:
-    return PageLoaded(
-        epoch=head.epoch if head else "",
-        after_version=after_version,
-        to_version=after_version,
-        head_version=head.version if head else 0,
-        frame=b"",
-    )
-
-
-def _encoded_page(head: Head, after_version: int, changes: tuple[Change, ...], to_hash: bytes) -> PageLoaded:
-    page = Page(
-        epoch=head.epoch,
-        after_version=after_version,
-        to_version=changes[-1].version,
-        to_hash=to_hash,
-        head_version=head.version,
-        changes=changes,
-    )
-    return PageLoaded(
-        epoch=head.epoch,
-        after_version=after_version,
-        to_version=page.to_version,
-        head_version=head.version,
-        frame=encode(page),
-    )
-
-
-def _is_fresh(cached: Head, head: Head) -> bool:
-    return cached.epoch == head.epoch and 0 <= head.version - cached.version <= SNAPSHOT_LAG_MAX
-
-
-def _oldest_day(now: datetime, time_zone: str) -> str:
-    today = now.astimezone(ZoneInfo(time_zone)).date()
-    return f"{DAY_BUCKET_PREFIX}{(today - timedelta(days=REPLICA_DAYS)).isoformat()}"
-
-
-def _frames(head: Head, records: Sequence[SnapshotRecord]) -> tuple[bytes, ...]:
-    """Encode a snapshot; a centre without records gives one empty part."""
-    parts = list(_parts(records)) or [()]
-    return tuple(
-        encode(
-            SnapshotPart(
-                epoch=head.epoch,
-                version=head.version,
-                hash=head.hash,
-                part=number,
-                parts=len(parts),
-                records=part,
-            )
-        )
-        for number, part in enumerate(parts, start=1)
-    )
-
-
-def _parts(records: Sequence[SnapshotRecord]) -> Iterator[tuple[SnapshotRecord, ...]]:
-    start = size = 0
-    for index, record in enumerate(records):
-        weight = len(record.body) + CHANGE_OVERHEAD_BYTES
-        if index > start and (size + weight > PAYLOAD_BYTES_MAX or index - start >= SNAPSHOT_PART_RECORDS_MAX):
-            yield tuple(records[start:index])
-            start, size = index, 0
-        size += weight
-    if start < len(records):
-        yield tuple(records[start:])

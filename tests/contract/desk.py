@@ -10,7 +10,7 @@ from typing import Protocol
 
 import pytest
 
-from kiosk.messages import EntrySettled, Mark, Presence
+from kiosk.messages import EntrySettled, Mark, Presence, Resync
 from kiosk.screens.port import DeskPort
 from kiosk.services.desk import RosterLine
 from kiosk.services.errors import DeskError
@@ -26,6 +26,14 @@ class DeskWorld(Protocol):
 
     async def settle(self, event_id: str) -> None:
         """Let the server store this entry and answer it."""
+        ...
+
+    async def lock(self) -> None:
+        """Let the desk be without its server for longer than it may."""
+        ...
+
+    async def unlock(self) -> None:
+        """Let the server be heard again."""
         ...
 
 
@@ -142,3 +150,27 @@ class DeskContract:
             await world.desk.check_out(ana.child_id, adult_id=blocked.adult_id)
         assert refusal.value.code == "not_authorised"
         assert (await line_of(world.desk, "Ana Silva")).status is Presence.IN
+
+    async def test_a_locked_desk_shows_nobody_and_records_by_id_all_the_same(self, world: DeskWorld) -> None:
+        ana = await line_of(world.desk, "Ana Silva")
+        await world.lock()
+        status = await world.desk.status()
+        assert (status.locked, status.lease_left_ms) == (True, 0)
+        for question in (world.desk.roster(), world.desk.search("ana"), world.desk.collectors(ana.child_id)):
+            with pytest.raises(DeskError) as refusal:
+                await question
+            assert refusal.value.code == "locked"
+        recorded = await world.desk.check_in(ana.child_id)
+        assert recorded.child_name == ""
+        with pytest.raises(DeskError) as refusal:
+            await world.desk.check_out(ana.child_id, adult_name="joao pinto")
+        assert refusal.value.code == "not_authorised"
+
+    async def test_a_word_from_the_server_unlocks_the_desk(self, world: DeskWorld) -> None:
+        await world.lock()
+        messages = world.desk.subscribe()
+        await world.unlock()
+        async with asyncio.timeout(DEADLINE_S):
+            await anext(message async for message in messages if isinstance(message, Resync))
+        assert not (await world.desk.status()).locked
+        assert len(await world.desk.roster()) == 3

@@ -3,7 +3,9 @@
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
+import msgspec
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -11,6 +13,7 @@ from server.core.ids import Ids
 from server.repositories.unit_of_work import UnitsOfWork
 from server.services.journal_intake import DeviceKey, JournalIntake
 from server.services.sync_store import ServerStore
+from sync.incidents import DeviceIncident, Incident
 from sync.records import Entity, RoomRecord
 from tests.contract.server_world import NOW_MS, Row, new_id
 from tests.support.clock import FakeClock
@@ -44,13 +47,17 @@ class PostgresWorld:
 
     async def make_child(self, center_id: str) -> str:
         child_id = new_id()
-        await self.execute(
-            "INSERT INTO person (center_id, id, kind, external_id, given_name, family_name, preferred_name, phone, "
-            "email) VALUES (:center_id, :id, 'child', :code, 'Mia', 'Example', '', '', '')",
-            center_id=center_id,
-            id=child_id,
-            code=child_id,
-        )
+        async with self.units.begin(actor="test", origin="test") as unit:
+            await unit.lock_head(center_id)
+            await unit.connection.execute(
+                text(
+                    "INSERT INTO person (center_id, id, kind, external_id, given_name, family_name, preferred_name, "
+                    "phone, email) VALUES (:center_id, :id, 'child', :code, 'Mia', 'Example', '', '', '')"
+                ),
+                {"center_id": center_id, "id": child_id, "code": child_id},
+            )
+            # Devices do not know it: there is nothing to take away, and that is said.
+            unit.remove(center_id, Entity.CHILD, child_id)
         return child_id
 
     async def make_device(self, center_id: str, public_key: bytes) -> DeviceKey:
@@ -72,10 +79,19 @@ class PostgresWorld:
         async with self.units.begin(actor="test", origin="test") as unit:
             for room_id, record in rooms:
                 unit.put(center_id, Entity.ROOM, room_id, record)
+        await self.hear(center_id)
 
     async def remove_room(self, center_id: str, room_id: str) -> None:
         async with self.units.begin(actor="test", origin="test") as unit:
             unit.remove(center_id, Entity.ROOM, room_id)
+        await self.hear(center_id)
+
+    async def hear(self, center_id: str) -> None:
+        """Tell the store what followers would hear at once: nobody listens in this world."""
+        async with self.engine.connect() as connection:
+            statement = text("SELECT epoch, version FROM center_head WHERE center_id = :center_id")
+            epoch, version = (await connection.execute(statement, {"center_id": center_id})).one()
+        self.store.standings.head_moved(center_id, str(epoch), version)
 
     async def rows(self, center_id: str) -> set[Row]:
         async with self.engine.connect() as connection:
@@ -88,9 +104,39 @@ class PostgresWorld:
             )
             return {(row.bucket, row.entity, row.entity_id, row.version, bytes(row.body)) for row in found}
 
+    async def incidents(self, center_id: str) -> dict[str, tuple[str, DeviceIncident]]:
+        async with self.engine.connect() as connection:
+            found = await connection.execute(
+                text("SELECT * FROM device_incident WHERE center_id = :center_id ORDER BY event_id"),
+                {"center_id": center_id},
+            )
+            return {str(row.event_id): (str(row.device_id), _incident(row)) for row in found}
+
+    async def begin_epoch(self, center_id: str) -> None:
+        epoch = new_id()
+        await self.execute(
+            "UPDATE center_head SET epoch = :epoch WHERE center_id = :center_id", epoch=epoch, center_id=center_id
+        )
+        await self.execute(
+            "INSERT INTO log_epoch (center_id, epoch, from_version, began_at, reason) "
+            "SELECT center_id, epoch, version, :at, 'restored' FROM center_head WHERE center_id = :center_id",
+            center_id=center_id,
+            at=self.clock.now(),
+        )
+        await self.hear(center_id)
+
     async def execute(self, statement: str, **parameters: object) -> None:
         async with self.engine.begin() as connection:
             await connection.execute(text(statement), parameters)
+
+
+def _incident(row: Any) -> DeviceIncident:
+    return DeviceIncident(
+        event_id=str(row.event_id),
+        incident=Incident(row.incident),
+        occurred_at_ms=round(row.occurred_at.timestamp() * 1000),
+        detail=msgspec.json.decode(row.detail) if isinstance(row.detail, str) else row.detail,
+    )
 
 
 def make_world(engine: AsyncEngine) -> PostgresWorld:

@@ -12,10 +12,14 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sync.change_log import Head
 from sync.change_log import genesis as log_genesis
 from sync.errors import CloseCode
+from sync.events import Cursor
 from sync.journal import JournalHead, Outcome, genesis
-from sync.records import Entity, EventRecord
+from sync.limits import LEASE_MS
+from sync.messages import BucketDigest, JournalPosition
+from sync.records import Entity, EventRecord, RoomRecord
 from tests.contract.server_store_log import LogContract
 from tests.contract.server_store_parking import ParkingContract
+from tests.contract.server_store_testimony import TestimonyContract
 from tests.contract.server_world import (
     NOW_MS,
     Desk,
@@ -23,15 +27,18 @@ from tests.contract.server_world import (
     changes_after,
     greet,
     head_of,
+    hello_of,
     make_desk,
     new_id,
     outcomes,
     push,
+    read_snapshot,
     refusal,
+    wire_sums,
 )
 
 
-class ServerStoreContract(ParkingContract, LogContract):
+class ServerStoreContract(ParkingContract, TestimonyContract, LogContract):
     """The tests; `world` comes from the subclass."""
 
     @pytest.fixture
@@ -58,7 +65,9 @@ class ServerStoreContract(ParkingContract, LogContract):
             desk.key.device_id, desk.incarnation
         )
         assert loaded.server_wall_ms == NOW_MS
-        assert not loaded.cursor_matches
+        assert loaded.cursor is Cursor.NONE
+        assert loaded.is_entitled
+        assert loaded.lease_ms == LEASE_MS
 
     async def test_the_log_of_a_new_centre_is_empty_and_keeps_its_epoch(
         self, world: World, desk: Desk, center: str
@@ -70,23 +79,63 @@ class ServerStoreContract(ParkingContract, LogContract):
         other = await make_desk(world, await world.make_center())
         assert (await head_of(world, desk)).epoch != (await head_of(world, other)).epoch
 
-    async def test_a_cursor_in_the_log_matches_and_any_other_does_not(
+    async def test_a_cursor_in_the_log_is_ours_and_any_other_is_foreign(
         self, world: World, desk: Desk, child: str
     ) -> None:
         await push(world, desk, desk.check_in(child))
         middle = await head_of(world, desk)
         await push(world, desk, desk.check_out(child, minute=30))
         head = await head_of(world, desk)
-        assert (await greet(world, desk, middle)).cursor_matches
-        assert (await greet(world, desk, head)).cursor_matches
-        assert not (await greet(world, desk, Head(head.epoch, head.version, middle.hash))).cursor_matches
-        assert not (await greet(world, desk, Head(head.epoch, head.version + 1, head.hash))).cursor_matches
-        assert not (await greet(world, desk, Head(new_id(), head.version, head.hash))).cursor_matches
+        for cursor in (middle, head):
+            assert (await greet(world, desk, cursor)).cursor is Cursor.OURS
+        foreign = (
+            Head(head.epoch, head.version, middle.hash),
+            Head(head.epoch, head.version + 1, head.hash),
+            Head(new_id(), head.version, head.hash),
+            Head(new_id(), 0, b""),
+        )
+        for cursor in foreign:
+            assert (await greet(world, desk, cursor)).cursor is Cursor.FOREIGN
 
-    async def test_the_beginning_of_the_log_matches_with_its_hash(self, world: World, desk: Desk) -> None:
+    async def test_an_empty_replica_has_no_cursor(self, world: World, desk: Desk, child: str) -> None:
+        await push(world, desk, desk.check_in(child))
         head = await head_of(world, desk)
-        assert (await greet(world, desk, head)).cursor_matches
-        assert not (await greet(world, desk, Head(head.epoch, 0, bytes(32)))).cursor_matches
+        for cursor in (Head("", 0, b""), Head(head.epoch, 0, b""), Head(head.epoch, 0, bytes(32))):
+            assert (await greet(world, desk, cursor)).cursor is Cursor.NONE
+
+    async def test_older_journals_are_answered_in_their_order(self, world: World, desk: Desk, child: str) -> None:
+        await push(world, desk, desk.check_in(child))
+        reborn, unknown = Desk(desk.key, desk.private_key), Desk(desk.key, desk.private_key, "\x00 \\")
+        offered = [JournalPosition(one.incarnation, 7, bytes(32)) for one in (unknown, desk)]
+        loaded = await world.store.load_device(reborn.key, hello_of(reborn, older=offered))
+        assert loaded.stored_seq == 0
+        assert loaded.older == (
+            JournalPosition(unknown.incarnation, 0, unknown.head.hash),
+            JournalPosition(desk.incarnation, 1, desk.head.hash),
+        )
+
+    async def test_a_bucket_that_is_not_what_it_should_be_is_named_at_the_head(
+        self, world: World, center: str, desk: Desk, child: str
+    ) -> None:
+        await push(world, desk, desk.check_in(child))
+        middle = await head_of(world, desk)
+        await world.put_together(center, [(new_id(), RoomRecord(name="A"))])
+        head, records = await read_snapshot(world, desk)
+        right = [BucketDigest(bucket, digest) for bucket, digest in wire_sums(records).items()]
+        wrong = [BucketDigest(one.bucket, bytes(32)) for one in right]
+        assert len(right) == 2
+
+        async def differing(cursor: Head, digests: list[BucketDigest]) -> set[str]:
+            hello = hello_of(desk, cursor, digests=digests)
+            return set((await world.store.load_device(desk.key, hello)).differing)
+
+        assert await differing(head, right) == set()
+        assert await differing(head, [*right, BucketDigest("day:2030-01-01", bytes(32))]) == set()
+        assert await differing(head, wrong) == {one.bucket for one in right}
+        assert await differing(head, [right[0], wrong[1]]) == {right[1].bucket}
+        assert await differing(head, [right[0], BucketDigest("day:2030-01-01", b"1" * 32)]) == {"day:2030-01-01"}
+        assert await differing(middle, wrong) == set()
+        assert await differing(head, []) == set()
 
     # -- pushes
 

@@ -3,10 +3,13 @@
 import asyncio
 import itertools
 
+import pytest
+
 from sync.change_log import check_changes
 from sync.change_log import genesis as log_genesis
-from sync.effects import RecordApplied
-from sync.records import Entity, RoomRecord
+from sync.effects import LoadBucket, LoadSnapshot, RecordApplied
+from sync.messages import BucketDigest, StagedSnapshot
+from sync.records import REFERENCE_BUCKET, Entity, RoomRecord
 from tests.contract.server_world import (
     Desk,
     World,
@@ -18,8 +21,11 @@ from tests.contract.server_world import (
     make_desk,
     new_id,
     push,
+    read_bucket,
     read_page,
     read_snapshot,
+    staged_of,
+    wire_sums,
 )
 
 
@@ -108,7 +114,7 @@ class LogContract:
 
     async def test_the_snapshot_of_an_empty_centre_is_one_empty_part(self, world: World, desk: Desk) -> None:
         await greet(world, desk)
-        loaded = await world.store.load_snapshot(desk.key)
+        loaded = await world.store.load_snapshot(desk.key, LoadSnapshot())
         assert len(loaded.frames) == 1
         assert await read_snapshot(world, desk) == (await head_of(world, desk), ())
 
@@ -117,9 +123,84 @@ class LogContract:
     ) -> None:
         for _ in range(3):
             await world.put_together(center, [(new_id(), RoomRecord(name="A" * 200)) for _ in range(400)])
-        assert len((await world.store.load_snapshot(desk.key)).frames) > 2
+        assert len((await world.store.load_snapshot(desk.key, LoadSnapshot())).frames) > 2
         _, records = await read_snapshot(world, desk)
         assert as_rows(records) == await world.rows(center)
+
+    async def test_a_snapshot_that_a_desk_has_begun_to_take_is_served_again(
+        self, world: World, center: str, desk: Desk
+    ) -> None:
+        for _ in range(3):
+            await world.put_together(center, [(new_id(), RoomRecord(name="A" * 200)) for _ in range(400)])
+        staged = await staged_of(world, desk, part=1)
+        begun = await world.store.load_snapshot(desk.key, LoadSnapshot())
+        await world.put_together(center, [(new_id(), RoomRecord(name="B")) for _ in range(450)])
+        await world.put_together(center, [(new_id(), RoomRecord(name="B")) for _ in range(450)])
+        assert (await world.store.load_snapshot(desk.key, LoadSnapshot())).head.version == 2_100
+        assert await world.store.load_snapshot(desk.key, LoadSnapshot(staged)) == begun
+        elsewhere = [
+            StagedSnapshot(new_id(), staged.version, 1, staged.parts),
+            StagedSnapshot(staged.epoch, staged.version - 1, 1, staged.parts),
+        ]
+        for other in elsewhere:
+            assert (await world.store.load_snapshot(desk.key, LoadSnapshot(other))).head.version == 2_100
+
+    async def test_a_bucket_comes_whole_and_alone(self, world: World, center: str, desk: Desk, child: str) -> None:
+        await push(world, desk, desk.check_in(child))
+        for _ in range(3):
+            await world.put_together(center, [(new_id(), RoomRecord(name="A" * 200)) for _ in range(400)])
+        head, records = await read_bucket(world, desk, REFERENCE_BUCKET)
+        assert head == await head_of(world, desk)
+        assert as_rows(records) == {row for row in await world.rows(center) if row[0] == REFERENCE_BUCKET}
+        assert len((await world.store.load_bucket(desk.key, LoadBucket(REFERENCE_BUCKET))).frames) > 2
+
+    @pytest.mark.parametrize("bucket", ["day:2001-01-01", "nothing", "a\x00b", "%"])
+    async def test_a_bucket_without_records_is_one_empty_part(
+        self, world: World, desk: Desk, child: str, bucket: str
+    ) -> None:
+        await push(world, desk, desk.check_in(child))
+        head, records = await read_bucket(world, desk, bucket)
+        assert (head, records) == (await head_of(world, desk), ())
+
+    async def test_a_page_that_reaches_the_head_says_what_the_buckets_it_touches_sum_up_to(
+        self, world: World, center: str, desk: Desk, child: str
+    ) -> None:
+        room = new_id()
+        await world.put_together(center, [(room, RoomRecord(name="A")), (new_id(), RoomRecord(name="B"))])
+        await push(world, desk, desk.check_in(child))
+        await world.remove_room(center, room)
+        held = wire_sums((await read_snapshot(world, desk))[1])
+        for after, touched in ((0, set(held)), (2, set(held)), (3, {REFERENCE_BUCKET})):
+            page = await read_page(world, desk, after)
+            assert page is not None
+            assert {one.bucket: one.digest for one in page.digests} == {bucket: held[bucket] for bucket in touched}
+        for room_id in [row[2] for row in await world.rows(center) if row[0] == REFERENCE_BUCKET]:
+            await world.remove_room(center, room_id)
+        page = await read_page(world, desk, 4)
+        assert page is not None
+        assert page.digests == (BucketDigest(REFERENCE_BUCKET, bytes(32)),)
+
+    async def test_a_page_that_does_not_reach_the_head_has_no_digests(
+        self, world: World, center: str, desk: Desk
+    ) -> None:
+        for _ in range(3):
+            await world.put_together(center, [(new_id(), RoomRecord(name="A")) for _ in range(300)])
+        page = await read_page(world, desk, 0)
+        assert page is not None
+        assert (page.to_version < page.head_version, page.digests) == (True, ())
+
+    async def test_a_page_stops_where_it_is_told_to(self, world: World, center: str, desk: Desk) -> None:
+        for _ in range(5):
+            await world.put_together(center, [(new_id(), RoomRecord(name="A"))])
+        ends = []
+        for after, up_to in ((0, 3), (1, 3), (2, 5), (2, 0)):
+            page = await read_page(world, desk, after, up_to)
+            assert page is not None
+            ends.append(page.to_version)
+            assert bool(page.digests) == (page.to_version == 5)
+        assert ends == [3, 3, 5, 5]
+        assert await read_page(world, desk, 3, 3) is None
+        assert (await read_page(world, desk, 3)) is not None
 
     async def test_nothing_of_one_centre_reaches_another(self, world: World, desk: Desk, child: str) -> None:
         await push(world, desk, desk.check_in(child))

@@ -12,12 +12,15 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from server.services.journal_intake import DeviceKey
 from sync.attendance import AttendanceEvent, EventKind, encode_event
-from sync.change_log import Change, Head
+from sync.change_log import Change, Head, commitment_of
 from sync.codec import decode_from_server
-from sync.effects import LoadDevice, RecordApplied
-from sync.events import BatchRefused, BatchStored, DeviceLoaded, PageLoaded, SnapshotLoaded
+from sync.digest import Held, sums
+from sync.effects import LoadBucket, LoadDevice, LoadPage, LoadSnapshot, RecordApplied
+from sync.events import BatchRefused, BatchStored, BucketLoaded, DeviceLoaded, PageLoaded, SnapshotLoaded
+from sync.incidents import DeviceIncident
 from sync.journal import Draft, Entry, JournalHead, Outcome, ParkReason, genesis, head_after, seal
-from sync.messages import Page, SnapshotPart, SnapshotRecord
+from sync.limits import BUCKETS_MAX
+from sync.messages import BucketDigest, JournalPosition, Page, SnapshotPart, SnapshotRecord, StagedSnapshot
 from sync.records import RoomRecord
 
 NOW_MS = 1_790_000_000_000
@@ -32,8 +35,9 @@ class Store(Protocol):
 
     async def load_device(self, device: DeviceKey, effect: LoadDevice) -> DeviceLoaded: ...
     async def store_batch(self, device: DeviceKey, entries: Sequence[Entry]) -> BatchStored | BatchRefused: ...
-    async def load_page(self, device: DeviceKey, after_version: int) -> PageLoaded: ...
-    async def load_snapshot(self, device: DeviceKey) -> SnapshotLoaded: ...
+    async def load_page(self, device: DeviceKey, effect: LoadPage) -> PageLoaded: ...
+    async def load_snapshot(self, device: DeviceKey, effect: LoadSnapshot) -> SnapshotLoaded: ...
+    async def load_bucket(self, device: DeviceKey, effect: LoadBucket) -> BucketLoaded: ...
     def record_applied(self, device: DeviceKey, effect: RecordApplied) -> None: ...
 
 
@@ -63,6 +67,12 @@ class World(Protocol):
 
     async def rows(self, center_id: str) -> set[Row]:
         """Every record that stands, as the store's own books have it."""
+
+    async def incidents(self, center_id: str) -> dict[str, tuple[str, DeviceIncident]]:
+        """What devices told of themselves, by id: the device and what it said."""
+
+    async def begin_epoch(self, center_id: str) -> None:
+        """Begin another life of the log, as a restore does, where nothing was lost."""
 
 
 _numbers = itertools.count(1)
@@ -143,11 +153,30 @@ async def refusal(world: World, desk: Desk, *entries: Entry) -> BatchRefused:
     return answer
 
 
+def hello_of(
+    desk: Desk,
+    head: Head | None = None,
+    *,
+    digests: Sequence[BucketDigest] = (),
+    older: Sequence[JournalPosition] = (),
+) -> LoadDevice:
+    """What a Hello of this desk, with that cursor, asks of the store."""
+    cursor = head or Head("", 0, b"")
+    return LoadDevice(
+        incarnation=desk.incarnation,
+        epoch=cursor.epoch,
+        version=cursor.version,
+        hash=cursor.hash,
+        journal_seq=desk.head.seq,
+        journal_hash=desk.head.hash,
+        older=tuple(older),
+        digests=tuple(digests),
+    )
+
+
 async def greet(world: World, desk: Desk, head: Head | None = None) -> DeviceLoaded:
     """Load the device as for a Hello with that cursor."""
-    cursor = head or Head("", 0, b"")
-    effect = LoadDevice(desk.incarnation, cursor.epoch, cursor.version, cursor.hash)
-    return await world.store.load_device(desk.key, effect)
+    return await world.store.load_device(desk.key, hello_of(desk, head))
 
 
 async def head_of(world: World, desk: Desk) -> Head:
@@ -164,9 +193,9 @@ async def changes_after(world: World, desk: Desk, version: int) -> tuple[Change,
     return tuple(found)
 
 
-async def read_page(world: World, desk: Desk, after_version: int) -> Page | None:
+async def read_page(world: World, desk: Desk, after_version: int, up_to_version: int = 0) -> Page | None:
     """One page, checked against what is said of it; None when there is nothing to send."""
-    loaded = await world.store.load_page(desk.key, after_version)
+    loaded = await world.store.load_page(desk.key, LoadPage(after_version, up_to_version))
     assert loaded.after_version == after_version
     if loaded.to_version == after_version:
         return None
@@ -183,15 +212,46 @@ async def read_page(world: World, desk: Desk, after_version: int) -> Page | None
 
 async def read_snapshot(world: World, desk: Desk) -> tuple[Head, tuple[SnapshotRecord, ...]]:
     """All records of a snapshot and its position, parts checked."""
-    loaded = await world.store.load_snapshot(desk.key)
+    loaded = await world.store.load_snapshot(desk.key, LoadSnapshot())
+    return loaded.head, records_of(loaded)
+
+
+async def read_bucket(world: World, desk: Desk, bucket: str) -> tuple[Head, tuple[SnapshotRecord, ...]]:
+    """All records of a bucket and their position, parts checked."""
+    loaded = await world.store.load_bucket(desk.key, LoadBucket(bucket))
+    return loaded.head, records_of(loaded, bucket)
+
+
+def records_of(loaded: SnapshotLoaded | BucketLoaded, bucket: str = "") -> tuple[SnapshotRecord, ...]:
+    """The records of all parts, which belong together and sum up to what the last one says."""
     parts = [decode_from_server(frame) for frame in loaded.frames]
     records: list[SnapshotRecord] = []
+    digests: tuple[BucketDigest, ...] = ()
     for number, part in enumerate(parts, start=1):
         assert isinstance(part, SnapshotPart)
-        assert (part.part, part.parts) == (number, len(parts))
+        assert (part.part, part.parts, part.bucket) == (number, len(parts), bucket)
         assert Head(part.epoch, part.version, part.hash) == loaded.head
         records += part.records
-    return loaded.head, tuple(records)
+        assert not digests, "digests before the last part"
+        digests = part.digests
+    assert all(commitment_of(one.salt, one.body) == one.commitment for one in records)
+    told, held = {one.bucket: one.digest for one in digests}, wire_sums(records, bucket)
+    assert told.items() <= held.items()
+    assert len(told) == min(len(held), BUCKETS_MAX)
+    return tuple(records)
+
+
+def wire_sums(records: Sequence[SnapshotRecord], bucket: str = "") -> dict[str, bytes]:
+    """What these records sum up to by bucket; `bucket` is there even when it is empty."""
+    held = [Held(one.bucket, one.entity, one.entity_id, one.version, one.commitment) for one in records]
+    totals = ({bucket: 0} if bucket else {}) | sums(held)
+    return {name: total.to_bytes(32, "big") for name, total in totals.items()}
+
+
+async def staged_of(world: World, desk: Desk, part: int) -> StagedSnapshot:
+    """What a desk that has staged so many parts of the snapshot at hand says of it."""
+    loaded = await world.store.load_snapshot(desk.key, LoadSnapshot())
+    return StagedSnapshot(loaded.head.epoch, loaded.head.version, part, len(loaded.frames))
 
 
 def apply(rows: set[Row], changes: Sequence[Change]) -> set[Row]:

@@ -23,6 +23,12 @@ class MemoryWorld:
     async def settle(self, event_id: str) -> None:
         await self.desk.settle(event_id)
 
+    async def lock(self) -> None:
+        await self.desk.lock()
+
+    async def unlock(self) -> None:
+        await self.desk.unlock()
+
 
 @pytest.fixture
 def world() -> MemoryWorld:

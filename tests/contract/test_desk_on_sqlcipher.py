@@ -14,8 +14,10 @@ from kiosk.services.enrolment import Request, enrol
 from sync.records import AdultRecord, CenterRecord, Entity, PickupRecord, RoomRecord
 from tests.contract.desk import DeskContract
 from tests.support.kiosk_center import ROOM_ID
+from tests.support.kiosk_clock import MovableClock
 from tests.support.kiosk_server import CODE, FakeServer, until
 
+LEASE_MS = 3_600_000
 ANA = "018f0000-0000-7000-8000-0000000000c1"
 CHILDREN = {
     ANA: ("Ana", "Silva"),
@@ -48,12 +50,27 @@ class LinkedWorld:
 
     desk: Desk
     server: FakeServer
+    clock: MovableClock
 
     async def settle(self, event_id: str) -> None:
         """Let the server come back, and wait for its answer to this entry."""
         await self.server.start()
         self.desk.hurry()
         await until(lambda: self._is_settled(event_id))
+
+    async def lock(self) -> None:
+        """Let the lease run out, and the desk look at its clocks, as it does once a minute."""
+        self.clock.pass_ms(2 * LEASE_MS)
+        await self.desk._make_round()
+
+    async def unlock(self) -> None:
+        """Let the server come back, and wait until it was heard."""
+        await self.server.start()
+        self.desk.hurry()
+        await until(self._is_unlocked)
+
+    async def _is_unlocked(self) -> bool:
+        return not (await self.desk.status()).locked
 
     async def _is_settled(self, event_id: str) -> bool:
         settled: tuple[EntrySettled, ...] = await self.desk.settled_untold()
@@ -68,14 +85,16 @@ def short_waits(count: int) -> bytes:
 @pytest.fixture
 async def world(tmp_path: Path) -> AsyncIterator[LinkedWorld]:
     server = FakeServer()
+    server.lease_ms = LEASE_MS
     fill(server)
     async with server.running():
         request = Request(server=server.url, code=CODE, data_dir=tmp_path / "desk", name="Front desk")
         await enrol(request, lambda _: None)
-    desk = await Desk.open(tmp_path / "desk", luck=short_waits)
+    clock = MovableClock()
+    desk = await Desk.open(tmp_path / "desk", luck=short_waits, clock=clock)
     link = asyncio.create_task(desk.run_link())
     try:
-        yield LinkedWorld(desk, server)
+        yield LinkedWorld(desk, server, clock)
     finally:
         link.cancel()
         await asyncio.gather(link, return_exceptions=True)

@@ -11,8 +11,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from server.services.journal_intake import DeviceKey
 from sync.change_log import ChangeDraft, Operation
-from sync.effects import LoadDevice, LoadPage, LoadSnapshot, RecordApplied, StoreBatch
-from sync.events import BatchRefused, BatchStored, DeviceLoaded, PageLoaded, SnapshotLoaded
+from sync.effects import LoadBucket, LoadDevice, LoadPage, LoadSnapshot, RecordApplied, StoreBatch
+from sync.events import BatchRefused, BatchStored, BucketLoaded, DeviceLoaded, PageLoaded, SnapshotLoaded
+from sync.incidents import DeviceIncident
 from sync.journal import Entry
 from sync.records import REFERENCE_BUCKET, Entity, RoomRecord, encode_record
 from tests.contract.server_store import ServerStoreContract
@@ -88,6 +89,13 @@ class ModelWorld:
         records = self._centers[center_id].state.records.values()
         return {(r.bucket, r.entity, r.entity_id, r.version, r.body) for r in records}
 
+    async def incidents(self, center_id: str) -> dict[str, tuple[str, DeviceIncident]]:
+        return dict(self._centers[center_id].state.incidents)
+
+    async def begin_epoch(self, center_id: str) -> None:
+        center = self._centers[center_id]
+        center.restore(center.state, new_id())
+
     async def load_device(self, device: DeviceKey, effect: LoadDevice) -> DeviceLoaded:
         loaded: DeviceLoaded = self._perform(device, effect)
         return loaded
@@ -96,13 +104,17 @@ class ModelWorld:
         answer: BatchStored | BatchRefused = self._perform(device, StoreBatch(tuple(entries)))
         return answer
 
-    async def load_page(self, device: DeviceKey, after_version: int) -> PageLoaded:
-        page: PageLoaded = self._perform(device, LoadPage(after_version))
+    async def load_page(self, device: DeviceKey, effect: LoadPage) -> PageLoaded:
+        page: PageLoaded = self._perform(device, effect)
         return page
 
-    async def load_snapshot(self, device: DeviceKey) -> SnapshotLoaded:
-        snapshot: SnapshotLoaded = self._perform(device, LoadSnapshot())
+    async def load_snapshot(self, device: DeviceKey, effect: LoadSnapshot) -> SnapshotLoaded:
+        snapshot: SnapshotLoaded = self._perform(device, effect)
         return snapshot
+
+    async def load_bucket(self, device: DeviceKey, effect: LoadBucket) -> BucketLoaded:
+        bucket: BucketLoaded = self._perform(device, effect)
+        return bucket
 
     def record_applied(self, device: DeviceKey, effect: RecordApplied) -> None:
         self._perform(device, effect)

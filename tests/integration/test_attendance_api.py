@@ -102,14 +102,15 @@ async def test_a_stay_has_the_times_the_desk_wrote_down_and_its_events(office: O
     assert event["device_name"] == "Front desk"
 
 
-async def test_a_clock_that_is_off_orders_by_corrected_time_and_shows_the_original(
+async def test_a_clock_that_is_off_is_corrected_in_the_stay_and_kept_in_the_event(
     office: Office, manager: dict[str, str]
 ) -> None:
     child = (await office.child("Ana"))["child_id"]
     desk = await office.desk(manager, "Slow desk")
     await office.push(desk, desk.check_in(child, minute=-90, clock_offset_ms=60 * MINUTE_MS))
-    stay = (await office.child("Ana"))["stays"][0]
-    assert ms(stay["started_at"]) == NOW_MS - 90 * MINUTE_MS
+    found = await office.child("Ana")
+    assert ms(found["stays"][0]["started_at"]) == NOW_MS - 30 * MINUTE_MS
+    assert ms(found["events"][0]["occurred_at"]) == NOW_MS - 90 * MINUTE_MS
 
 
 async def test_two_desks_make_one_stay_and_a_late_one_a_finding(office: Office, manager: dict[str, str]) -> None:

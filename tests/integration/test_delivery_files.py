@@ -211,7 +211,7 @@ def test_the_ci_run_is_a_sound_script_and_ends_with_the_tests() -> None:
     script = ROOT / ".ci/run"
     subprocess.run(["bash", "-n", script], check=True)
     typed = re.findall(r"^make ([a-z-]+)", script.read_text(encoding="utf-8"), re.MULTILINE)
-    assert typed == ["check", "simulate", "test"]
+    assert typed == ["check", "coverage", "simulate", "test"]
     assert "set -euo pipefail" in script.read_text(encoding="utf-8")
 
 

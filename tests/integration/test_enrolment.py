@@ -1,14 +1,18 @@
 """How a kiosk comes to be trusted, gets its tokens, and stops being trusted."""
 
 import asyncio
+from collections import defaultdict
 from uuid import uuid4
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from sqlalchemy import text
 
+from server.core.database import create_engine
 from server.core.tokens import TokenPurpose, Tokens
 from server.services.enrolment import ALPHABET
 from tests.support.api import SECRET, Api, problem
+from tests.support.postgres import FreshDatabase
 
 pytestmark = pytest.mark.postgres
 
@@ -139,15 +143,50 @@ async def test_nonces_are_bounded(api: Api, device_id: str) -> None:
     await api.nonce(device_id)
 
 
-async def test_a_revoked_device_gets_nothing_any_more(
+async def test_a_revoked_device_gets_a_token_to_hand_over_its_journal(
     api: Api, manager: dict[str, str], device_id: str, key: Ed25519PrivateKey
 ) -> None:
-    nonce = await api.nonce(device_id)
     for _ in range(2):
         answer = await api.client.post(f"/api/v1/devices/{device_id}/revoke", headers=manager)
         assert answer.json()["state"] == "revoked"
-    assert problem(await api.token(device_id, nonce, key)) == (403, "device_revoked")
-    assert problem(await api.client.post(f"/api/v1/devices/{device_id}/nonce")) == (403, "device_revoked")
+    answer = await api.token(device_id, await api.nonce(device_id), key)
+    claims = Tokens(SECRET, api.clock).verify(TokenPurpose.DEVICE, answer.json()["access_token"])
+    assert claims.subject == device_id
+
+
+async def test_a_suspended_device_gets_nothing(
+    api: Api, database: FreshDatabase, device_id: str, key: Ed25519PrivateKey
+) -> None:
+    nonce = await api.nonce(device_id)
+    engine = create_engine(database.urls.app)
+    async with engine.begin() as connection:
+        await connection.execute(text("UPDATE device SET state = 'suspended'"))
+    await engine.dispose()
+    assert problem(await api.token(device_id, nonce, key)) == (403, "device_suspended")
+    assert problem(await api.client.post(f"/api/v1/devices/{device_id}/nonce")) == (403, "device_suspended")
+
+
+PUBLIC = {
+    ("post", "/api/v1/auth/token"),
+    ("post", "/api/v1/devices/enrol"),
+    ("post", "/api/v1/devices/{device_id}/nonce"),
+    ("post", "/api/v1/devices/{device_id}/token"),
+    ("get", "/livez"),
+    ("get", "/readyz"),
+}
+
+
+async def test_a_devices_token_is_of_no_use_for_any_other_door(
+    api: Api, device_id: str, key: Ed25519PrivateKey
+) -> None:
+    token = (await api.token(device_id, await api.nonce(device_id), key)).json()["access_token"]
+    paths = (await api.client.get("/openapi.json")).json()["paths"]
+    doors = {(method, path) for path, methods in paths.items() for method in methods}
+    assert doors > PUBLIC
+    for method, path in sorted(doors - PUBLIC):
+        place = path.format_map(defaultdict(lambda: device_id, center_id=api.centers["north"]))
+        answer = await api.client.request(method, place, headers={"Authorization": f"Bearer {token}"})
+        assert problem(answer) == (401, "invalid_token"), (method, path)
 
 
 async def test_an_unknown_device_is_told_so(api: Api, manager: dict[str, str]) -> None:

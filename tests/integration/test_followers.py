@@ -8,6 +8,7 @@ from sqlalchemy import text
 
 from server.core.database import create_engine
 from server.core.errors import DatabaseUnavailable
+from server.repositories.backup import SERVER_LOCK
 from server.repositories.heads import HeadListener
 from server.services.followers import POLL_INTERVAL_S, Followers
 from sync.errors import CloseCode
@@ -30,10 +31,15 @@ async def world(database: FreshDatabase) -> AsyncIterator[PostgresWorld]:
         await engine.dispose()
 
 
+def followers_of(world: PostgresWorld) -> Followers:
+    """Followers whose next poll is an hour away."""
+    return Followers(world.units, HeadListener(world.engine), world.store.standings, world.clock, poll_interval_s=3600)
+
+
 @pytest.fixture
 def followers(world: PostgresWorld) -> Followers:
-    """What reaches them without a call of `poll` came as a notification: the next poll is an hour away."""
-    return Followers(world.units, HeadListener(world.engine), poll_interval_s=3600)
+    """What reaches them without a call of `poll` came as a notification."""
+    return followers_of(world)
 
 
 @pytest.fixture
@@ -106,6 +112,41 @@ async def test_a_revoked_device_is_sent_away_by_the_next_poll(
     assert POLL_INTERVAL_S * 2 + 1 <= 5
 
 
+async def test_a_suspended_device_is_sent_away_too(world: PostgresWorld, followers: Followers, desk: Desk) -> None:
+    inbox = Inbox()
+    followers.join(desk.key, inbox.deliver)
+    await world.execute("UPDATE device SET state = 'suspended'")
+    await followers.poll()
+    assert RightsLost(CloseCode.UNAUTHENTICATED) in inbox.events
+
+
+async def test_who_came_after_the_reading_is_not_judged_by_it(
+    world: PostgresWorld, followers: Followers, desk: Desk
+) -> None:
+    late = Inbox()
+
+    def deliver(event: object) -> None:
+        if isinstance(event, HeadMoved):
+            followers.join(colleague.key, late.deliver)
+
+    colleague = await make_desk(world, desk.key.center_id)
+    await push(world, desk, desk.check_in(await world.make_child(desk.key.center_id)))
+    followers.join(desk.key, deliver)
+    await world.revoke(colleague.key)
+    await followers.poll()
+    assert late.events == []
+    await followers.poll()
+    assert RightsLost(CloseCode.REVOKED) in late.events
+
+
+async def test_a_running_server_shares_the_lock_that_a_restore_wants(
+    world: PostgresWorld, listening: Followers
+) -> None:
+    statement = text("SELECT pg_try_advisory_lock(:lock)")
+    async with world.engine.connect() as connection:
+        assert not await connection.scalar(statement, {"lock": SERVER_LOCK})
+
+
 async def test_who_left_is_told_nothing(world: PostgresWorld, followers: Followers, desk: Desk) -> None:
     inbox, other = Inbox(), Inbox()
     leave = followers.join(desk.key, inbox.deliver)
@@ -140,7 +181,7 @@ async def test_a_lost_connection_is_made_again(world: PostgresWorld, listening: 
 async def test_a_database_that_is_away_is_told_by_the_poll_and_survived(desk: Desk, database: FreshDatabase) -> None:
     engine = create_engine("postgresql://nobody@/nowhere?host=/nonexistent")
     world = make_world(engine)
-    lost = Followers(world.units, HeadListener(engine))
+    lost = followers_of(world)
     lost.join(desk.key, Inbox().deliver)
     with pytest.raises(DatabaseUnavailable):
         await lost.poll()

@@ -13,8 +13,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from kiosk.services.desk import Desk
+from kiosk.services.desk import Desk, DeskError
 from kiosk.services.enrolment import Request, enrol
+from kiosk.store.schema import SCHEMA_VERSION
 from tests.support.kiosk_agent import AgentProcess
 from tests.support.kiosk_server import ADA, BEN, CODE, ZOE, FakeServer, until
 
@@ -73,7 +74,7 @@ async def test_the_example_of_the_manual_is_what_happens(folder: Path) -> None:
 def test_every_code_in_the_program_is_in_the_manual() -> None:
     manual = MANUAL.read_text(encoding="utf-8")
     root = Path(__file__).parents[2] / "kiosk"
-    sources = [root / "agent.py", root / "services" / "desk.py", root / "services" / "roster.py"]
+    sources = [root / "agent.py", *(root / "services" / f"{name}.py" for name in ("desk", "refusals", "roster"))]
     codes = {code for path in sources for code in re.findall(r'DeskError\(\s*"(\w+)"', path.read_text())}
     assert len(codes) > 8
     assert [code for code in codes if f"`{code}`" not in manual] == []
@@ -248,3 +249,50 @@ async def test_another_desk_hears_of_each_event_once(server: FakeServer, folder:
         await back.send({"do": "quit"})
         await back.ended()
         assert sum(1 for line in back.lines if line["event"] == "change") == 1
+
+
+async def test_status_tells_of_lease_journals_incidents_and_quarantined_files(server: FakeServer, folder: Path) -> None:
+    server.lease_ms = 48 * 3_600_000
+    await desk_told_everything(folder)
+    await server.stop()
+    content = bytearray((folder / "replica.db").read_bytes())
+    content[100:200] = bytes(100)
+    (folder / "replica.db").write_bytes(content)
+    desk = await Desk.open(folder)
+    await desk.close()
+    found = msgspec.json.decode(status_of(folder, "--json"))
+    assert (found["waiting"], found["incidents_waiting"], found["locked"]) == (1, 1, False)
+    assert found["schema_version"] == SCHEMA_VERSION
+    assert [one["current"] for one in found["journals"]] == [False, True]
+    assert [Path(path).parent for path in found["quarantined"]] == [folder / "quarantine"]
+    words = status_of(folder).decode()
+    assert "Lease:        none" in words, "a new replica holds no data that a lease could guard"
+    assert "Incidents:    1 not told to the server yet" in words
+    assert "Older:" in words
+    await server.start()
+    await desk_told_everything(folder)
+    assert re.search("Lease:        4[78] h left without the server", status_of(folder).decode())
+    assert msgspec.json.decode(status_of(folder, "--json"))["incidents_waiting"] == 0
+
+
+def status_of(folder: Path, *arguments: str) -> bytes:
+    command = [sys.executable, "-m", "kiosk", "status", "--data", str(folder), *arguments]
+    return subprocess.run(command, check=True, capture_output=True).stdout
+
+
+async def desk_told_everything(folder: Path) -> None:
+    """Record one arrival, unless the child is in, and let the server answer everything."""
+    desk = await Desk.open(folder)
+    link = asyncio.create_task(desk.run_link())
+
+    async def is_told() -> bool:
+        return desk.is_current and (await desk.status()).waiting == 0
+
+    try:
+        with contextlib.suppress(DeskError):
+            await desk.check_in(BEN)
+        await until(is_told, 20)
+    finally:
+        link.cancel()
+        await asyncio.gather(link, return_exceptions=True)
+        await desk.close()

@@ -185,7 +185,7 @@ async def test_a_lost_acknowledgement_is_asked_for_again_and_nothing_is_stored_t
         settled = [one for one in await drained(messages) if isinstance(one, EntrySettled)]
         assert [one.event_id for one in settled] == [recorded.event_id]
         assert await desk.settled_untold() == tuple(settled)
-        await desk.mark_told(settled[-1].seq)
+        await desk.mark_told(settled[-1].answer)
         assert await desk.settled_untold() == ()
 
 
@@ -300,7 +300,7 @@ async def test_two_presses_at_once_record_one_check_in(folder: Path) -> None:
         assert (await desk.status()).waiting == 1
 
 
-@pytest.mark.parametrize("code", [CloseCode.REVOKED, CloseCode.UPGRADE_NEEDED])
+@pytest.mark.parametrize("code", [CloseCode.JOURNAL_INVALID, CloseCode.UPGRADE_NEEDED])
 async def test_a_link_that_needs_a_person_says_so_and_the_desk_goes_on(
     server: FakeServer, folder: Path, code: CloseCode
 ) -> None:

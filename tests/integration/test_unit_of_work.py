@@ -11,7 +11,7 @@ from server.core.database import create_engine
 from server.core.errors import DatabaseUnavailable
 from server.repositories import change_log
 from sync.change_log import genesis
-from sync.limits import PAGE_CHANGES_MAX
+from sync.limits import PAGE_CHANGES_MAX, UNIT_BYTES_MAX
 from sync.records import Entity, RoomRecord
 from tests.contract.postgres_world import PostgresWorld, make_world
 from tests.contract.server_world import changes_after, head_of, make_desk, new_id
@@ -91,13 +91,56 @@ async def test_a_unit_that_no_page_can_hold_is_refused(world: PostgresWorld) -> 
     assert await world.rows(center) == set()
 
 
-async def test_one_transaction_writes_to_the_log_of_one_centre(world: PostgresWorld) -> None:
-    one, other = await world.make_center(), await world.make_center()
+async def test_one_transaction_writes_to_the_logs_of_several_centres_or_to_none(world: PostgresWorld) -> None:
+    centers = sorted([await world.make_center() for _ in range(3)], reverse=True)
     async with world.units.begin() as unit:
-        unit.put(one, Entity.ROOM, new_id(), RoomRecord(name="A"))
-        with pytest.raises(AssertionError, match="one centre"):
-            unit.put(other, Entity.ROOM, new_id(), RoomRecord(name="A"))
-    assert await world.rows(other) == set()
+        for number, center in enumerate(centers, start=1):
+            for _ in range(number):
+                unit.put(center, Entity.ROOM, new_id(), RoomRecord(name="A"))
+    assert [len(await world.rows(center)) for center in centers] == [1, 2, 3]
+
+    async def fail_half_way() -> None:
+        async with world.units.begin() as unit:
+            for center in centers:
+                unit.put(center, Entity.ROOM, new_id(), RoomRecord(name="B"))
+            unit.put(centers[0], Entity.ROOM, new_id(), RoomRecord(name="C" * UNIT_BYTES_MAX))
+
+    with pytest.raises(ValueError, match="does not fit one page"):
+        await fail_half_way()
+    assert [len(await world.rows(center)) for center in centers] == [1, 2, 3]
+
+
+async def test_a_record_moves_from_one_centre_to_another_in_one_transaction(world: PostgresWorld) -> None:
+    old, new = await world.make_center(), await world.make_center()
+    room = new_id()
+    await world.put_together(old, [(room, RoomRecord(name="A"))])
+    async with world.units.begin() as unit:
+        await unit.lock_heads((new, old))
+        unit.remove(old, Entity.ROOM, room)
+        unit.put(new, Entity.ROOM, room, RoomRecord(name="A"))
+    assert await world.rows(old) == set()
+    assert {row[2] for row in await world.rows(new)} == {room}
+
+
+async def test_heads_are_locked_in_order_and_never_the_other_way_round(world: PostgresWorld) -> None:
+    first, second = sorted([await world.make_center(), await world.make_center()])
+    async with world.units.begin() as unit:
+        await unit.lock_head(second)
+        with pytest.raises(AssertionError, match="in order of centre"):
+            await unit.lock_head(first)
+        assert set(await unit.lock_heads((second,))) == {second}
+
+
+async def test_transactions_over_the_same_centres_never_wait_for_each_other_in_a_circle(world: PostgresWorld) -> None:
+    centers = [await world.make_center() for _ in range(4)]
+
+    async def write(turn: int) -> None:
+        async with world.units.begin() as unit:
+            for center in (*centers[turn:], *centers[:turn]):
+                unit.put(center, Entity.ROOM, new_id(), RoomRecord(name="A"))
+
+    await asyncio.gather(*(write(turn % 4) for turn in range(12)))
+    assert [len(await world.rows(center)) for center in centers] == [12] * 4
 
 
 async def test_two_that_begin_a_log_at_once_begin_the_same(world: PostgresWorld) -> None:
@@ -131,8 +174,8 @@ async def test_a_reader_sees_one_moment_and_cannot_write(world: PostgresWorld) -
         await connection.rollback()
 
 
-@pytest.mark.parametrize("table", ["change_log", "journal_entry", "attendance_event"])
+@pytest.mark.parametrize("table", ["change_log", "journal_entry", "attendance_event", "log_epoch", "device_incident"])
 async def test_the_server_cannot_change_what_it_once_wrote(world: PostgresWorld, table: str) -> None:
-    for statement in (f"DELETE FROM {table}", f"UPDATE {table} SET body = ''"):
+    for statement in (f"DELETE FROM {table}", f"UPDATE {table} SET center_id = center_id"):
         with pytest.raises(DBAPIError, match="permission denied"):
             await world.execute(statement)

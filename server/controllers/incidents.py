@@ -1,0 +1,47 @@
+"""What went wrong on desks."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends
+
+from server.controllers.dependencies import ServicesDep, require_role
+from server.schemas.incidents import IncidentList, IncidentOut, RestoreOut
+from server.services.access import MANAGER_AND_UP, Center
+from server.services.incidents import IncidentRow, RestoredLife
+
+router = APIRouter(prefix="/centers", tags=["devices"])
+ManagedCenter = Annotated[Center, Depends(require_role(MANAGER_AND_UP))]
+
+
+@router.get("/{center_id}/incidents")  # noqa: FAST003 - ManagedCenter takes it
+async def list_incidents(center: ManagedCenter, services: ServicesDep) -> IncidentList:
+    """List what went wrong on the kiosks of a centre, and what each restore lost and got back (manager)."""
+    found = await services.incidents.of_center(center)
+    return IncidentList(
+        items=[_incident(incident) for incident in found.incidents],
+        restores=[_restore(life) for life in found.restores],
+    )
+
+
+def _incident(incident: IncidentRow) -> IncidentOut:
+    return IncidentOut(
+        id=incident.event_id,
+        device_id=incident.device_id,
+        device_name=incident.device_name,
+        incident=incident.incident,
+        detail=dict(incident.detail),
+        occurred_at=incident.occurred_at,
+        received_at=incident.received_at,
+    )
+
+
+def _restore(life: RestoredLife) -> RestoreOut:
+    return RestoreOut(
+        epoch=life.epoch,
+        version=life.from_version,
+        restored_at=life.began_at,
+        desks=life.desks,
+        seen_version=life.seen_version,
+        witnessed=life.witnessed,
+        events=life.events,
+    )

@@ -1,0 +1,72 @@
+"""The composition root of what the operator does to the books: each use-case with the role it must work as."""
+
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+from server.core.clock import SystemClock
+from server.core.database import create_engine, parts_of
+from server.core.ids import Ids
+from server.core.settings import Settings
+from server.repositories.unit_of_work import UnitsOfWork
+from server.services.backup import Backup
+from server.services.compaction import Compaction
+from server.services.database_setup import borrow_database
+from server.services.directory import Directory
+from server.services.incidents import Incidents
+from server.services.journal_import import JournalImport
+from server.services.journal_intake import JournalIntake
+from server.services.restore import Restore
+from server.services.scope import Scope
+from server.services.verification import Verification
+
+# One command does one thing after the other; a push that falls apart into its entries needs no second connection.
+POOL_SIZE = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One of each."""
+
+    backup: Backup
+    compaction: Compaction
+    directory: Directory
+    incidents: Incidents
+    journal_import: JournalImport
+    restore: Restore
+    scope: Scope
+    verification: Verification
+
+
+@asynccontextmanager
+async def operation(settings: Settings) -> AsyncIterator[Operation]:
+    """Give the use-cases to a command, beside a running server or without one.
+
+    What reads or writes the books as a whole works as the owner of the tables, and takes as long as it takes; what
+    the server does too works as the server's own role, with its limits.
+
+    Raises:
+        SetupError, DatabaseUnavailable: with a sentence for the operator.
+
+    """
+    async with AsyncExitStack() as stack:
+        database = await stack.enter_async_context(borrow_database(settings))
+        clock = SystemClock()
+        ids = Ids(clock)
+        as_server = create_engine(database.urls.app, pool_size=POOL_SIZE)
+        as_owner = create_engine(database.urls.owner, pool_size=POOL_SIZE, statement_timeout_ms=0)
+        for engine in (as_server, as_owner):
+            stack.push_async_callback(engine.dispose)
+        units = UnitsOfWork(as_server, clock=clock, luck=secrets.token_bytes, new_id=ids.new)
+        books = UnitsOfWork(as_owner, clock=clock, luck=secrets.token_bytes, new_id=ids.new)
+        yield Operation(
+            backup=Backup(books, clock),
+            compaction=Compaction(books, clock),
+            directory=Directory(units),
+            incidents=Incidents(units),
+            journal_import=JournalImport(units, JournalIntake(units, clock)),
+            restore=Restore(books, clock, ids.new, parts_of(database.urls.app).role),
+            scope=Scope(units, clock),
+            verification=Verification(books),
+        )

@@ -1,0 +1,276 @@
+"""The commands with which an operator looks after the books: check, backup, restore, compaction, journals by hand."""
+
+import asyncio
+import json
+import sys
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
+
+import msgspec
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from server.core.logging import configure_logging
+from server.core.settings import load_settings
+
+if TYPE_CHECKING:  # loaded by the command that needs them, so that `--help` is quick
+    from server.operation import Operation
+    from server.services.compaction import Compacted
+    from server.services.incidents import CenterIncidents
+    from server.services.journal_import import FileReport
+    from server.services.verification import CenterReport
+
+EXIT_WRONG = 1
+REPLACE_WORD = "replace"
+
+Result = TypeVar("Result")
+Advance = Callable[[int, int], None]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+OneCenter = Annotated[str, typer.Option(help="Code of one centre; without it all of them.")]
+
+commands = typer.Typer()
+
+
+@commands.command()
+def verify(*, center: OneCenter = "", as_json: Json = False) -> None:
+    """Check everything: both chains, every signature and outcome, and that all tables say what the logs say.
+
+    Exit status 0 when all is right, 1 when anything is wrong; the first wrong row of each table is named.
+    """
+    reports = _with_operation(lambda parts: _verify(parts, center))
+    _tell_verified(reports, as_json=as_json)
+
+
+@commands.command()
+def backup(
+    file: Annotated[Path, typer.Argument(help="Where to write the backup.", dir_okay=False)],
+    *,
+    force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
+) -> None:
+    """Save everything into one file, while the server goes on; it appears when it is whole."""
+    if file.exists() and not force:
+        _fail(f"{file} is there already: choose another name, or say --force.")
+    with _progress("Saving") as advance:
+        made = _with_operation(lambda parts: parts.backup.write(file, advance))
+    _say(f"{made.rows} rows of {made.tables} tables are in {file}. It holds personal data: keep it safe.")
+
+
+@commands.command()
+def restore(
+    file: Annotated[Path, typer.Argument(help="A file that `backup` wrote.")],
+    *,
+    replace: Annotated[bool, typer.Option("--replace", help="Take away everything that is there.")] = False,
+) -> None:
+    """Put a backup back into a database without centres; stop the server before, and start it afterwards.
+
+    Every log begins a new life, so that desks offer again what the backup does not have. `incidents` tells later what
+    came back.
+    """
+    from server.services.restore import Onto
+
+    if replace and typer.prompt(f"Everything in the database will be taken away. Type {REPLACE_WORD}") != REPLACE_WORD:
+        _fail("Nothing was done.")
+    with _progress("Restoring") as advance:
+        onto = Onto.ANYTHING if replace else Onto.NOTHING
+        done = _with_operation(lambda parts: parts.restore.run(file, onto, advance))
+    _say(
+        f"{done.centers} centres with {done.rows} rows are back, as they stood at {done.made_at:%Y-%m-%d %H:%M:%S %Z}."
+    )
+    _say("Whom you revoked since then is active again: revoke them anew. Now everything is checked.")
+    _tell_verified(_with_operation(lambda parts: _verify(parts, "")), as_json=False)
+
+
+@commands.command()
+def incidents(*, center: OneCenter = "", as_json: Json = False) -> None:
+    """List what went wrong on desks, and what each restore lost and got back."""
+    found = _with_operation(lambda parts: _incidents(parts, center))
+    if as_json:
+        _print_json(dict(found))
+        return
+    for code, listed in found:
+        _tell_incidents(code, listed)
+
+
+@commands.command("import-journal")
+def import_journal(
+    files: Annotated[list[Path], typer.Argument(help="Files that `rollcall-kiosk export` wrote.")],
+    *,
+    as_json: Json = False,
+) -> None:
+    """Take in what desks recorded that cannot reach the server; doing it again stores nothing twice.
+
+    With one file that is cut off, changed or of no device here, nothing is stored.
+    """
+    with _progress("Importing") as advance:
+        reports = _with_operation(lambda parts: parts.journal_import.run(files, advance))
+    if as_json:
+        _print_json(reports)
+    else:
+        _tell_imported(reports)
+    if not all(report.is_complete for report in reports):
+        raise typer.Exit(EXIT_WRONG)
+
+
+@commands.command()
+def compact(
+    *,
+    center: OneCenter = "",
+    horizon_days: Annotated[
+        int, typer.Option(min=1, max=3650, help="Devices that were not heard for so long do not count.")
+    ] = 30,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would go, and do nothing.")] = False,
+) -> None:
+    """Let go of superseded records that no live device will ask for; the chain over them stays."""
+    with _progress("Compacting") as advance:
+        done = _with_operation(lambda parts: _compact(parts, center, horizon_days, None if dry_run else advance))
+    table = _table("centre", "devices", "floor", "head", "records", "bytes")
+    for code, one in done:
+        table.add_row(code, str(one.devices), str(one.floor), str(one.head), str(one.rows), str(one.bytes))
+    Console().print(table)
+    if dry_run:
+        _say("This was a rehearsal; nothing was changed.")
+
+
+@commands.command("move-child")
+def move_child(
+    child: Annotated[str, typer.Option(help="Its `external_id` in your roster files.")],
+    to: Annotated[str, typer.Option(help="Code of the centre that it goes to.")],
+    start: Annotated[str, typer.Option("--from", help="Code of the centre that it leaves, if in doubt.")] = "",
+    room: Annotated[str, typer.Option(help="`external_id` of its new home room.")] = "",
+) -> None:
+    """Move a child to another centre: off the desks of one, onto those of the other, at once.
+
+    Its past stays where it was recorded. Change your roster files too, or the next import puts it back.
+    """
+    from server.services.scope import Move
+
+    moved = _with_operation(lambda parts: parts.scope.move_child(Move(child, to, start, room)))
+    _say(f"{child} moved from {moved.from_code} to {moved.to_code} with {moved.adults} adults.")
+
+
+async def _verify(parts: "Operation", code: str) -> "list[CenterReport]":
+    verification = parts.verification
+    # Without a code also centres that have lost their row, or their log.
+    one = await parts.directory.centers(code) if code else []
+    center_ids = [center.id for center in one] or await verification.center_ids()
+    with _progress("Checking") as advance:
+        return [await verification.check(center_id, advance) for center_id in center_ids]
+
+
+async def _compact(
+    parts: "Operation", code: str, horizon_days: int, advance: Advance | None
+) -> "list[tuple[str, Compacted]]":
+    found: list[tuple[str, Compacted]] = []
+    for center in await parts.directory.centers(code):
+        if advance is None:
+            found.append((center.code, await parts.compaction.plan(center.id, horizon_days)))
+        else:
+            found.append((center.code, await parts.compaction.run(center.id, horizon_days, advance)))
+    return found
+
+
+async def _incidents(parts: "Operation", code: str) -> "list[tuple[str, CenterIncidents]]":
+    return [(center.code, await parts.incidents.of_center(center)) for center in await parts.directory.centers(code)]
+
+
+def _tell_verified(reports: "list[CenterReport]", *, as_json: bool) -> None:
+    is_right = not any(report.findings for report in reports)
+    if as_json:
+        _print_json({"right": is_right, "centers": reports})
+    else:
+        for report in reports:
+            name = report.code or report.center_id
+            said = "wrong" if report.findings else "right"
+            typer.echo(f"{name}: {said}; version {report.version}, {report.rows} rows looked at")
+            for note in report.notes:
+                typer.echo(f"  {note}")
+            for found in report.findings:
+                at = f" (version {found.version})" if found.version else ""
+                typer.echo(f"  {found.table}, {found.key}{at}: {found.what}")
+    if not is_right:
+        raise typer.Exit(EXIT_WRONG)
+
+
+def _tell_incidents(code: str, listed: "CenterIncidents") -> None:
+    typer.echo(f"{code}: {len(listed.incidents)} incidents")
+    for life in listed.restores:
+        lost = max(0, life.seen_version - life.from_version)
+        typer.echo(
+            f"  restored {life.began_at:%Y-%m-%d %H:%M} to version {life.from_version}: {life.desks} desks had seen "
+            f"{lost} versions more; {life.events} events from before came in since, {life.witnessed} of them put back "
+            "by other desks. What was changed in the roster behind it is not back: import it again."
+        )
+    if not listed.incidents:
+        return
+    table = _table("when", "desk", "incident", "detail")
+    for one in listed.incidents:
+        detail = ", ".join(f"{name} {value}" for name, value in one.detail.items())
+        table.add_row(f"{one.occurred_at:%Y-%m-%d %H:%M:%S}", one.device_name or one.device_id, one.incident, detail)
+    Console().print(table)
+
+
+def _tell_imported(reports: "list[FileReport]") -> None:
+    table = _table("file", "desk", "journal", "entries", "stored before", "outcomes")
+    for report in reports:
+        for journal in report.journals:
+            outcomes = ", ".join(f"{count} {name}" for name, count in sorted(journal.outcomes.items()))
+            table.add_row(
+                report.path.name,
+                report.device_name,
+                journal.incarnation[:8],
+                f"{journal.first_seq}-{journal.last_seq}",
+                str(journal.known),
+                "; ".join(part for part in (outcomes, journal.problem) if part),
+            )
+    Console().print(table)
+
+
+def _with_operation(use: "Callable[[Operation], Awaitable[Result]]") -> Result:
+    """Run one use-case on the database of the settings."""
+    from server.operation import operation
+
+    settings = load_settings()
+    # What a command has to say, it says itself; the log is for what went wrong.
+    configure_logging(level="WARNING", log_format=settings.log_format)
+
+    async def run() -> Result:
+        async with operation(settings) as parts:
+            return await use(parts)
+
+    return asyncio.run(run())
+
+
+@contextmanager
+def _progress(what: str) -> Iterator[Advance]:
+    console = Console(stderr=True)
+    with Progress(
+        TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn(),
+        console=console, transient=True, disable=not console.is_terminal,
+    ) as bar:  # fmt: skip
+        task = bar.add_task(what, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def _table(*headings: str) -> Table:
+    table = Table(box=None, pad_edge=False)
+    for heading in headings:
+        table.add_column(heading, overflow="fold")
+    return table
+
+
+def _print_json(value: object) -> None:
+    plain: Any = msgspec.to_builtins(value, enc_hook=str)
+    typer.echo(json.dumps(plain, indent=2, ensure_ascii=False))
+
+
+def _say(sentence: str) -> None:
+    typer.echo(sentence, err=True)
+
+
+def _fail(sentence: str) -> NoReturn:
+    _say(f"rollcall: {sentence}")
+    sys.exit(EXIT_WRONG)

@@ -1,0 +1,172 @@
+"""What an operator types to look after the books, as real commands on a real database."""
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sync.journal_file import FileHeader, JournalSpan, dump
+from tests.contract.server_world import Desk
+from tests.support.books import Books, books_on
+from tests.support.postgres import FreshDatabase, PostgresServer
+
+pytestmark = pytest.mark.postgres
+
+DEADLINE_S = 60
+
+
+@dataclass
+class Said:
+    """What a command said."""
+
+    status: int
+    out: str
+    err: str
+
+    @property
+    def document(self) -> Any:
+        return json.loads(self.out)
+
+
+@dataclass
+class Office:
+    """A database, and a terminal."""
+
+    books: Books
+    folder: Path
+
+    async def types(self, *arguments: str, answer: str = "") -> Said:
+        """Run a command to its end."""
+        urls = self.books.database.urls
+        environment = {
+            **os.environ,
+            "DATABASE_URL": urls.app,
+            "DATABASE_OWNER_URL": urls.owner,
+            "DATA_DIR": str(self.folder / "data"),
+            "ENVIRONMENT": "development",
+            "COLUMNS": "200",
+        }
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "server", *arguments, env=environment,
+            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+        )  # fmt: skip
+        try:
+            async with asyncio.timeout(DEADLINE_S):
+                out, err = await process.communicate(answer.encode())
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
+        assert process.returncode is not None
+        return Said(process.returncode, out.decode(), err.decode())
+
+
+@pytest.fixture
+async def office(postgres_server: PostgresServer, database: FreshDatabase, tmp_path: Path) -> AsyncIterator[Office]:
+    async with books_on(postgres_server, database) as books:
+        await books.take_in()
+        yield Office(books, tmp_path)
+
+
+def exported(books: Books, desk: Desk, path: Path, children: list[str]) -> Path:
+    entries = [desk.check_in(child) for child in children]
+    header = FileHeader(
+        device_id=desk.key.device_id,
+        center_id=desk.key.center_id,
+        exported_at=books.clock.now(),
+        journals=(JournalSpan(desk.incarnation, 1, len(entries)),),
+        public_key=desk.private_key.public_key().public_bytes_raw(),
+    )
+    path.write_bytes(b"".join(dump(header, entries, desk.private_key.sign)))
+    return path
+
+
+async def test_verify_says_what_is_right_and_names_what_is_wrong(office: Office) -> None:
+    said = await office.types("verify")
+    assert said.status == 0, said
+    assert said.out.splitlines()[0].startswith("elm: right; version ")
+    assert (await office.types("verify", "--json")).document["right"] is True
+    await office.books.tamper("UPDATE change_log SET actor = 'x' WHERE version = 2 AND center_id = :c",
+                              c=await office.books.center("oak"))  # fmt: skip
+    said = await office.types("verify")
+    assert said.status == 1
+    assert "oak: wrong" in said.out
+    assert "change_log, 2 (version 2)" in said.out
+    document = (await office.types("verify", "--json", "--center", "oak")).document
+    assert document["right"] is False
+    assert [found["table"] for found in document["centers"][0]["findings"]] == ["change_log"]
+    assert (await office.types("verify", "--center", "elm")).status == 0
+    said = await office.types("verify", "--center", "ash")
+    assert (said.status, said.err) == (1, "rollcall: There is no centre with the code ash.\n")
+
+
+async def test_a_backup_is_saved_and_put_back(office: Office) -> None:
+    path = office.folder / "b.zip"
+    said = await office.types("backup", str(path))
+    assert (said.status, said.out) == (0, "")
+    assert str(path) in said.err
+    said = await office.types("backup", str(path))
+    assert (said.status, "is there already" in said.err) == (1, True)
+    assert (await office.types("backup", str(path), "--force")).status == 0
+    await office.books.rename("elm", "C-1", "Later")
+    said = await office.types("restore", str(path))
+    assert (said.status, "has centres already" in said.err) == (1, True)
+    name = "SELECT family_name FROM person WHERE external_id = 'C-1'"
+    said = await office.types("restore", str(path), "--replace", answer="yes\n")
+    assert (said.status, await office.books.value(name)) == (1, "Later")
+    said = await office.types("restore", str(path), "--replace", answer="replace\n")
+    assert said.status == 0, said
+    assert "elm: right" in said.out
+    assert "oak: right" in said.out
+    assert await office.books.value(name) == "O'Neill"
+    said = await office.types("incidents", "--center", "elm")
+    assert "restored" in said.out
+
+
+async def test_a_backup_that_is_damaged_is_refused_in_one_sentence(office: Office) -> None:
+    path = office.folder / "b.zip"
+    path.write_bytes(b"PK")
+    said = await office.types("restore", str(path))
+    assert (said.status, said.err) == (1, f"rollcall: {path} is no backup of Rollcall, or was cut off.\n")
+
+
+async def test_a_journal_comes_in_by_hand(office: Office) -> None:
+    books = office.books
+    desk = await books.desk()
+    path = exported(books, desk, office.folder / "a.jsonl", [await books.person("C-1"), await books.person("C-2")])
+    said = await office.types("import-journal", str(path))
+    assert said.status == 0, said
+    assert "2 applied" in said.out
+    (report,) = (await office.types("import-journal", str(path), "--json")).document
+    assert report["journals"][0]["known"] == 2
+    assert report["journals"][0]["outcomes"] == {"applied": 2}
+    assert (await office.types("verify")).status == 0
+    path.write_bytes(path.read_bytes()[:-10])
+    said = await office.types("import-journal", str(path))
+    assert said.status == 1
+    assert said.err.startswith(f"rollcall: {path}, line 4: ")
+
+
+async def test_a_log_is_compacted_after_a_rehearsal(office: Office) -> None:
+    await office.books.rename("elm", "C-1", "Later")
+    emptied = "SELECT count(*) FROM change_log WHERE operation = 1 AND body = ''"
+    said = await office.types("compact", "--dry-run")
+    assert said.status == 0, said
+    assert await office.books.value(emptied) == 0
+    assert "rehearsal" in said.err
+    assert (await office.types("compact", "--center", "elm")).status == 0
+    assert await office.books.value(emptied) == 1
+    assert (await office.types("verify")).status == 0
+
+
+async def test_a_child_is_moved(office: Office) -> None:
+    said = await office.types("move-child", "--child", "C-1", "--to", "oak", "--room", "FOXES")
+    assert (said.status, said.err) == (0, "C-1 moved from elm to oak with 2 adults.\n")
+    said = await office.types("move-child", "--child", "C-1", "--to", "oak")
+    assert (said.status, said.err) == (1, "rollcall: The child C-1 is at oak already.\n")
