@@ -1,35 +1,46 @@
 """The kiosk without a screen: JSON lines in, JSON lines out, for door readers, scripts and tests.
 
 docs/agent.md is its manual. An outcome is told at least once: what was settled and not told before a kill is
-told after the next start.
+told after the next start. A desk that is revoked tells its last outcomes, says so, and ends.
 """
 
 import asyncio
 import contextlib
-import os
-import queue
 import signal
 import threading
-from collections.abc import Callable
 from datetime import datetime
 from typing import Any, Final
 
 import msgspec
 import structlog
 
-from kiosk.messages import ChildChanged, DeskMessage, DeskStatus, EntrySettled, LinkChanged, Resync
+from kiosk.messages import (
+    ChildChanged,
+    DeskMessage,
+    DeskStatus,
+    EntrySettled,
+    LinkChanged,
+    Quarantined,
+    Resync,
+    Revoked,
+)
 from kiosk.services.desk import Desk, DeskError, Recorded
+from kiosk.services.line_pipes import LINE_BYTES_MAX, Output, OutputClosed, read_lines
 from kiosk.services.moments import rfc3339
-from kiosk.services.output_lines import change_line, confirmed_line, recorded_line, status_line
+from kiosk.services.output_lines import (
+    change_line,
+    confirmed_line,
+    quarantined_line,
+    recorded_line,
+    status_line,
+)
 from kiosk.services.subscription import Subscription
 
-LINE_BYTES_MAX: Final = 64 * 1024
 # Lines read and not yet answered; beyond it the reader waits, and with it whoever writes to us.
 INBOX_LINES_MAX: Final = 100
 FINAL_SYNC_S: Final = 2.0
 # Whoever reads our output may have stopped doing so without closing it.
 FINAL_LINE_S: Final = 1.0
-_CHUNK_BYTES: Final = 64 * 1024
 
 log = structlog.get_logger()
 
@@ -46,22 +57,18 @@ class Command(msgspec.Struct, frozen=True):
     note: str = ""
 
 
-class OutputClosed(Exception):
-    """Nobody reads our output any more."""
-
-
 class Agent:
     """Answers commands and tells what happens until the input ends, `quit`, a signal, or a closed output."""
 
     def __init__(self, desk: Desk, *, input_fd: int, output_fd: int) -> None:
         self._desk = desk
         self._input_fd = input_fd
-        self._output = _Output(output_fd)
+        self._output = Output(output_fd)
         self._lines: asyncio.Queue[bytes | None] = asyncio.Queue()
         self._room = threading.Semaphore(INBOX_LINES_MAX)
         self._stop = asyncio.Event()
         self._telling = asyncio.Lock()
-        self._told_seq = 0
+        self._told_answer = 0
         self._told_status: tuple[object, ...] = ()
 
     async def run(self) -> None:
@@ -72,12 +79,13 @@ class Agent:
         teller = asyncio.create_task(self._tell_all(messages))
         try:
             await self._emit({"event": "ready", **await self._status()})
+            if self._desk.quarantined is not None:
+                await self._emit(quarantined_line(self._desk.quarantined))
             await self._tell_settled()
             self._start_reading()
             await self._until_stopped(teller)
-            await self._last_sync()
-            async with asyncio.timeout(FINAL_LINE_S):
-                await self._emit({"event": "bye", **await self._status()})
+            if not self._desk.last_words:
+                await self._say_bye()
         except (OutputClosed, TimeoutError):
             log.info("output_closed")
         finally:
@@ -85,6 +93,13 @@ class Agent:
             for task in (link, teller):
                 task.cancel()
             await asyncio.gather(link, teller, return_exceptions=True)
+
+    async def _say_bye(self) -> None:
+        await self._last_sync()
+        if self._desk.last_words:
+            return  # revoked with its very last words
+        async with asyncio.timeout(FINAL_LINE_S):
+            await self._emit({"event": "bye", **await self._status()})
 
     async def _until_stopped(self, teller: "asyncio.Task[None]") -> None:
         commands = asyncio.create_task(self._answer_all())
@@ -121,7 +136,7 @@ class Agent:
             loop.call_soon_threadsafe(self._lines.put_nowait, line)
 
         try:
-            _read_lines(self._input_fd, put)
+            read_lines(self._input_fd, put)
             put(None)
         except RuntimeError:
             return  # the loop is closed: nobody listens any more
@@ -173,11 +188,11 @@ class Agent:
         child_id = await self._child(command)
         at_ms = _moment(command.at)
         adult_id = ""
-        for one in await self._desk.collectors(child_id):
-            if command.adult and command.adult in (one.adult_id, one.name):
-                adult_id = one.adult_id
-        if not adult_id and _looks_like_id(command.adult):
-            raise DeskError("unknown_adult", "This adult is not on the child's pick-up list; give a name instead.")
+        if _looks_like_id(command.adult):
+            adult_id = command.adult
+        elif command.adult and not (await self._desk.status()).locked:
+            for one in await self._desk.collectors(child_id):
+                adult_id = one.adult_id if command.adult == one.name else adult_id
         return await self._desk.check_out(
             child_id,
             adult_id=adult_id,
@@ -208,14 +223,23 @@ class Agent:
                 await self._tell_settled()
             case ChildChanged(own=False):
                 await self._emit(change_line(message, self._desk.name_of(message.child_id)))
+            case Quarantined():
+                await self._emit(quarantined_line(message))
+            case Revoked(sentence):
+                await self._tell_settled()
+                await self._emit({"event": "revoked", "message": sentence})
+                self._stop.set()
             case LinkChanged():
                 await self._tell_status(message.status)
             case _:
                 pass
 
     async def _tell_status(self, status: DeskStatus) -> None:
-        """Tell of a changed link, queue or number that needs review; a version alone is no news."""
-        news = (status.link, status.detail, status.waiting, status.needs_review)
+        """Tell of a changed link, queue, lock or number that needs review; a version alone is no news."""
+        if status.revoked:
+            return
+        queue = (status.waiting, status.needs_review)
+        news = (status.link, status.detail, *queue, status.locked, status.lease_ends_soon)
         if news != self._told_status:
             self._told_status = news
             await self._emit({"event": "status", **status_line(status)})
@@ -226,12 +250,12 @@ class Agent:
             while settled := await self._untold():
                 for one in settled:
                     await self._emit(confirmed_line(one, self._desk.name_of(one.child_id)))
-                self._told_seq = settled[-1].seq
+                self._told_answer = settled[-1].answer
                 await self._mark_told()
 
     async def _untold(self) -> tuple[EntrySettled, ...]:
         try:
-            return await self._desk.settled_untold(self._told_seq)
+            return await self._desk.settled_untold(self._told_answer)
         except DeskError as error:
             log.warning("outcomes_not_read", code=error.code)
             return ()
@@ -239,7 +263,7 @@ class Agent:
     async def _mark_told(self) -> None:
         """Remember it on the disk too; if that fails, they are told once more after the next start."""
         try:
-            await self._desk.mark_told(self._told_seq)
+            await self._desk.mark_told(self._told_answer)
         except DeskError as error:
             log.warning("told_not_kept", code=error.code)
 
@@ -289,64 +313,6 @@ class Agent:
             await self._tell_settled()
         finally:
             messages.close()
-
-
-def _read_lines(descriptor: int, put: Callable[[bytes | None], None]) -> None:
-    pending = b""
-    while chunk := os.read(descriptor, _CHUNK_BYTES):
-        *lines, pending = (pending + chunk).split(b"\n")
-        for line in lines:
-            put(line)
-        pending = pending[: LINE_BYTES_MAX + 1]
-    if pending:
-        put(pending)
-
-
-class _Output:
-    """Writes lines in order on a thread of its own, which a reader that stopped reading may block for ever."""
-
-    def __init__(self, descriptor: int) -> None:
-        self._descriptor = descriptor
-        self._lines: queue.SimpleQueue[tuple[bytes, asyncio.Future[None]]] = queue.SimpleQueue()
-        self._thread: threading.Thread | None = None
-
-    async def write(self, data: bytes) -> None:
-        """Return when the line was handed to the system; raises OutputClosed."""
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._write_for_ever, name="output", daemon=True)
-            self._thread.start()
-        written: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._lines.put((data, written))
-        await written
-
-    def _write_for_ever(self) -> None:
-        while True:
-            data, written = self._lines.get()
-            error: OutputClosed | None = None
-            try:
-                _write_all(self._descriptor, data)
-            except OutputClosed as closed:
-                error = closed
-            with contextlib.suppress(RuntimeError):
-                written.get_loop().call_soon_threadsafe(_settle, written, error)
-
-
-def _settle(written: "asyncio.Future[None]", error: OutputClosed | None) -> None:
-    if written.done():
-        return
-    if error is None:
-        written.set_result(None)
-    else:
-        written.set_exception(error)
-
-
-def _write_all(descriptor: int, data: bytes) -> None:
-    view = memoryview(data)
-    try:
-        while view:
-            view = view[os.write(descriptor, view) :]
-    except OSError as error:
-        raise OutputClosed from error
 
 
 def _decode(line: bytes) -> Command:

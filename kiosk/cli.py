@@ -1,7 +1,7 @@
-"""`rollcall-kiosk`: enrol, run, agent, status.
+"""`rollcall-kiosk`: enrol, run, agent, status, export.
 
 Exit codes: 0 done; 1 it could not be done, and standard error says why in one sentence; 2 wrong command line;
-3 another program uses the folder; 4 the folder is not enrolled, or already is.
+3 another program uses the folder; 4 the folder is not enrolled, or already is; 5 the desk was revoked.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-EXIT_CODES: Final = {"replica_in_use": 3, "not_enrolled": 4, "already_enrolled": 4}
+EXIT_CODES: Final = {"replica_in_use": 3, "not_enrolled": 4, "already_enrolled": 4, "revoked": 5}
 
 DataOption = Annotated[Path, typer.Option("--data", help="The folder of this desk: its keys, replica and log.")]
 
@@ -68,17 +68,34 @@ def status(
     _run(_print_status(data, as_json=as_json), log_folder=None)
 
 
+@app.command()
+def export(
+    file: Annotated[Path, typer.Argument(help="The file to write; keep it as you keep the children's files.")],
+    data: DataOption,
+    everything: Annotated[  # noqa: FBT002 - a flag
+        bool, typer.Option("--all", help="Every entry that is kept, also those the server has answered.")
+    ] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,  # noqa: FBT002
+) -> None:
+    """Write what the server has not answered into a signed file, for rollcall-server import-journal.
+
+    Works beside a desk that is running, with no network, and as far as it can be read with a damaged replica.
+    """
+    _run(_export(data, file, everything=everything, force=force), log_folder=None)
+
+
 async def _show_screen(data: Path, *, ctrl_c_quits: bool) -> None:
     from kiosk.app import KioskApp
     from kiosk.clock import SystemClock
     from kiosk.services.desk import Desk
 
-    desk = await Desk.open(data)
+    desk = await Desk.open(data, say=_say)
     try:
         app = KioskApp(desk, SystemClock(), ctrl_c_quits=ctrl_c_quits)
         await app.run_async()
     finally:
         await desk.close()
+    _refuse_if_revoked(desk.last_words)
     if app.return_code:
         raise SystemExit(app.return_code)
 
@@ -92,20 +109,37 @@ async def _run_agent(data: Path) -> None:
         await Agent(desk, input_fd=0, output_fd=1).run()
     finally:
         await desk.close()
+    _refuse_if_revoked(desk.last_words)
+
+
+def _refuse_if_revoked(last_words: str) -> None:
+    """The desk ended while it was open: say so, and leave with the code that the next start gives too."""
+    if last_words:
+        _fail("revoked", last_words)
 
 
 async def _print_status(data: Path, *, as_json: bool) -> None:
-    from kiosk.services.inspection import inspect
+    from kiosk.services.inspection import inspect, inspection_lines
 
     found = await inspect(data)
     if as_json:
         print(msgspec.json.encode(found).decode())
         return
-    print(f"Desk:         {found.device_name} at {found.center_name or '(no roster yet)'}")
-    print(f"Server:       {found.server_url}")
-    print(f"Recorded:     {found.recorded} entries, {found.waiting} waiting to be sent")
-    print(f"Data:         version {found.version}, as of {found.data_as_of or 'never'}")
-    print(f"In use:       {'yes, by another program' if found.in_use else 'no'}")
+    for line in inspection_lines(found):
+        print(line)
+
+
+async def _export(data: Path, file: Path, *, everything: bool, force: bool) -> None:
+    from kiosk.clock import SystemClock
+    from kiosk.services.export import Extent, export
+
+    extent = Extent.KEPT if everything else Extent.WAITING
+    found = await export(data, file, extent, clock=SystemClock(), may_replace=force)
+    print(f"{found.entries} entries of {found.journals} journals written to {file}.")
+    if found.left_out:
+        print(f"{found.left_out} entries could not be proved or stand behind a gap; start the desk to save them.")
+    if found.is_damaged:
+        print("The replica is damaged; start the desk, and it repairs itself.")
 
 
 def _run(work: Coroutine[Any, Any, Any], *, log_folder: Path | None) -> None:

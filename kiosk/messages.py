@@ -2,8 +2,12 @@
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Final
 
 from sync.journal import Outcome, ParkReason
+
+# Three days, over a weekend, to find somebody who connects a desk that will be locked.
+LEASE_WARNING_MS: Final = 72 * 3_600_000
 
 
 class Mark(StrEnum):
@@ -37,6 +41,8 @@ class DeskStatus:
     """Everything for the status line. Times are UTC milliseconds since 1970.
 
     `waiting` counts entries without an answer; `is_current`: the replica has everything the server told of.
+    `lease_left_ms`: how long the desk may still go on without its server, None when nobody set an end; once that is
+    over it is `locked` and shows no data. `revoked`: it was, and it holds nothing any more.
     """
 
     link: LinkPhase
@@ -51,11 +57,19 @@ class DeskStatus:
     time_zone: str
     detail: str = ""
     is_current: bool = False
+    locked: bool = False
+    lease_left_ms: int | None = None
+    revoked: bool = False
+
+    @property
+    def lease_ends_soon(self) -> bool:
+        """Whether somebody should connect this desk before it is locked."""
+        return not self.locked and self.lease_left_ms is not None and self.lease_left_ms < LEASE_WARNING_MS
 
 
 @dataclass(frozen=True)
 class EntrySettled:
-    """The server answered an entry of this desk."""
+    """The server answered an entry of this desk; `answer` numbers the answers this desk ever got."""
 
     event_id: str
     kind: str
@@ -64,7 +78,7 @@ class EntrySettled:
     reason: ParkReason
     version: int
     mark: Mark
-    seq: int = 0
+    answer: int = 0
 
 
 @dataclass(frozen=True)
@@ -109,4 +123,28 @@ class Resync:
     dropped: int = field(default=0)
 
 
-DeskMessage = EntrySettled | ChildChanged | RosterChanged | LinkChanged | SnapshotProgress | Resync
+@dataclass(frozen=True)
+class Quarantined:
+    """The replica could not be trusted: it was moved aside and a new one is being filled.
+
+    `settled` entries that the server has answered and `waiting` ones that it has not were saved; `lost` counts those
+    that were not what their signatures say, or that are missing. The old file is in `folder`.
+    """
+
+    reason: str
+    folder: str
+    settled: int
+    waiting: int
+    lost: int
+
+
+@dataclass(frozen=True)
+class Revoked:
+    """This desk was revoked: what it had recorded was handed over, and keys and replica are destroyed."""
+
+    sentence: str
+
+
+DeskMessage = (
+    EntrySettled | ChildChanged | RosterChanged | LinkChanged | SnapshotProgress | Resync | Quarantined | Revoked
+)

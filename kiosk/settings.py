@@ -35,6 +35,16 @@ class DataFolder:
         return self.path / "replica.db"
 
     @property
+    def owner(self) -> Path:
+        """Whose replica this is: a note that tells wrong keys from a damaged file."""
+        return self.path / "replica.owner"
+
+    @property
+    def quarantine(self) -> Path:
+        """Replicas that could not be trusted, each in a folder named for when that was found."""
+        return self.path / "quarantine"
+
+    @property
     def lock(self) -> Path:
         """Held by the one program that uses this folder."""
         return self.path / "kiosk.lock"
@@ -59,6 +69,8 @@ class LinkSettings:
     needs_person_retry_ms: int = 60_000
     # A link that held this long, or moved something, starts the back-off anew.
     settled_after_ms: int = 10_000
+    # How often a desk looks at its clocks when nothing happens: the lease counts days.
+    round_interval_ms: int = 60_000
 
 
 def app_version() -> str:

@@ -1,4 +1,4 @@
-"""Keeps one desk linked: dial, drive the session, back off, dial again; whatever happens, it goes on."""
+"""Keeps one desk linked: dial, drive the session, back off, dial again; until the desk is no more, whatever happens."""
 
 import asyncio
 import contextlib
@@ -21,10 +21,11 @@ from sync import effects as do
 from sync import events as on
 from sync.backoff import delay_ms
 from sync.device_session import DeviceSession
-from sync.driver import Driver
+from sync.driver import Driver, StoreUnavailable
 from sync.errors import NEEDS_A_PERSON, CloseCode
+from sync.messages import proof_material
 
-_DURABLE: Final = (on.PageStored, on.SnapshotPartStored, on.OutcomesStored)
+_DURABLE: Final = (on.PageStored, on.SnapshotPartStored, on.OutcomesStored, on.IncarnationBegun, on.ReplicaDestroyed)
 
 
 @dataclass(frozen=True)
@@ -46,11 +47,12 @@ class _Ending:
     detail: str = ""
     needs_person: bool = False
     did_well: bool = False
+    is_last: bool = False
     advised_ms: int | None = None
 
 
 class LinkRunner:
-    """Runs the links of one desk, one at a time, until it is cancelled."""
+    """Runs the links of one desk, one at a time, until it is cancelled or the desk was revoked."""
 
     def __init__(
         self,
@@ -74,20 +76,29 @@ class LinkRunner:
         self._log = structlog.get_logger().bind(device=keys.device_id)
         self.state = LinkState()
 
-    def entry_recorded(self, seq: int) -> None:
-        """The journal grew to `seq`: send it at once if there is a link."""
+    def entry_recorded(self, seq: int, incarnation: str) -> None:
+        """This journal, the current one, grew to `seq`: send it at once if there is a link."""
         if self._driver is not None:
-            self._driver.deliver(on.EntryRecorded(seq))
+            self._driver.deliver(on.EntryRecorded(seq, incarnation))
+
+    def use(self, store: DeviceStore) -> None:
+        """Go on with another store: what the link that is up knows of the old one does not hold any more."""
+        self._store = store
+        if self._driver is not None:
+            self._driver.deliver(on.LinkClosed())
+        self.hurry()
 
     def hurry(self) -> None:
         """Dial now instead of waiting; for somebody who is about to leave."""
         self._hurry.set()
 
     async def run(self) -> None:
-        """Stay linked until cancelled; nothing else ends it."""
+        """Stay linked until cancelled; nothing else ends it but the end of the desk itself."""
         failures = 0
         while True:
             ending = await self._try_link()
+            if ending.is_last:
+                return
             failures = 1 if ending.did_well else failures + 1
             phase = LinkPhase.NEEDS_PERSON if ending.needs_person else LinkPhase.OFFLINE
             self._show(LinkState(phase, ending.detail, head_version=self.state.head_version))
@@ -120,6 +131,9 @@ class LinkRunner:
         except ServerUnreachable as error:
             self._log.info("server_not_reached", reason=str(error))
             ending = _Ending("the server cannot be reached")
+        except StoreUnavailable as error:
+            self._log.warning("store_not_available", reason=str(error))
+            ending = _Ending(_WORDS[CloseCode.STORE_UNAVAILABLE])
         except Exception:  # noqa: BLE001 - a defect must not leave the desk without a link for ever
             self._log.exception("link_failed")
             ending = _Ending("something went wrong; details are in kiosk.log")
@@ -168,6 +182,10 @@ class LinkRunner:
         """Carry out a store effect."""
         return await self._store.perform(effect)
 
+    def sign_challenge(self, nonce: bytes) -> on.ChallengeSigned:
+        """Prove within the link that it is still this device."""
+        return on.ChallengeSigned(nonce, self._keys.sign(proof_material(self._keys.device_id, nonce)))
+
     def note_phase(self, note: do.NotePhase) -> None:
         """The session says how it stands."""
         self._show(
@@ -208,10 +226,13 @@ class _Performer:
                 self._runner.note_phase(effect)
             case do.KeepAdvice(wait_ms):
                 self._ending.advised_ms = wait_ms
+            case do.SignChallenge(nonce):
+                return self._runner.sign_challenge(nonce)
             case _:
                 assert isinstance(effect, STORE_EFFECTS)
                 event = await self._runner.store(effect)
                 self._ending.did_well |= isinstance(event, _DURABLE)
+                self._ending.is_last |= isinstance(event, on.ReplicaDestroyed)
                 return event
         return None
 
@@ -225,7 +246,7 @@ async def _read_frames(socket: Socket, driver: Driver[do.DeviceEffect]) -> None:
 
 
 _WORDS: Final[dict[int, str]] = {
-    CloseCode.REVOKED: "this device was revoked; ask a manager to enrol it again",
+    CloseCode.REVOKED: "this device was revoked; it hands over what it holds",
     CloseCode.FORK: "the server knows another journal of this device; ask a manager",
     CloseCode.UPGRADE_NEEDED: "this program is too old for the server; install the current version",
     CloseCode.JOURNAL_INVALID: "the server cannot read this device's journal; ask a manager",

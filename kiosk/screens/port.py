@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Sequence
 from typing import Protocol
 
-from kiosk.messages import DeskMessage, DeskStatus
+from kiosk.messages import DeskMessage, DeskStatus, Quarantined
 from kiosk.services.desk import Collector, Recorded, RosterLine
 
 
@@ -17,6 +17,11 @@ class WallClock(Protocol):
 
 class DeskPort(Protocol):
     """The desk as a person uses it; every method may raise DeskError, which says what to do."""
+
+    @property
+    def quarantined(self) -> Quarantined | None:
+        """What became of a replica that could not be trusted when the desk was opened."""
+        ...
 
     async def roster(self) -> Sequence[RosterLine]:
         """Every child of today's roster, in the order to show."""

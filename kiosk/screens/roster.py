@@ -20,15 +20,19 @@ from kiosk.messages import (
     LinkChanged,
     Mark,
     Presence,
+    Quarantined,
+    Revoked,
     SnapshotProgress,
 )
 from kiosk.screens.alerts import AlertsScreen
 from kiosk.screens.collect import CollectScreen
 from kiosk.screens.fitting import fit
 from kiosk.screens.help import HelpScreen
+from kiosk.screens.notice import NoticeScreen
 from kiosk.screens.port import DeskPort, WallClock
 from kiosk.services.desk import Recorded, RosterLine
 from kiosk.services.errors import DeskError
+from kiosk.services.refusals import locked_words
 from kiosk.widgets.alert_lines import CRITICAL
 from kiosk.widgets.center_header import CenterHeader
 from kiosk.widgets.quiet_line import QuietLine
@@ -36,7 +40,7 @@ from kiosk.widgets.result_line import ResultLine
 from kiosk.widgets.roster_table import RosterTable
 from kiosk.widgets.search_field import SearchField
 from kiosk.widgets.status_line import StatusLine
-from kiosk.widgets.wording import clock_text, zone_of
+from kiosk.widgets.wording import clock_text, quarantine_text, zone_of
 
 CLOCK_INTERVAL_S: Final = 1.0
 UNEXPECTED: Final = "That did not work. Look at the list before you try again; the log file has the cause."
@@ -85,6 +89,8 @@ class RosterScreen(Screen[None]):
         self._stale.set()
         self._stay_fresh()
         self._listen()
+        if self._desk.quarantined is not None:
+            self.query_one(ResultLine).show_note(quarantine_text(self._desk.quarantined))
         self.query_one(SearchField).focus()
 
     def hear(self, message: DeskMessage) -> None:
@@ -94,6 +100,10 @@ class RosterScreen(Screen[None]):
             result.show_mark(message.mark)
         if isinstance(message, LinkChanged):
             self._show_status(message.status)
+        elif isinstance(message, Revoked):
+            self._hide_behind(NoticeScreen("This desk was revoked", message.sentence))
+        elif isinstance(message, Quarantined):
+            result.show_note(quarantine_text(message))
         elif isinstance(message, SnapshotProgress):
             result.show_note(f"Receiving data, part {message.part} of {message.parts}.")
         else:
@@ -211,8 +221,9 @@ class RosterScreen(Screen[None]):
             await self._calmly(self._read_again)
 
     async def _read_again(self) -> None:
-        self._show_status(await self._desk.status())
-        self._roster = await self._desk.roster()
+        status = await self._desk.status()
+        self._show_status(status)
+        self._roster = () if status.locked or status.revoked else await self._desk.roster()
         self.query_one(CenterHeader).show_counts(self._roster)
         await self._show_roster()
 
@@ -220,7 +231,8 @@ class RosterScreen(Screen[None]):
         """List what fits search and room; what was newly typed chooses its best match."""
         async with self._showing:
             table, text = self.query_one(RosterTable), self.query_one(SearchField).value
-            found = await self._desk.search(text) if text.strip() else self._roster
+            is_open = self._status is not None and not self._status.locked
+            found = await self._desk.search(text) if text.strip() and is_open else self._roster
             newly_typed, self._searched = text != self._searched, text
             shown = [line for line in found if self._room_id in {"", line.room_id}]
             table.show(shown, empty_words=self._empty_words(text))
@@ -245,10 +257,26 @@ class RosterScreen(Screen[None]):
         return f"No child fits “{text.strip()}”{where}." if text.strip() else f"No children{where}."
 
     def _show_status(self, status: DeskStatus) -> None:
+        was_locked = self._status is not None and self._status.locked
         self._status = status
+        if status.locked and not was_locked:
+            self._hide_behind(NoticeScreen("This desk is locked", locked_words(status)))
+        elif was_locked and not (status.locked or status.revoked):
+            self._show_again()
         self._zone = zone_of(status.time_zone)
         self.query_one(CenterHeader).show_center(status)
         self._tick()
+
+    def _hide_behind(self, notice: NoticeScreen) -> None:
+        """Nothing that names a child stays in sight: neither the list nor a question that is being asked."""
+        self.app.push_screen(notice)
+        self._stale.set()
+
+    def _show_again(self) -> None:
+        """Back to the list; a question that was open is answered with no."""
+        while self.app.screen is not self:
+            self.app.screen.dismiss(None)
+        self._stale.set()
 
     def _tick(self) -> None:
         now_ms = self._clock.wall_ms()

@@ -1,34 +1,41 @@
 """The desk as its user sees it: a roster, check-in and check-out that work with no network, and messages."""
 
 import asyncio
+import contextlib
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from kiosk.clock import Clock, Ids, Luck, SystemClock, random_uuid
-from kiosk.keys import DeviceKeys, read_enrolled_keys
-from kiosk.link.device_store import DeviceStore
+import structlog
+
+from kiosk.clock import Clock, Ids, Luck, SystemClock
+from kiosk.link.device_store import DeviceStore, News, ReplicaDestroyed
 from kiosk.link.runner import LinkRunner
-from kiosk.messages import DeskStatus, EntrySettled, Mark, Presence
+from kiosk.messages import DeskStatus, EntrySettled, Mark, Quarantined, Resync
 from kiosk.services import roster as rosters
 from kiosk.services.errors import LOCAL_ERRORS, DeskError, desk_error
 from kiosk.services.following import Following, settled_message
-from kiosk.services.moments import clock_words
-from kiosk.services.recording import Wish, moment_of, write_down
-from kiosk.services.resemblance import Resemblance, resemblance
+from kiosk.services.knowledge import is_of_a_child
+from kiosk.services.opening import OpenFolder, Say, open_again, open_folder
+from kiosk.services.recording import Reading, Wish, Written, write_down
+from kiosk.services.refusals import Refusals
+from kiosk.services.revocation import Burial, clear_away
 from kiosk.services.roster import Collector, RosterLine
 from kiosk.services.subscription import Subscription
+from kiosk.services.timekeeping import Passage, StepWatch, moment_of, pass_time
 from kiosk.settings import DataFolder, LinkSettings
-from kiosk.store.database import Database, FolderLock
-from kiosk.store.errors import StoreError
+from kiosk.store.errors import ReplicaUnreadable, StorageFull, StoreError
 from kiosk.store.journal import OwnEntry
 from kiosk.store.replica import Replica
 from sync.attendance import EventKind, decode_event
 from sync.digest import digests
+from sync.driver import StoreUnavailable
 
 T = TypeVar("T")
+
+log = structlog.get_logger()
 
 __all__ = ["Collector", "Desk", "DeskError", "Mark", "Recorded", "RosterLine"]
 
@@ -47,21 +54,19 @@ class Recorded:
 class Desk:
     """One enrolled desk, open for use by one program. Make it with `Desk.open`."""
 
-    def __init__(
-        self,
-        keys: DeviceKeys,
-        replica: Replica,
-        lock: FolderLock,
-        following: Following,
-        runner: LinkRunner,
-        ids: Ids,
-    ) -> None:
-        self._keys = keys
-        self._replica = replica
-        self._lock = lock
+    def __init__(self, opened: OpenFolder, following: Following, clock: Clock, luck: Luck, link: LinkSettings) -> None:
+        self._opened = opened
+        self._replica = opened.replica
         self._following = following
-        self._runner = runner
-        self._ids = ids
+        self._refusals = Refusals(following)
+        self._clock = clock
+        self._steps = StepWatch()
+        self._settings = link
+        self._burial = Burial(opened.folder, opened.keys, opened.replica, clock)
+        store = self._store()
+        self._runner = LinkRunner(opened.keys, store, following.link_changed, clock=clock, luck=luck, settings=link)
+        self._damage = asyncio.Event()
+        self._ids = Ids(clock, luck)
         self._one_at_a_time = asyncio.Lock()
 
     @classmethod
@@ -72,31 +77,39 @@ class Desk:
         clock: Clock | None = None,
         luck: Luck = secrets.token_bytes,
         link_settings: LinkSettings | None = None,
+        say: Say = lambda _: None,
     ) -> "Desk":
         """Open the desk in this folder; it works at once, with or without a network.
 
+        A replica that is damaged is set aside and made anew (`quarantined` tells of it); `say` hears what takes time.
+
         Raises:
-            DeskError: not_enrolled, keys_unreadable, replica_in_use, replica_unreadable, replica_too_new,
+            DeskError: not_enrolled, revoked, keys_unreadable, wrong_keys, replica_in_use, replica_too_new,
                 storage_full or storage_failed.
 
         """
-        folder = DataFolder(Path(data_dir))
         used_clock = clock or SystemClock()
-        lock = FolderLock(folder.lock)
         try:
-            keys = read_enrolled_keys(folder.keys)
-            lock.acquire()
-            replica = await _open_replica(folder, keys, luck)
-            following = await _follow(replica, keys, used_clock)
+            opened = await open_folder(DataFolder(Path(data_dir)), used_clock, luck, say)
         except LOCAL_ERRORS as error:
-            lock.release()
             raise desk_error(error) from error
-        except BaseException:
-            lock.release()
+        try:
+            following = Following(opened.replica, opened.keys, used_clock)
+            desk = cls(opened, following, used_clock, luck, link_settings or LinkSettings())
+            with contextlib.suppress(StorageFull):  # what is there can be read all the same
+                await desk._pass_time()
+            await following.load()
+        except BaseException as error:
+            await opened.replica.database.close()
+            opened.lock.release()
+            if isinstance(error, LOCAL_ERRORS):
+                raise desk_error(error) from error
             raise
-        store = DeviceStore(replica, following.hear, used_clock.wall_ms)
-        runner = LinkRunner(keys, store, following.link_changed, clock=used_clock, luck=luck, settings=link_settings)
-        return cls(keys, replica, lock, following, runner, Ids(used_clock, luck))
+        return desk
+
+    def _store(self) -> DeviceStore:
+        opened = self._opened
+        return DeviceStore(opened.replica, self._hear, self._clock.wall_ms, opened.pen, self._burial.destroy_keys)
 
     async def close(self) -> None:
         """Close the files and let another program have them. Cancel `run_link` first."""
@@ -109,34 +122,102 @@ class Desk:
         except StoreError:
             await self._replica.database.close()
         finally:
-            self._lock.release()
+            self._opened.lock.release()
 
     async def run_link(self) -> None:
-        """Keep in touch with the server until cancelled; nothing else ends it."""
-        await self._runner.run()
+        """Keep in touch with the server, and let time pass, until cancelled or revoked; nothing else ends it."""
+        rounds = asyncio.create_task(self._make_rounds())
+        try:
+            await self._runner.run()
+        finally:
+            rounds.cancel()
+            await asyncio.gather(rounds, return_exceptions=True)
 
     def hurry(self) -> None:
         """Try to reach the server now instead of waiting."""
         self._runner.hurry()
 
+    async def _make_rounds(self) -> None:
+        while True:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._settings.round_interval_ms / 1000):
+                    await self._damage.wait()
+            self._damage.clear()
+            try:
+                await self._make_round()
+            except StoreError as error:
+                log.warning("round_failed", reason=type(error).__name__)
+
+    async def _make_round(self) -> None:
+        try:
+            passage = await self._pass_time()
+        except ReplicaUnreadable:
+            if not self._burial.last_words:
+                await self._repair()
+            return
+        self._following.time_passed(passage.progress, passage.noted)
+        self._offer(passage.noted)
+
+    async def _repair(self) -> None:
+        """A damaged page was read in the middle of work: go on with what can be proved, and fetch the rest anew."""
+        async with self._one_at_a_time:
+            self._opened = await open_again(self._opened, self._clock)
+            self._replica = self._opened.replica
+            self._burial = Burial(self._opened.folder, self._opened.keys, self._replica, self._clock)
+            self._following.follow(self._replica)
+            await self._following.load()
+            self._runner.use(self._store())
+        self._following.hub.publish(Resync())
+        if self._opened.quarantined is not None:
+            self._following.hub.publish(self._opened.quarantined)
+
+    async def _pass_time(self) -> Passage:
+        moment = moment_of(self._clock)
+        step_ms = self._steps.step_ms(moment)
+        return await self._replica.database.run(lambda: pass_time(self._replica, self._opened.pen, moment, step_ms))
+
+    def _offer(self, entries: tuple[OwnEntry, ...]) -> None:
+        for entry in entries:
+            self._runner.entry_recorded(entry.seq, entry.incarnation)
+
+    async def _hear(self, news: News) -> None:
+        try:
+            await self._following.hear(news)
+        except StoreError as error:
+            raise StoreUnavailable(type(error).__name__) from error
+        if isinstance(news, ReplicaDestroyed):
+            try:
+                await asyncio.to_thread(clear_away, self._opened.folder)
+            except StoreError as error:
+                log.warning("remains_not_deleted", reason=str(error))
+            self._following.revoked(self._burial.last_words)
+
     # -- what the desk shows
 
     async def roster(self) -> tuple[RosterLine, ...]:
-        """Today's roster, by room and name."""
+        """Today's roster, by room and name; raises DeskError locked or revoked."""
+        self._refusals.require_unlocked()
         await self._following.tidy()
         return rosters.roster(self._following.knowledge, self._following.span_of_today())
 
     async def search(self, text: str) -> tuple[RosterLine, ...]:
-        """The children whose names hold every word of `text`; accents, case and order do not matter."""
+        """The children whose names hold every word of `text`; accents, case and order do not matter.
+
+        Raises:
+            DeskError: locked or revoked.
+
+        """
         return rosters.search(await self.roster(), text)
 
     async def collectors(self, child_id: str) -> tuple[Collector, ...]:
-        """Who may and who must not collect this child; raises DeskError unknown_child."""
-        self._require_known(child_id)
+        """Who may and who must not collect this child; raises DeskError locked, revoked or unknown_child."""
+        self._refusals.require_unlocked()
+        self._refusals.require_known(child_id)
         return rosters.collectors(self._following.knowledge, child_id, self._following.today())
 
     async def find_by_name(self, name: str) -> str:
-        """The id of the child with exactly this name; raises DeskError unknown_child or ambiguous_name."""
+        """The id of the child with exactly this name; raises DeskError locked, unknown_child or ambiguous_name."""
+        self._refusals.require_unlocked()
         return rosters.find_by_name(self._following.knowledge, name)
 
     async def status(self) -> DeskStatus:
@@ -161,9 +242,18 @@ class Desk:
         return child_id in self._following.knowledge.children
 
     def name_of(self, child_id: str) -> str:
-        """The name of a child on file, or nothing."""
-        child = self._following.knowledge.children.get(child_id)
-        return rosters.display_name(child) if child else ""
+        """The name of a child on file, or nothing; a locked desk names nobody."""
+        return self._refusals.name_of(child_id)
+
+    @property
+    def quarantined(self) -> Quarantined | None:
+        """What became of a replica that could not be trusted; None: nothing was wrong since this desk was opened."""
+        return self._opened.quarantined
+
+    @property
+    def last_words(self) -> str:
+        """What there is to say of a desk that was revoked; empty while it lives."""
+        return self._following.last_words
 
     # -- what the desk records
 
@@ -172,15 +262,15 @@ class Desk:
     ) -> Recorded:
         """Record that a child came; durable when this returns. `occurred_at_ms` None means now.
 
+        A locked desk records too: whoever knows a child's id was told it while the desk was in touch.
+
         Raises:
-            DeskError: unknown_child, already_in, bad_input, storage_full, storage_failed.
+            DeskError: revoked, unknown_child, already_in, bad_input, storage_full, storage_failed.
 
         """
         async with self._one_at_a_time:
-            self._require_known(child_id)
-            stand = rosters.standing(self._following.knowledge, child_id, self._following.span_of_today())
-            if stand.status is Presence.IN:
-                raise DeskError("already_in", f"{self.name_of(child_id)} is in since {self._words(stand.since_ms)}.")
+            self._refusals.require_known(child_id)
+            self._refusals.require_not_in(child_id)
             wish = self._wish(EventKind.CHECK_IN, child_id, occurred_at_ms, staff_id=staff_id, note=note)
             return await self._record(wish)
 
@@ -196,14 +286,14 @@ class Desk:
         """Record that a child left, and with whom; durable when this returns.
 
         Raises:
-            DeskError: unknown_child, already_out, unknown_adult, not_authorised, bad_input, storage_full,
+            DeskError: revoked, unknown_child, already_out, unknown_adult, not_authorised, bad_input, storage_full,
                 storage_failed.
 
         """
         async with self._one_at_a_time:
-            self._require_known(child_id)
-            self._require_in(child_id, occurred_at_ms)
-            self._require_may_collect(child_id, adult_id, adult_name)
+            self._refusals.require_known(child_id)
+            self._refusals.require_in(child_id, occurred_at_ms)
+            self._refusals.require_may_collect(child_id, adult_id, adult_name)
             wish = self._wish(
                 EventKind.CHECK_OUT,
                 child_id,
@@ -231,102 +321,76 @@ class Desk:
         return await asyncio.shield(asyncio.ensure_future(self._write(wish)))
 
     async def _write(self, wish: Wish) -> Recorded:
-        moment = moment_of(self._following.clock)
+        moment = moment_of(self._clock)
+        reading = Reading(moment, self._steps.step_ms(moment), self._following.clock_estimate(moment))
+        replica, pen = self._replica, self._opened.pen
+
+        def write() -> Written:
+            self._burial.require_keys()
+            return write_down(wish, reading, pen, replica)
+
         try:
-            entry = await self._replica.database.run(lambda: write_down(wish, moment, self._keys, self._replica))
+            written = await replica.database.run(write)
         except StoreError as error:
-            raise desk_error(error) from error
+            raise self._refusal(error) from error
+        entry = written.entry
         self._following.own_recorded(entry)
-        self._runner.entry_recorded(entry.seq)
+        self._following.time_passed(written.progress, written.noted)
+        self._offer((entry,))
         event = decode_event(entry.body.encode())
         return Recorded(entry.event_id, entry.kind, entry.child_id, self.name_of(entry.child_id), event.occurred_at_ms)
 
     # -- for the agent, which must tell each outcome at least once, also after a kill
 
-    async def settled_untold(self, after_seq: int = 0) -> tuple[EntrySettled, ...]:
-        """Outcomes after `after_seq` that `mark_told` was not told of; oldest first, at most 500.
+    async def settled_untold(self, after_answer: int = 0) -> tuple[EntrySettled, ...]:
+        """Outcomes after `after_answer` that `mark_told` was not told of; oldest first, at most 500.
 
         Raises:
             DeskError: storage_failed, replica_unreadable.
 
         """
+        if self.last_words:
+            found = tuple(one for one in self._burial.untold if one.answer > after_answer)
+        else:
+            found = await self._ask(lambda: _untold(self._replica, after_answer))
+        return tuple(settled_message(entry) for entry in found if is_of_a_child(entry))
 
-        def read() -> tuple[OwnEntry, ...]:
-            told_seq = self._replica.progress.read().told_seq
-            return self._replica.journal.settled_after(max(told_seq, after_seq))
-
-        return tuple(settled_message(entry) for entry in await self._ask(read))
-
-    async def mark_told(self, through_seq: int) -> None:
-        """The outcomes up to this entry were told; raises DeskError storage_full or storage_failed."""
+    async def mark_told(self, through_answer: int) -> None:
+        """The outcomes up to this one were told; raises DeskError storage_full or storage_failed."""
 
         def write() -> None:
             with self._replica.database.transaction():
-                self._replica.progress.told(through_seq)
+                self._replica.progress.told(through_answer)
 
-        await self._ask(write)
+        if not self.last_words:
+            await self._ask(write)
 
     async def _ask(self, work: Callable[[], T]) -> T:
         """Work on the store; its failures become refusals."""
         try:
             return await self._replica.database.run(work)
         except StoreError as error:
-            raise desk_error(error) from error
+            raise self._refusal(error) from error
 
-    # -- refusals
-
-    def _require_known(self, child_id: str) -> None:
-        if not self.knows(child_id):
-            raise DeskError("unknown_child", "No such child is on this desk's roster; search for the name.")
-
-    def _require_in(self, child_id: str, occurred_at_ms: int | None) -> None:
-        name = self.name_of(child_id)
-        stand = rosters.standing(self._following.knowledge, child_id, self._following.span_of_today())
-        if stand.status is Presence.OUT:
-            raise DeskError("already_out", f"{name} left at {self._words(stand.since_ms)}.")
-        if stand.status is Presence.NOT_ARRIVED:
-            raise DeskError("already_out", f"{name} has not been checked in today.")
-        if occurred_at_ms is not None and stand.since_ms is not None and occurred_at_ms < stand.since_ms:
-            raise DeskError("bad_input", f"{name} came at {self._words(stand.since_ms)}; the time given is earlier.")
-
-    def _require_may_collect(self, child_id: str, adult_id: str, adult_name: str) -> None:
-        known = rosters.collectors(self._following.knowledge, child_id, self._following.today())
-        if adult_id and all(one.adult_id != adult_id for one in known):
-            raise DeskError("unknown_adult", "This adult is not on the child's pick-up list; give a name instead.")
-        for one in known:
-            is_meant = one.adult_id == adult_id or resemblance(adult_name, one.name) is Resemblance.SAME
-            if is_meant and rosters.is_blocked(one):
-                today = " today" if one.status == rosters.NOT_TODAY else ""
-                refusal = f"{one.name} must not collect {self.name_of(child_id)}{today}."
-                raise DeskError("not_authorised", f"{refusal} Do not release; call the manager.")
-
-    def _words(self, at_ms: int | None) -> str:
-        return clock_words(at_ms, self._following.knowledge.center.time_zone)
+    def _refusal(self, error: StoreError) -> DeskError:
+        """What a failure of the store means for whoever asked; damage is repaired right away."""
+        if self._burial.last_words:
+            return DeskError("revoked", self._burial.last_words)
+        if isinstance(error, ReplicaUnreadable):
+            self._damage.set()
+            message = "The file of this desk is damaged and is being repaired; look at the roster, then do it again."
+            return DeskError("replica_unreadable", message)
+        return desk_error(error)
 
 
-async def _open_replica(folder: DataFolder, keys: DeviceKeys, luck: Luck) -> Replica:
-    incarnation = random_uuid(luck)
-
-    def open_now() -> Replica:
-        replica = Replica(Database.open(folder.replica, keys.replica_key))
-        try:
-            replica.prepare(device_id=keys.device_id, center_id=keys.center_id, incarnation=incarnation)
-        except StoreError:
-            replica.database.close_now()
-            raise
-        return replica
-
-    return await asyncio.to_thread(open_now)
-
-
-async def _follow(replica: Replica, keys: DeviceKeys, clock: Clock) -> Following:
-    following = Following(replica, keys, clock)
-    try:
-        await following.load()
-    except BaseException:
-        await replica.database.close()
-        raise
-    return following
+def _untold(replica: Replica, after_answer: int) -> tuple[OwnEntry, ...]:
+    """The next run of answers that holds one to what was recorded of a child; those in between tell nobody anything."""
+    last = max(replica.progress.read().told_seq, after_answer)
+    while run := replica.journal.settled_after(last):
+        if any(is_of_a_child(entry) for entry in run):
+            return run
+        last = run[-1].answer
+    return ()
 
 
 def _keep_contact(replica: Replica, heard_ms: int) -> None:

@@ -10,11 +10,13 @@ from typing import Annotated, Final
 import msgspec
 
 from kiosk.clock import Clock, Luck
-from kiosk.keys import AlreadyEnrolled, DeviceKeys, new_keys, read_keys, write_keys
+from kiosk.keys import AlreadyEnrolled, DeviceKeys, DeviceRevoked, new_keys, read_keys, write_keys
 from kiosk.link.client import BadAddress, NotRollcall, Refused, ServerUnreachable, base_url, post
 from kiosk.messages import LinkChanged, LinkPhase, SnapshotProgress
 from kiosk.services.desk import Desk
 from kiosk.services.errors import LOCAL_ERRORS, DeskError, desk_error
+from kiosk.services.opening import require_own_replica
+from kiosk.services.revocation import clear_away
 from kiosk.settings import DataFolder, LinkSettings, app_version
 from kiosk.store.database import FolderLock
 
@@ -62,8 +64,8 @@ async def enrol(
 
     Raises:
         DeskError: bad_input (address, code or name), already_enrolled, code_refused, too_many_tries,
-            server_unreachable, not_rollcall, replica_in_use, storage errors; or roster_missing: the device is
-            enrolled and the roster did not come in time, which `run` and `agent` make up for.
+            server_unreachable, not_rollcall, wrong_keys, replica_in_use, storage errors; or roster_missing: the
+            device is enrolled and the roster did not come in time, which `run` and `agent` make up for.
 
     """
     settings = link_settings or LinkSettings()
@@ -122,8 +124,16 @@ def _checked(request: Request) -> tuple[str, str, str]:
 
 
 def _keys_to_offer(folder: DataFolder, server: str, name: str, luck: Luck) -> DeviceKeys:
-    """The keys of an enrolment that was never answered, or new ones; on the disk before they are used."""
-    found = read_keys(folder.keys)
+    """The keys of an enrolment that was never answered, or new ones; on the disk before they are used.
+
+    The folder of a desk that was revoked is free for another one. A replica without keys is not: they may come back.
+    """
+    try:
+        found = read_keys(folder.keys)
+    except DeviceRevoked:
+        clear_away(folder)
+        found = None
+    require_own_replica(folder, found)
     if found is not None and found.is_enrolled:
         message = (
             f"{folder.path} is enrolled already at {found.center_name or found.server_url}. "

@@ -5,8 +5,8 @@ DeskError(code, message)    `code` is stable and documented in docs/agent.md; `m
 
 from typing import Final
 
-from kiosk.keys import AlreadyEnrolled, KeysUnreadable, NotEnrolled
-from kiosk.store.errors import ReplicaInUse, ReplicaTooNew, ReplicaUnreadable, StorageFull, StoreError
+from kiosk.keys import AlreadyEnrolled, DeviceRevoked, KeysUnreadable, NotEnrolled
+from kiosk.store.errors import ReplicaForeign, ReplicaInUse, ReplicaTooNew, ReplicaUnreadable, StorageFull, StoreError
 
 
 class DeskError(Exception):
@@ -22,14 +22,16 @@ _CODES: Final[tuple[tuple[type[Exception], str], ...]] = (
     (StorageFull, "storage_full"),
     (ReplicaInUse, "replica_in_use"),
     (ReplicaTooNew, "replica_too_new"),
+    (ReplicaForeign, "wrong_keys"),
     (ReplicaUnreadable, "replica_unreadable"),
     (StoreError, "storage_failed"),
     (NotEnrolled, "not_enrolled"),
     (AlreadyEnrolled, "already_enrolled"),
     (KeysUnreadable, "keys_unreadable"),
+    (DeviceRevoked, "revoked"),
 )
 
-LOCAL_ERRORS: Final = (StoreError, NotEnrolled, AlreadyEnrolled, KeysUnreadable)
+LOCAL_ERRORS: Final = (StoreError, NotEnrolled, AlreadyEnrolled, KeysUnreadable, DeviceRevoked)
 
 
 def desk_error(error: Exception) -> DeskError:

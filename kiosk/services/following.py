@@ -7,7 +7,14 @@ import structlog
 
 from kiosk.clock import Clock
 from kiosk.keys import DeviceKeys
-from kiosk.link.device_store import ClockNoted, EntriesSettled, News, SnapshotReplaced
+from kiosk.link.device_store import (
+    ClockNoted,
+    EntriesSettled,
+    News,
+    OwnEntriesChanged,
+    ReplicaDestroyed,
+    SnapshotReplaced,
+)
 from kiosk.link.runner import LinkState
 from kiosk.messages import (
     ChildChanged,
@@ -17,25 +24,29 @@ from kiosk.messages import (
     LinkPhase,
     Mark,
     Resync,
+    Revoked,
     RosterChanged,
     SnapshotProgress,
 )
-from kiosk.services.knowledge import Knowledge
+from kiosk.services.knowledge import Knowledge, is_of_a_child
 from kiosk.services.knowledge import News as Learnt
 from kiosk.services.recording import possible_time
-from kiosk.services.roster import Span, roster, standing
+from kiosk.services.roster import Span, needs_review, standing
 from kiosk.services.subscription import Hub
+from kiosk.services.timekeeping import STEP_MIN_MS, ClockAnchor, Moment, moment_of
 from kiosk.store.errors import StoreError
 from kiosk.store.journal import OwnEntry
 from kiosk.store.progress import Progress
 from kiosk.store.records import StoredRecord
 from kiosk.store.replica import Replica
 from sync.attendance import CLOCK_TOLERANCE_MS
+from sync.clock_evidence import ClockEstimate
 from sync.journal import Outcome
 from sync.limits import REPLICA_DAYS
 from sync.records import DAY_BUCKET_PREFIX, bucket_of_day, day_bounds_ms
 
-_DAY_MS: Final = 24 * 3_600_000
+_HOUR_MS: Final = 3_600_000
+_DAY_MS: Final = 24 * _HOUR_MS
 
 log = structlog.get_logger()
 
@@ -53,7 +64,7 @@ def settled_message(entry: OwnEntry) -> EntrySettled:
         reason=entry.reason,
         version=entry.version,
         mark=Mark.NEEDS_REVIEW if needs_review else Mark.CONFIRMED,
-        seq=entry.seq,
+        answer=entry.answer,
     )
 
 
@@ -68,19 +79,35 @@ class Following:
         self.clock = clock
         self._link = LinkState()
         self._clock_offset_ms: int | None = None
+        self._anchor: ClockAnchor | None = None
         self._heard_in_this_run = False
         self._heard_ms: int | None = None
         self._lost_ms: int | None = None
         self._tidied_day = ""
+        self._lease_left_ms: int | None = None
+        self._is_locked = False
+        self._last_words = ""
         self._shown: DeskStatus | None = None
+        self._reviewed_span: Span | None = None
+        self._marked: set[str] = set()
+
+    def follow(self, replica: Replica) -> None:
+        """From now on read this replica."""
+        self._replica = replica
 
     # -- time
 
     def now_ms(self) -> int:
         """The time by the server's clock as far as this desk can tell, UTC milliseconds."""
-        wall_ms, offset_ms = possible_time(self.clock.wall_ms(), self._clock_offset_ms)
+        moment = moment_of(self.clock)
+        estimate = self.clock_estimate(moment)
+        wall_ms, offset_ms = possible_time(moment.wall_ms, estimate.offset_ms if estimate else self._clock_offset_ms)
         offset = offset_ms or 0
         return wall_ms + offset if abs(offset) > CLOCK_TOLERANCE_MS else wall_ms
+
+    def clock_estimate(self, moment: Moment) -> ClockEstimate | None:
+        """How wrong this machine's clock is by what was heard in this run; None: nothing was."""
+        return self._anchor.estimate_at(moment) if self._anchor else None
 
     def today(self) -> str:
         """The centre's own calendar day, YYYY-MM-DD."""
@@ -104,6 +131,7 @@ class Following:
         progress, records, own = await self._replica.database.run(read)
         self._clock_offset_ms = progress.clock_offset_ms
         self._heard_ms = progress.last_contact_wall_ms
+        self._look_at_lease(progress)
         return self.knowledge.load(progress.version, records, own)
 
     async def hear(self, news: News) -> None:
@@ -111,20 +139,31 @@ class Following:
         match news:
             case EntriesSettled(entries):
                 self._settled(entries)
-            case SnapshotReplaced():
+            case SnapshotReplaced() | OwnEntriesChanged():
                 await self._replaced()
             case ClockNoted(wall_ms, estimate):
                 self._heard_ms, self._heard_in_this_run = wall_ms, True
-                self._clock_offset_ms = estimate.offset_ms if estimate else self._clock_offset_ms
+                self._measured(wall_ms, estimate)
+                self._look_at_lease(await self._replica.database.run(self._replica.progress.read))
+            case ReplicaDestroyed():
+                self.knowledge = Knowledge(self._keys.device_id, center=self.knowledge.center)
             case _:
                 learnt = self.knowledge.apply(news.head.version, news.changes)
                 self._publish_learnt(learnt)
         self._publish_status()
 
+    def _measured(self, wall_ms: int, estimate: ClockEstimate | None) -> None:
+        """Keep a measurement with its moment, unless the clock was set since: then it says nothing any more."""
+        moment = moment_of(self.clock)
+        if estimate is None or abs(moment.wall_ms - wall_ms) > STEP_MIN_MS:
+            return
+        self._clock_offset_ms = estimate.offset_ms
+        self._anchor = ClockAnchor(moment, estimate)
+
     async def _replaced(self) -> None:
         was_empty = self.knowledge.version == 0
         learnt = await self.load()
-        if was_empty:
+        if was_empty or learnt.lost:
             self.hub.publish(Resync())
         else:
             self._publish_learnt(learnt)
@@ -132,7 +171,8 @@ class Following:
     def _settled(self, entries: tuple[OwnEntry, ...]) -> None:
         for entry in entries:
             self.knowledge.add_own(entry)
-            self.hub.publish(settled_message(entry))
+            if is_of_a_child(entry):
+                self.hub.publish(settled_message(entry))
 
     def _publish_learnt(self, learnt: Learnt) -> None:
         if learnt.reference_changed:
@@ -146,6 +186,28 @@ class Following:
         """This desk wrote an entry down."""
         self.knowledge.add_own(entry)
         self._publish_change(entry.child_id, entry.event_id, self.span_of_today())
+        self._publish_status()
+
+    def time_passed(self, progress: Progress, noted: tuple[OwnEntry, ...]) -> None:
+        """The clocks were read, and this desk may have had something to say of itself."""
+        for entry in noted:
+            self.knowledge.add_own(entry)
+        self._look_at_lease(progress)
+        self._publish_status()
+
+    def _look_at_lease(self, progress: Progress) -> None:
+        was_locked, self._is_locked = self._is_locked, progress.is_lease_over
+        self._lease_left_ms = progress.lease_left_ms
+        if was_locked and not self._is_locked:
+            log.info("desk_unlocked")
+            self.hub.publish(Resync())
+        elif self._is_locked and not was_locked:
+            log.warning("desk_locked", heard_ms=progress.last_contact_wall_ms)
+
+    def revoked(self, last_words: str) -> None:
+        """This desk is no more."""
+        self._last_words = last_words
+        self.hub.publish(Revoked(last_words))
         self._publish_status()
 
     def _publish_change(self, child_id: str, event_id: str, span: Span) -> None:
@@ -220,15 +282,25 @@ class Following:
         """When the replica was last known to be current, by this device's clock."""
         return self._heard_ms
 
+    @property
+    def is_locked(self) -> bool:
+        """Whether the lease is over, so that no data may be shown."""
+        return self._is_locked
+
+    @property
+    def last_words(self) -> str:
+        """What there is to say of a desk that was revoked; empty while it lives."""
+        return self._last_words
+
     def status(self) -> DeskStatus:
         """Everything for the status line."""
         span = self.span_of_today()
-        lines = roster(self.knowledge, span)
-        marked = {line.child_id for line in lines if line.mark is Mark.NEEDS_REVIEW}
+        marked = self._marked_for_review(span)
         hidden = sum(1 for entry in self.knowledge.parked() if entry.child_id not in marked)
-        is_online = self._link.phase is LinkPhase.ONLINE
+        phase = LinkPhase.NEEDS_PERSON if self._last_words else self._link.phase
+        is_online = phase is LinkPhase.ONLINE
         return DeskStatus(
-            link=self._link.phase,
+            link=phase,
             offline_since_ms=None if is_online else self._lost_ms,
             waiting=self.knowledge.waiting(),
             needs_review=len(marked) + hidden,
@@ -238,14 +310,31 @@ class Following:
             center_name=self.knowledge.center.name or self._keys.center_name,
             device_name=self._keys.device_name,
             time_zone=self.knowledge.center.time_zone,
-            detail=self._link.detail,
+            detail=self._last_words or self._link.detail,
             is_current=self.is_current,
+            locked=self._is_locked,
+            lease_left_ms=self._lease_left_ms,
+            revoked=bool(self._last_words),
         )
 
+    def _marked_for_review(self, span: Span) -> set[str]:
+        """The children a person should look at; only those are judged anew of whom something was learnt."""
+        stirred = self.knowledge.take_stirred()
+        if span != self._reviewed_span:
+            self._reviewed_span, self._marked = span, set()
+            stirred = set(self.knowledge.children)
+        for child_id in stirred:
+            if needs_review(self.knowledge, child_id, span):
+                self._marked.add(child_id)
+            else:
+                self._marked.discard(child_id)
+        return self._marked
+
     def _publish_status(self) -> None:
-        """Tell of a status that differs in more than its age."""
+        """Tell of a status that differs in more than its age, or by the hours that the lease has left."""
         status = self.status()
-        ageless = replace(status, data_as_of_ms=None)
+        hours = None if status.lease_left_ms is None else status.lease_left_ms // _HOUR_MS
+        ageless = replace(status, data_as_of_ms=None, lease_left_ms=hours)
         if ageless != self._shown:
             self._shown = ageless
             self.hub.publish(LinkChanged(status))

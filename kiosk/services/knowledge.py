@@ -12,7 +12,7 @@ import msgspec
 
 from kiosk.store.journal import OwnEntry
 from kiosk.store.records import StoredRecord
-from sync.attendance import ChildAttendance, Fact, decode_event, fold
+from sync.attendance import ChildAttendance, EventKind, Fact, decode_event, fold
 from sync.change_log import Change, Operation
 from sync.intake import fact_of_record
 from sync.journal import Outcome
@@ -35,6 +35,12 @@ _DECODERS: Final[dict[Entity, msgspec.json.Decoder[Any]]] = {
     Entity.PICKUP: msgspec.json.Decoder(PickupRecord),
     Entity.EVENT: msgspec.json.Decoder(EventRecord),
 }
+_EVENT_KINDS: Final = frozenset(kind.value for kind in EventKind)
+
+
+def is_of_a_child(entry: OwnEntry) -> bool:
+    """Whether an entry tells what this desk recorded of a child; others tell of the desk, or of what it has seen."""
+    return entry.kind in _EVENT_KINDS
 
 
 @dataclass(frozen=True)
@@ -47,10 +53,14 @@ class Confirmed:
 
 @dataclass(frozen=True)
 class News:
-    """What a run of changes brought: events by (child, event), and whether anything else changed."""
+    """What a run of changes brought: events by (child, event), and whether anything else changed.
+
+    `lost`: events that were known are no longer; what was told of them does not hold any more.
+    """
 
     events: tuple[tuple[str, str], ...] = ()
     reference_changed: bool = False
+    lost: bool = False
 
 
 @dataclass
@@ -68,13 +78,23 @@ class Knowledge:
     _child_of_event: dict[str, str] = field(default_factory=dict)
     _own: dict[str, OwnEntry] = field(default_factory=dict)
     _own_facts: dict[str, dict[str, Fact]] = field(default_factory=dict)
+    _others_waiting: set[str] = field(default_factory=set)
     _folded: dict[str, ChildAttendance] = field(default_factory=dict)
+    # Own entries without an answer; answered ones whose fact the log here does not hold yet; children to look at again.
+    _waiting: set[str] = field(default_factory=set)
+    _ahead: dict[str, OwnEntry] = field(default_factory=dict)
+    _stirred: set[str] = field(default_factory=set)
 
     # -- what is learnt
 
     def load(self, version: int, records: Iterable[StoredRecord], own: Sequence[OwnEntry]) -> News:
-        """Begin anew from the store. Of the own entries known before, those that wait stay known."""
+        """Begin anew from the store, also with outcomes that were taken back.
+
+        Of the own entries known before, those that wait stay known: they were recorded while the store was read.
+        """
         before = frozenset(self._child_of_event)
+        self._stirred.update(self.children)
+        self._ahead.clear()
         self.version = version
         self.center = _NOTHING
         for table in (
@@ -90,10 +110,11 @@ class Knowledge:
         for record in records:
             self._put(record.entity, record.entity_id, record.body.encode())
         self._forget_settled_but(frozenset(entry.event_id for entry in own))
+        self._others_waiting.clear()
         for entry in own:
-            self.add_own(entry)
+            self._put_own(entry)
         fresh = tuple((child, event) for event, child in self._child_of_event.items() if event not in before)
-        return News(fresh, reference_changed=True)
+        return News(fresh, reference_changed=True, lost=any(event not in self._child_of_event for event in before))
 
     def apply(self, version: int, changes: Iterable[Change]) -> News:
         """Follow a page that was applied."""
@@ -108,9 +129,10 @@ class Knowledge:
                 self._put(change.entity, change.entity_id, change.body)
             else:
                 self._remove(change.entity, change.entity_id)
-        for entry in self._own.values():
-            if self.version < entry.version <= version:
-                self._folded.pop(entry.child_id, None)
+        for entry in tuple(self._ahead.values()):
+            if entry.version <= version:
+                del self._ahead[entry.event_id]
+                self._stir(entry.child_id)
         self.version = version
         known = [(self._child_of_event.get(event, ""), event) for _, event in events]
         return News(tuple(pair for pair in known if pair[0]), reference_changed)
@@ -118,18 +140,45 @@ class Knowledge:
     def add_own(self, entry: OwnEntry) -> None:
         """An entry of this desk; a settled one is never made unsettled again."""
         known = self._own.get(entry.event_id)
-        if known is not None and known.outcome is not None and entry.outcome is None:
+        if known is None or known.outcome is None or entry.outcome is not None:
+            self._put_own(entry)
+
+    def _put_own(self, entry: OwnEntry) -> None:
+        if not is_of_a_child(entry):
+            if entry.outcome is None:
+                self._others_waiting.add(entry.event_id)
+            else:
+                self._others_waiting.discard(entry.event_id)
             return
         self._own[entry.event_id] = entry
         fact = _fact_of_own(entry, self.device_id)
         if fact is not None:
             self._own_facts.setdefault(entry.child_id, {})[entry.event_id] = fact
-        self._folded.pop(entry.child_id, None)
+        if entry.outcome is None:
+            self._waiting.add(entry.event_id)
+        else:
+            self._waiting.discard(entry.event_id)
+        if entry.version > self.version:
+            self._ahead[entry.event_id] = entry
+        else:
+            self._ahead.pop(entry.event_id, None)
+        self._stir(entry.child_id)
+
+    def _stir(self, child_id: str) -> None:
+        """Something about a child is not what it was."""
+        self._folded.pop(child_id, None)
+        self._stirred.add(child_id)
+
+    def take_stirred(self) -> set[str]:
+        """The children about whom something was learnt since this was last asked."""
+        stirred, self._stirred = self._stirred, set()
+        return stirred
 
     def _forget_settled_but(self, kept: frozenset[str]) -> None:
         for entry in tuple(self._own.values()):
             if entry.outcome is not None and entry.event_id not in kept:
                 del self._own[entry.event_id]
+                self._ahead.pop(entry.event_id, None)
                 self._own_facts.get(entry.child_id, {}).pop(entry.event_id, None)
 
     def _put(self, entity: str, entity_id: str, body: bytes) -> None:
@@ -147,6 +196,7 @@ class Knowledge:
                 self.rooms[entity_id] = record
             case ChildRecord():
                 self.children[entity_id] = record
+                self._stir(entity_id)
             case AdultRecord():
                 self.adults[entity_id] = record
             case PickupRecord():
@@ -160,18 +210,19 @@ class Knowledge:
         child_id = fact.event.child_id
         self._confirmed.setdefault(child_id, {})[event_id] = Confirmed(fact, record.device_name)
         self._child_of_event[event_id] = child_id
-        self._folded.pop(child_id, None)
+        self._stir(child_id)
 
     def _remove(self, entity: str, entity_id: str) -> None:
         match entity:
             case Entity.EVENT:
                 child_id = self._child_of_event.pop(entity_id, "")
                 self._confirmed.get(child_id, {}).pop(entity_id, None)
-                self._folded.pop(child_id, None)
+                self._stir(child_id)
             case Entity.ROOM:
                 self.rooms.pop(entity_id, None)
             case Entity.CHILD:
                 self.children.pop(entity_id, None)
+                self._stir(entity_id)
             case Entity.ADULT:
                 self.adults.pop(entity_id, None)
             case Entity.PICKUP:
@@ -204,11 +255,11 @@ class Knowledge:
     def newest_own(self, child_id: str) -> OwnEntry | None:
         """The last entry of this desk for a child."""
         entries = [self._own[event_id] for event_id in self._own_facts.get(child_id, {})]
-        return max(entries, key=lambda entry: entry.seq, default=None)
+        return max(entries, key=lambda entry: (entry.hlc, entry.seq), default=None)
 
     def waiting(self) -> int:
-        """How many own entries have no answer yet."""
-        return sum(1 for entry in self._own.values() if entry.outcome is None)
+        """How many entries of all journals have no answer yet, whatever they tell of."""
+        return len(self._others_waiting) + len(self._waiting)
 
     def parked(self) -> list[OwnEntry]:
         """Own entries that the server keeps for a person."""

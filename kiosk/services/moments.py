@@ -32,3 +32,14 @@ def clock_words(at_ms: int | None, time_zone: str) -> str:
     if at_ms is None:
         return "an unknown time"
     return datetime.fromtimestamp(at_ms / 1000, UTC).astimezone(ZoneInfo(time_zone)).strftime("%H:%M")
+
+
+def day_words(at_ms: int | None, time_zone: str) -> str:
+    """A day and a time for a person: `20 November 2026, 07:41` in the centre's zone."""
+    if at_ms is None:
+        return "an unknown time"
+    try:
+        moment = datetime.fromtimestamp(at_ms / 1000, UTC).astimezone(ZoneInfo(time_zone))
+    except (OverflowError, ValueError, OSError):
+        return "an impossible time"
+    return f"{moment.day} {moment:%B %Y, %H:%M}"

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from kiosk.messages import ChildChanged, DeskStatus, EntrySettled
+from kiosk.messages import ChildChanged, DeskStatus, EntrySettled, Quarantined
 from kiosk.services.desk import Recorded
 from kiosk.services.moments import rfc3339
 
@@ -64,4 +64,18 @@ def status_line(status: DeskStatus) -> dict[str, Any]:
         "device": status.device_name,
         "time_zone": status.time_zone,
         "detail": status.detail,
+        "locked": status.locked,
+        "lease_left_ms": status.lease_left_ms,
+    }
+
+
+def quarantined_line(found: Quarantined) -> dict[str, Any]:
+    """The replica could not be trusted when the desk was opened."""
+    return {
+        "event": "quarantined",
+        "reason": found.reason,
+        "folder": found.folder,
+        "settled": found.settled,
+        "waiting": found.waiting,
+        "lost": found.lost,
     }

@@ -4,15 +4,16 @@ from dataclasses import dataclass
 
 import msgspec
 
-from kiosk.clock import Clock
-from kiosk.keys import DeviceKeys
 from kiosk.services.errors import DeskError
 from kiosk.services.moments import utc_offset_min
+from kiosk.services.timekeeping import Moment, let_time_pass, noted_since
 from kiosk.store.errors import StorageFailed, StorageFull, StoreError
 from kiosk.store.journal import OwnEntry
+from kiosk.store.pen import Pen
 from kiosk.store.progress import Progress
 from kiosk.store.replica import Replica
 from sync.attendance import AttendanceEvent, EventKind, decode_event, encode_event
+from sync.clock_evidence import ClockEstimate
 from sync.journal import Draft
 from sync.limits import WALL_MS_MAX, WALL_MS_MIN
 from sync.stamps import next_stamp
@@ -35,20 +36,27 @@ class Wish:
 
 
 @dataclass(frozen=True)
-class Moment:
-    """One reading of this machine's clocks."""
+class Reading:
+    """The clocks when something is recorded: what they say, by how much they were set, and how wrong they are.
 
-    wall_ms: int
-    monotonic_ms: int
-    boot_id: str
+    `step_ms`: the wall clock was set by so much since the last reading. `clock` None: only the store knows its error.
+    """
 
-
-def moment_of(clock: Clock) -> Moment:
-    """Read the clocks."""
-    return Moment(clock.wall_ms(), clock.monotonic_ms(), clock.boot_id())
+    moment: Moment
+    step_ms: int = 0
+    clock: ClockEstimate | None = None
 
 
-def write_down(wish: Wish, moment: Moment, keys: DeviceKeys, replica: Replica) -> OwnEntry:
+@dataclass(frozen=True)
+class Written:
+    """An entry that is durable, where the desk stands with it, and what it had to say of itself beside it."""
+
+    entry: OwnEntry
+    progress: Progress
+    noted: tuple[OwnEntry, ...]
+
+
+def write_down(wish: Wish, reading: Reading, pen: Pen, replica: Replica) -> Written:
     """Append the entry; when this returns it is durable. Runs on the database's thread.
 
     Raises:
@@ -58,20 +66,21 @@ def write_down(wish: Wish, moment: Moment, keys: DeviceKeys, replica: Replica) -
     """
 
     def make_draft(progress: Progress) -> Draft:
-        return _draft(wish, moment, progress)
+        return _draft(wish, reading.moment, progress, reading.clock)
 
+    before = replica.progress.read()
     try:
         with replica.database.transaction():
-            replica.journal.append(make_draft, keys.sign, child_id=wish.child_id)
+            let_time_pass(replica, pen, reading.moment, reading.step_ms)
+            replica.journal.append(make_draft, pen.sign, child_id=wish.child_id)
     except (StorageFull, StorageFailed) as error:
         # A COMMIT that reports a failure may have taken effect all the same: the file, opened again, knows.
-        entry = _find(replica, wish.event_id)
-        if entry is None:
+        if _find(replica, wish.event_id) is None:
             raise error from None
-        return entry
-    entry = replica.journal.find(wish.event_id)
+    entry = _find(replica, wish.event_id)
     assert entry is not None
-    return entry
+    noted = tuple(one for one in noted_since(replica, before) if one.event_id != wish.event_id)
+    return Written(entry, replica.progress.read(), noted)
 
 
 def _find(replica: Replica, event_id: str) -> OwnEntry | None:
@@ -82,8 +91,8 @@ def _find(replica: Replica, event_id: str) -> OwnEntry | None:
         raise StorageFailed(message) from error
 
 
-def _draft(wish: Wish, moment: Moment, progress: Progress) -> Draft:
-    event = _event(wish, moment, progress)
+def _draft(wish: Wish, moment: Moment, progress: Progress, clock: ClockEstimate | None = None) -> Draft:
+    event = _event(wish, moment, progress, clock)
     try:
         body = encode_event(event)
         decode_event(body)
@@ -103,8 +112,11 @@ def _draft(wish: Wish, moment: Moment, progress: Progress) -> Draft:
     )
 
 
-def _event(wish: Wish, moment: Moment, progress: Progress) -> AttendanceEvent:
-    recorded_at_ms, offset_ms = possible_time(moment.wall_ms, progress.clock_offset_ms)
+def _event(wish: Wish, moment: Moment, progress: Progress, clock: ClockEstimate | None) -> AttendanceEvent:
+    known_ms, error_ms = progress.clock_offset_ms, progress.clock_error_ms
+    if clock is not None:
+        known_ms, error_ms = clock.offset_ms, clock.error_ms
+    recorded_at_ms, offset_ms = possible_time(moment.wall_ms, known_ms)
     occurred_at_ms = recorded_at_ms if wish.occurred_at_ms is None else wish.occurred_at_ms
     return AttendanceEvent(
         event_id=wish.event_id,
@@ -115,12 +127,13 @@ def _event(wish: Wish, moment: Moment, progress: Progress) -> AttendanceEvent:
         recorded_at_ms=recorded_at_ms,
         utc_offset_min=utc_offset_min(occurred_at_ms, wish.time_zone),
         clock_offset_ms=offset_ms,
-        clock_error_ms=None if offset_ms is None else progress.clock_error_ms,
+        clock_error_ms=None if offset_ms is None else error_ms,
         room_id=wish.room_id,
         adult_id=wish.adult_id,
         adult_name=wish.adult_name,
         staff_id=wish.staff_id,
         note=wish.note,
+        after_lease=progress.is_lease_over,
     )
 
 

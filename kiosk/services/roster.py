@@ -143,6 +143,15 @@ def roster(knowledge: Knowledge, today: Span) -> tuple[RosterLine, ...]:
     return tuple(sorted(shown, key=lambda line: _order(knowledge, line)))
 
 
+def needs_review(knowledge: Knowledge, child_id: str, today: Span) -> bool:
+    """Whether a person should look at a child who is on the roster."""
+    child = knowledge.children.get(child_id)
+    if child is None:
+        return False
+    stand = standing(knowledge, child_id, today)
+    return stand.mark is Mark.NEEDS_REVIEW and (child.enrolled or stand.status is Presence.IN)
+
+
 def _order(knowledge: Knowledge, line: RosterLine) -> tuple[int, str, tuple[str, ...], tuple[str, ...], str]:
     room = knowledge.rooms.get(line.room_id)
     sort = room.sort if room else 2**31

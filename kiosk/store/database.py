@@ -16,6 +16,8 @@ from typing import Any, Final, TypeVar
 from sqlcipher3 import dbapi2
 
 from kiosk.store.errors import ReplicaInUse, ReplicaUnreadable, StorageFailed, StorageFull, StoreError
+from kiosk.store.pages import salt_of
+from kiosk.store.translation import UNREADABLE, translate, translated
 
 T = TypeVar("T")
 Row = tuple[Any, ...]
@@ -23,16 +25,22 @@ Row = tuple[Any, ...]
 _FULL: Final = 2
 # A status command of another process reads for milliseconds; the writer waits that out.
 _BUSY_TIMEOUT_MS: Final = 2_000
-_DAMAGED: Final = frozenset({"SQLITE_NOTADB", "SQLITE_CORRUPT"})
+_DAMAGE_LINES_MAX: Final = 20
 
 
 class Database:
-    """The connection and its transactions. Not thread-safe: use it from one thread, or through `run`."""
+    """The connection and its transactions. Not thread-safe: use it from one thread, or through `run`.
 
-    def __init__(self, connect: Callable[[], Any], *, can_reopen: bool) -> None:
+    Once a damaged page was read, or the files were taken away, every use is refused: nothing is built on damage.
+    """
+
+    def __init__(self, connect: Callable[[], Any], *, can_reopen: bool, path: Path | None = None) -> None:
         self._connect = connect
         self._can_reopen = can_reopen
+        self._path = path
         self._connection: Any = connect()
+        self._was_given_up = False
+        self._refusal = ""
         self._executor: ThreadPoolExecutor | None = None
 
     @classmethod
@@ -45,7 +53,7 @@ class Database:
             StorageFailed: the disk failed.
 
         """
-        return cls(lambda: _open_writer(path, key), can_reopen=True)
+        return cls(lambda: _open_writer(path, key), can_reopen=True, path=path)
 
     @classmethod
     def open_reader(cls, path: Path, key: bytes) -> "Database":
@@ -61,22 +69,27 @@ class Database:
 
     def execute(self, sql: str, parameters: Sequence[Any] = ()) -> None:
         """Run one statement inside a transaction."""
-        with _translated():
+        with self._guarded():
             self._usable().execute(sql, parameters)
 
     def execute_many(self, sql: str, rows: Sequence[Sequence[Any]]) -> None:
         """Run one statement for each row, inside a transaction."""
-        with _translated():
+        with self._guarded():
             self._usable().executemany(sql, rows)
 
     def fetch_all(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
         """All rows of a query that bounds itself."""
-        with _translated():
+        with self._guarded():
             return list(self._usable().execute(sql, parameters).fetchall())
+
+    def fetch_each(self, sql: str, parameters: Sequence[Any] = ()) -> Iterator[Row]:
+        """The rows of a query, one by one; nothing may be written before the last."""
+        with self._guarded():
+            yield from self._usable().execute(sql, parameters)
 
     def fetch_one(self, sql: str, parameters: Sequence[Any] = ()) -> Row | None:
         """The first row, or None."""
-        with _translated():
+        with self._guarded():
             row: Row | None = self._usable().execute(sql, parameters).fetchone()
             return row
 
@@ -87,11 +100,11 @@ class Database:
         Raises:
             StorageFull: there was no room; nothing happened.
             StorageFailed: COMMIT failed. The connection is given up, since nothing that a failed sync left behind
-                can be trusted; the next use opens the file again and sees what became of it.
+                can be trusted; the next use opens the file again, checks every page, and sees what became of it.
 
         """
         connection = self._usable()
-        with _translated():
+        with self._guarded():
             connection.execute("BEGIN IMMEDIATE")
         try:
             yield
@@ -103,7 +116,18 @@ class Database:
         except dbapi2.Error as error:
             self._roll_back()
             self._give_up()
-            raise _translate(error) from error
+            raise translate(error) from error
+
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[None]:
+        """Everything read inside is of one moment, also beside a program that writes; nothing is locked."""
+        connection = self._usable()
+        with self._guarded():
+            connection.execute("BEGIN")
+        try:
+            yield
+        finally:
+            self._roll_back()
 
     def _roll_back(self) -> None:
         connection = self._connection
@@ -118,14 +142,41 @@ class Database:
         if not self._can_reopen:
             return
         connection, self._connection = self._connection, None
+        self._was_given_up = True
         if connection is not None:
             with contextlib.suppress(dbapi2.Error):
                 connection.close()
 
     def _usable(self) -> Any:
+        if self._refusal:
+            raise ReplicaUnreadable(self._refusal)
         if self._connection is None:
             self._connection = self._connect()
+        if self._was_given_up:
+            with self._guarded():
+                found = damaged_pages(self._connection)
+            if found:
+                self._refusal = _DAMAGED_NOW
+                raise ReplicaUnreadable(self._refusal)
+            self._was_given_up = False
         return self._connection
+
+    @contextlib.contextmanager
+    def _guarded(self) -> Iterator[None]:
+        """Translate what the library says; a damaged page ends the use of this file."""
+        try:
+            yield
+        except dbapi2.Error as error:
+            refusal = translate(error)
+            if isinstance(refusal, ReplicaUnreadable):
+                self._refusal = _DAMAGED_NOW
+                raise ReplicaUnreadable(_DAMAGED_NOW) from error
+            raise refusal from error
+
+    def damaged_pages(self) -> list[str]:
+        """What is wrong with the file, page by page and between pages; empty when nothing is."""
+        with self._guarded():
+            return damaged_pages(self._usable())
 
     # -- the one thread
 
@@ -149,6 +200,21 @@ class Database:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+
+    def remove(self) -> None:
+        """Close the file and take it away, with its log and every copy that a start left beside it.
+
+        Every use after it is refused. One in memory stays.
+        """
+        if self._path is None:
+            return
+        self.close_now()
+        self._refusal = _GONE
+        try:
+            for file in self._path.parent.glob(f"{self._path.name}*"):
+                file.unlink(missing_ok=True)
+        except OSError as error:
+            raise StorageFailed(f"{self._path} cannot be deleted ({error.strerror}).") from error
 
 
 class FolderLock:
@@ -185,17 +251,32 @@ class FolderLock:
             self._descriptor = None
 
 
+def files_of(path: Path) -> tuple[Path, Path, Path]:
+    """The file, its log, and the index of the log."""
+    return path, Path(f"{path}-wal"), Path(f"{path}-shm")
+
+
+def damaged_pages(connection: Any) -> list[str]:
+    """What is wrong with the pages of this file: HMACs that do not match, or else pages that do not fit together."""
+    found = [row[0] for row in connection.execute("PRAGMA cipher_integrity_check").fetchall()]
+    if not found:
+        rows = connection.execute(f"PRAGMA quick_check({_DAMAGE_LINES_MAX})").fetchall()
+        found = [row[0] for row in rows if row[0] != "ok"]
+    return found[:_DAMAGE_LINES_MAX]
+
+
 def _open_writer(path: Path, key: bytes) -> Any:
     _check_file(path)
     if not path.exists():
         _make_file(path, key)
+    _write_log_again(Path(f"{path}-wal"))
     connection = _connect(str(path), key)
     try:
         _set_and_check(connection)
         _settle_log(connection)
     except dbapi2.Error as error:
         connection.close()
-        raise _translate(error) from error
+        raise translate(error) from error
     except StoreError:
         connection.close()
         raise
@@ -212,7 +293,7 @@ def _open_reader(path: Path, key: bytes) -> Any:
         connection.execute("PRAGMA query_only = ON")
     except dbapi2.Error as error:
         connection.close()
-        raise _translate(error) from error
+        raise translate(error) from error
     return connection
 
 
@@ -222,13 +303,35 @@ def _open_memory() -> Any:
     return connection
 
 
-def _connect(path: str, key: bytes) -> Any:
-    with _translated():
+def _connect(path: str, key: bytes, salt: bytes = b"") -> Any:
+    """Open a connection; a salt is given only to a file that is being made, any other holds its own."""
+    with translated():
         connection = dbapi2.connect(path, isolation_level=None, check_same_thread=False)
-        connection.execute(f"PRAGMA key = \"x'{key.hex()}'\"")
+        # The library writes what it finds to the terminal, and on a desk that is the screen.
+        connection.execute("PRAGMA cipher_log_level = NONE")
+        connection.execute(f"PRAGMA key = \"x'{key.hex()}{salt.hex()}'\"")
         connection.execute(f"PRAGMA busy_timeout = {_BUSY_TIMEOUT_MS}")
         connection.execute("PRAGMA temp_store = MEMORY")
     return connection
+
+
+def _write_log_again(log: Path) -> None:
+    """Write a log that was left here once more and sync it, so that the disk has what we read.
+
+    After a sync that failed, the kernel may hold as clean what never reached the disk: to read it proves nothing, and
+    the next sync would not write it (Rebello et al., "Can Applications Recover from fsync Failures?", 2020).
+    """
+    try:
+        with log.open("r+b") as file:
+            content = file.read()
+            file.seek(0)
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise StorageFailed(f"{log} cannot be written ({error.strerror}); check the disk.") from error
 
 
 def _settle_log(connection: Any) -> None:
@@ -239,7 +342,7 @@ def _settle_log(connection: Any) -> None:
     try:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
     except dbapi2.OperationalError as error:
-        if not isinstance(_translate(error), StorageFull):
+        if not isinstance(translate(error), StorageFull):
             raise
 
 
@@ -262,10 +365,10 @@ def _make_file(path: Path, key: bytes) -> None:
     """Make the file under another name first, so that whoever finds it, finds a whole one."""
     draft = path.with_name(f"{path.name}.new")
     try:
-        for left in (draft, Path(f"{draft}-wal"), Path(f"{draft}-shm")):
+        for left in files_of(draft):
             left.unlink(missing_ok=True)
         os.close(os.open(draft, os.O_RDWR | os.O_CREAT, 0o600))
-        connection = _connect(str(draft), key)
+        connection = _connect(str(draft), key, salt_of(key))
         try:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA application_id = 1380926291")
@@ -273,7 +376,7 @@ def _make_file(path: Path, key: bytes) -> None:
             connection.close()
         draft.replace(path)
     except dbapi2.Error as error:
-        raise _translate(error) from error
+        raise translate(error) from error
     except OSError as error:
         raise StorageFailed(f"{path} cannot be made ({error.strerror}); check the disk and the folder.") from error
 
@@ -283,31 +386,11 @@ def _check_file(path: Path) -> None:
     is_empty = path.exists() and path.stat().st_size == 0
     is_gone = not path.exists() and Path(f"{path}-wal").exists()
     if is_empty or is_gone:
-        raise ReplicaUnreadable(_UNREADABLE)
+        raise ReplicaUnreadable(UNREADABLE)
 
 
-_UNREADABLE: Final = (
-    "The replica does not open: it is damaged or belongs to other keys. Nothing was changed; keep a copy of "
-    "the folder, enrol this desk again into an empty one, and ask your administrator about unsent entries."
+_DAMAGED_NOW: Final = (
+    "The replica is damaged, and nothing more is read from it or written to it. Close this desk and start it again: it "
+    "sets the damaged file aside, keeps every entry that can be proved, and gets the rest from the server."
 )
-
-
-@contextlib.contextmanager
-def _translated() -> Iterator[None]:
-    try:
-        yield
-    except dbapi2.Error as error:
-        raise _translate(error) from error
-
-
-def _translate(error: Any) -> StoreError:
-    name = getattr(error, "sqlite_errorname", "")
-    if name == "SQLITE_FULL":
-        return StorageFull("The disk is full: nothing was recorded. Free some space and do it again.")
-    if name in _DAMAGED:
-        return ReplicaUnreadable(_UNREADABLE)
-    if name.startswith("SQLITE_IOERR"):
-        return StorageFailed("The disk failed while reading or writing; look at the roster before doing it again.")
-    if isinstance(error, dbapi2.OperationalError):
-        return StorageFailed(f"The replica could not be used ({name or 'unknown reason'}).")
-    raise error
+_GONE: Final = "This device was revoked; what it held is deleted."

@@ -3,7 +3,8 @@
 StoreError                what a person at the desk is told; says what to do next
 |-- StorageFull           no room; nothing was half done, and it works again once there is room
 |-- StorageFailed         the disk failed; whether the last transaction took effect must be read again
-|-- ReplicaUnreadable     wrong key or damaged file; left as it is
+|-- ReplicaUnreadable     wrong key or damaged file
+|   `-- ReplicaForeign    it opens, and belongs to another device; nothing is wrong with it
 |-- ReplicaTooNew         written by a newer version of this program
 |-- ReplicaInUse          another program has it open
 |-- JournalForked         the server knows another journal of this device
@@ -25,7 +26,11 @@ class StorageFailed(StoreError):
 
 
 class ReplicaUnreadable(StoreError):
-    """The file does not open with this device's key."""
+    """The file does not open with this device's key, or holds what this program never wrote."""
+
+
+class ReplicaForeign(ReplicaUnreadable):
+    """The file is another device's."""
 
 
 class ReplicaTooNew(StoreError):

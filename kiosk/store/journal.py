@@ -1,8 +1,12 @@
-"""The journal of this device: what was recorded here, entry by entry, and what became of each."""
+"""The journals of this device: what was recorded here, entry by entry, and what became of each.
 
-from collections.abc import Callable
+There is one current journal, which grows, and there may be older ones, which ended when they forked (`incarnations.py`)
+and are kept to heal a server that was restored from a backup.
+"""
+
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from kiosk.store.database import Database, Row
 from kiosk.store.errors import JournalForked
@@ -18,19 +22,23 @@ from sync.journal import (
     genesis,
     seal,
 )
-from sync.limits import JOURNAL_RETENTION_MS, PAYLOAD_BYTES_MAX
+from sync.limits import JOURNAL_RETENTION_MS, UNIT_BYTES_MAX
 from sync.messages import PushStored
 
 # An entry in a frame beside its body: three hashes and signature, ids, labels and numbers, rounded up.
 ENTRY_OVERHEAD_BYTES: Final = 512
 SETTLED_ENTRIES_MAX: Final = 500
+KEPT_RUN: Final = 500
 
 MakeDraft = Callable[[Progress], Draft]
 
 
 @dataclass(frozen=True)
 class OwnEntry:
-    """An entry with the answer to it; `outcome` None: not answered yet."""
+    """An entry with the answer to it; `outcome` None: not answered yet.
+
+    `answer` is the how-many-eth answer of this desk it was, over all its journals; 0 while it waits.
+    """
 
     seq: int
     event_id: str
@@ -43,6 +51,17 @@ class OwnEntry:
     outcome: Outcome | None
     reason: ParkReason
     version: int
+    answer: int = 0
+
+
+@dataclass(frozen=True)
+class Standing:
+    """One journal: its end, and the last number such that everything up to it has an outcome."""
+
+    incarnation: str
+    seq: int
+    hash: bytes
+    acknowledged_seq: int
 
 
 class JournalStore:
@@ -56,163 +75,241 @@ class JournalStore:
         """Write the next entry, made from where the desk stands in this very transaction."""
         progress = self._progress.read()
         draft = make_draft(progress)
-        entry = seal(self.head(progress), draft, sign)
-        self._database.execute(_INSERT, (*_row_of(entry), child_id, entry.wall_ms))
-        self._progress.stamp(entry.hlc)
+        return self.write(draft, sign, child_id=child_id, recorded_at_ms=draft.wall_ms)
+
+    def write(self, draft: Draft, sign: Sign, *, child_id: str, recorded_at_ms: int) -> Entry:
+        """Write an entry that was recorded at some time, perhaps in another journal."""
+        entry = seal(self.head(), draft, sign)
+        self._database.execute(_INSERT, (*row_of(entry), child_id, recorded_at_ms))
+        self._progress.journal_grew(seq=entry.seq, digest=entry.hash, hlc=entry.hlc)
         return entry
 
     def head(self, progress: Progress | None = None) -> JournalHead:
-        """The end of the journal."""
+        """The end of the current journal."""
         where = progress or self._progress.read()
-        row = self._database.fetch_one(
-            "SELECT seq, hash FROM journal WHERE incarnation = ? ORDER BY seq DESC LIMIT 1",
-            (where.incarnation,),
-        )
-        if row is None:
+        if not where.journal_seq:
             return genesis(where.device_id, where.incarnation)
-        return JournalHead(where.incarnation, row[0], row[1])
+        return JournalHead(where.incarnation, where.journal_seq, where.journal_hash)
+
+    def standing(self, incarnation: str) -> Standing | None:
+        """How one journal stands; None when nothing is kept of it."""
+        progress = self._progress.read()
+        if incarnation == progress.incarnation:
+            head = self.head(progress)
+            return Standing(incarnation, head.seq, head.hash, progress.acknowledged_seq)
+        row = self._database.fetch_one(
+            "SELECT incarnation, seq, hash, acknowledged_seq FROM older_journal WHERE incarnation = ?", (incarnation,)
+        )
+        return None if row is None else Standing(*row)
 
     def find(self, event_id: str) -> OwnEntry | None:
-        """The entry with this event, if it is in the journal."""
+        """The entry with this event, if it is in a journal."""
         row = self._database.fetch_one(f"{_SELECT_OWN} WHERE event_id = ?", (event_id,))
         return None if row is None else _own_of(row)
 
     def queue_depth(self) -> int:
-        """How many entries wait for an answer."""
-        progress = self._progress.read()
-        return self.head(progress).seq - progress.acknowledged_seq
+        """How many entries wait for an answer, in all journals."""
+        row = self._database.fetch_one("SELECT count(*) FROM journal WHERE outcome IS NULL")
+        return row[0] if row else 0
 
-    def read_entries(self, after_seq: int, entries_max: int) -> tuple[Entry, ...]:
-        """The dense run after `after_seq`: at most `entries_max`, and not more than one frame holds."""
-        rows = self._database.fetch_all(_SELECT_RUN, (self._progress.read().incarnation, after_seq, entries_max))
+    def read_entries(self, incarnation: str, after_seq: int, entries_max: int) -> tuple[Entry, ...]:
+        """The dense run of a journal after `after_seq`: at most `entries_max`, and not more than one frame holds.
+
+        Empty when the entry after `after_seq` is not kept.
+        """
+        rows = self._database.fetch_all(_SELECT_RUN, (incarnation, after_seq, entries_max))
         entries: list[Entry] = []
         size = 0
         for row in rows:
-            entry = _entry_of(row)
+            entry = entry_of(row)
             size += len(entry.body) + ENTRY_OVERHEAD_BYTES
-            if entries and size > PAYLOAD_BYTES_MAX:
+            is_next = entry.seq == after_seq + len(entries) + 1
+            if not is_next or (entries and size > UNIT_BYTES_MAX):
                 break
             entries.append(entry)
         return tuple(entries)
 
-    def store_outcomes(self, stored: PushStored, settled_at_ms: int) -> tuple[OwnEntry, ...]:
+    def journals(self) -> tuple[Standing, ...]:
+        """Every journal of which something is kept, the current one last."""
+        rows = self._database.fetch_all(
+            "SELECT incarnation, seq, hash, acknowledged_seq FROM older_journal ORDER BY ended_ms, incarnation"
+        )
+        progress = self._progress.read()
+        head = self.head(progress)
+        current = Standing(head.incarnation, head.seq, head.hash, progress.acknowledged_seq)
+        return (*(Standing(*row) for row in rows), current)
+
+    def kept(self, incarnation: str, after_seq: int) -> tuple[Entry, ...]:
+        """Entries that are kept of a journal after `after_seq`, in order, at most `KEPT_RUN`; there may be holes."""
+        return tuple(entry_of(row) for row in self._database.fetch_all(_SELECT_RUN, (incarnation, after_seq, KEPT_RUN)))
+
+    def event_ids(self) -> frozenset[str]:
+        """The events of all entries that are kept."""
+        return frozenset(event_id for (event_id,) in self._database.fetch_each("SELECT event_id FROM journal"))
+
+    # -- outcomes
+
+    def store_outcomes(self, incarnation: str, stored: PushStored, settled_at_ms: int) -> tuple[OwnEntry, ...]:
         """Make the server's answer durable, in one transaction; returns the entries that had none before.
 
-        The acknowledged number never falls, and a repeat changes nothing.
+        The acknowledged number never falls here, and a repeat changes nothing.
 
         Raises:
             JournalForked: the server answers for entries that are not the ones here.
 
         """
         with self._database.transaction():
-            progress = self._progress.read()
-            self._check_same_journal(progress, stored)
-            fresh = [answer.seq for answer in stored.outcomes if self._settle(progress, answer, settled_at_ms)]
-            self._progress.acknowledge(self._settled_through(progress, stored))
-            rows = [self._own(progress.incarnation, seq) for seq in fresh]
-        return tuple(rows)
+            standing = self._check_same_journal(incarnation, stored)
+            answers = self._progress.read().answers
+            fresh: list[int] = []
+            for answer in stored.outcomes:
+                if self._settle(standing, answer, settled_at_ms, answers + len(fresh) + 1):
+                    fresh.append(answer.seq)
+            self._acknowledge(standing, stored, len(fresh))
+            return tuple(self.own(incarnation, seq) for seq in fresh)
 
-    def _settled_through(self, progress: Progress, stored: PushStored) -> int:
-        """The last entry such that it and all before it have an answer."""
-        row = self._database.fetch_one(
-            "SELECT min(seq) FROM journal WHERE incarnation = ? AND outcome IS NULL", (progress.incarnation,)
-        )
-        waiting = row[0] if row else None
-        return stored.through_seq if waiting is None else min(stored.through_seq, waiting - 1)
-
-    def _check_same_journal(self, progress: Progress, stored: PushStored) -> None:
-        head = self.head(progress)
-        if stored.through_seq > head.seq:
-            raise JournalForked(f"the server stored up to {stored.through_seq}, the journal ends at {head.seq}")
+    def _check_same_journal(self, incarnation: str, stored: PushStored) -> Standing:
+        standing = self.standing(incarnation)
+        if standing is None:
+            raise JournalForked("the server answers for a journal that is not kept here")
+        if stored.through_seq > standing.seq:
+            raise JournalForked(f"the server stored up to {stored.through_seq}, the journal ends at {standing.seq}")
         if stored.through_seq == 0:
-            return
+            return standing
         row = self._database.fetch_one(
-            "SELECT hash FROM journal WHERE incarnation = ? AND seq = ?",
-            (progress.incarnation, stored.through_seq),
+            "SELECT hash FROM journal WHERE incarnation = ? AND seq = ?", (incarnation, stored.through_seq)
         )
-        if row is None and stored.through_seq <= progress.acknowledged_seq:
-            return  # settled long ago and no longer kept
-        if row is None or row[0] != stored.hash:
+        is_gone = row is None and stored.through_seq <= standing.acknowledged_seq
+        if not is_gone and (row is None or row[0] != stored.hash):
             raise JournalForked(f"the server stored another entry {stored.through_seq}")
+        return standing
 
-    def _settle(self, progress: Progress, answer: EntryOutcome, settled_at_ms: int) -> bool:
+    def _settle(self, standing: Standing, answer: EntryOutcome, settled_at_ms: int, number: int) -> bool:
+        """Keep one outcome; says whether the entry had none before."""
         row = self._database.fetch_one(
             "SELECT event_id, outcome FROM journal WHERE incarnation = ? AND seq = ?",
-            (progress.incarnation, answer.seq),
+            (standing.incarnation, answer.seq),
         )
-        if row is None and answer.seq <= progress.acknowledged_seq:
+        if row is None and answer.seq <= standing.acknowledged_seq:
             return False
         if row is None or row[0] != answer.event_id:
             raise JournalForked(f"the server answers for another entry {answer.seq}")
         self._database.execute(
-            "UPDATE journal SET outcome = ?, reason = ?, version = ?, settled_at_ms = coalesce(settled_at_ms, ?)"
-            " WHERE incarnation = ? AND seq = ?",
+            "UPDATE journal SET outcome = ?, reason = ?, version = ?, settled_at_ms = coalesce(settled_at_ms, ?),"
+            " answer = coalesce(answer, ?) WHERE incarnation = ? AND seq = ?",
             (
                 int(answer.outcome),
                 int(answer.reason),
                 answer.version,
                 settled_at_ms,
-                progress.incarnation,
+                number,
+                standing.incarnation,
                 answer.seq,
             ),
         )
         return row[1] is None
 
-    def _own(self, incarnation: str, seq: int) -> OwnEntry:
+    def _acknowledge(self, standing: Standing, stored: PushStored, answers: int) -> None:
+        through = max(standing.acknowledged_seq, self._settled_through(standing, stored))
+        if standing.incarnation == self._progress.read().incarnation:
+            self._progress.settle(acknowledged_seq=through, answers=answers)
+            return
+        self._progress.settle(acknowledged_seq=self._progress.read().acknowledged_seq, answers=answers)
+        self._database.execute(
+            "UPDATE older_journal SET acknowledged_seq = ? WHERE incarnation = ?", (through, standing.incarnation)
+        )
+
+    def _settled_through(self, standing: Standing, stored: PushStored) -> int:
+        """The last entry such that it and all before it have an answer."""
+        row = self._database.fetch_one(
+            "SELECT min(seq) FROM journal WHERE incarnation = ? AND outcome IS NULL", (standing.incarnation,)
+        )
+        waiting = row[0] if row else None
+        return stored.through_seq if waiting is None else min(stored.through_seq, waiting - 1)
+
+    # -- what the desk shows and tells
+
+    def own(self, incarnation: str, seq: int) -> OwnEntry:
+        """One entry that must be there.
+
+        Raises:
+            JournalForked: it is not.
+
+        """
         row = self._database.fetch_one(f"{_SELECT_OWN} WHERE incarnation = ? AND seq = ?", (incarnation, seq))
         if row is None:
             raise JournalForked(f"entry {seq} is gone")
         return _own_of(row)
 
-    def recent(self, since_ms: int) -> list[OwnEntry]:
-        """Entries recorded since then, and every entry that still waits, oldest first."""
+    def waiting_in(self, incarnation: str, after_seq: int = 0) -> tuple[OwnEntry, ...]:
+        """Entries of a journal behind a number that have no outcome, at most `SETTLED_ENTRIES_MAX`."""
         rows = self._database.fetch_all(
-            f"{_SELECT_OWN} WHERE recorded_at_ms >= ? OR outcome IS NULL ORDER BY incarnation, seq",
+            f"{_SELECT_OWN} WHERE incarnation = ? AND seq > ? AND outcome IS NULL ORDER BY seq LIMIT ?",
+            (incarnation, after_seq, SETTLED_ENTRIES_MAX),
+        )
+        return tuple(_own_of(row) for row in rows)
+
+    def recent(self, since_ms: int) -> list[OwnEntry]:
+        """Entries recorded since then, and every entry that still waits, in the order of their stamps."""
+        rows = self._database.fetch_all(
+            f"{_SELECT_OWN} WHERE recorded_at_ms >= ? OR outcome IS NULL ORDER BY hlc, incarnation, seq",
             (since_ms,),
         )
         return [_own_of(row) for row in rows]
 
-    def settled_after(self, seq: int) -> tuple[OwnEntry, ...]:
-        """The answered entries after `seq` up to the first that waits; at most `SETTLED_ENTRIES_MAX`."""
-        progress = self._progress.read()
+    def settled_after(self, answer: int) -> tuple[OwnEntry, ...]:
+        """The entries that were answered after this answer, in that order; at most `SETTLED_ENTRIES_MAX`."""
         rows = self._database.fetch_all(
-            f"{_SELECT_OWN} WHERE incarnation = ? AND seq > ? AND seq <= ? ORDER BY seq LIMIT ?",
-            (progress.incarnation, seq, progress.acknowledged_seq, SETTLED_ENTRIES_MAX),
+            f"{_SELECT_OWN} WHERE answer > ? ORDER BY answer LIMIT ?", (answer, SETTLED_ENTRIES_MAX)
         )
         return tuple(_own_of(row) for row in rows)
 
+    # -- keeping
+
     def drop_old(self, now_ms: int) -> None:
-        """Drop answered entries older than `JOURNAL_RETENTION_MS`, never the last: the chain goes on from it."""
-        cutoff_ms = now_ms - JOURNAL_RETENTION_MS
+        """Drop answered entries older than `JOURNAL_RETENTION_MS`, and older journals of which nothing is left.
+
+        Of each journal what is kept is dense up to its end; of the current one the last entry always stays.
+        """
         with self._database.transaction():
             progress = self._progress.read()
-            row = self._database.fetch_one(
-                "SELECT min(seq) FROM journal WHERE incarnation = ? AND (outcome IS NULL OR recorded_at_ms >= ?)",
-                (progress.incarnation, cutoff_ms),
-            )
-            head_seq = self.head(progress).seq
-            first_kept = head_seq if row is None or row[0] is None else min(row[0], head_seq)
+            self._drop_from(progress.incarnation, progress.journal_seq, now_ms)
+            for incarnation, end in self._database.fetch_all("SELECT incarnation, seq FROM older_journal"):
+                self._drop_from(incarnation, end + 1, now_ms)
             self._database.execute(
-                "DELETE FROM journal WHERE incarnation = ? AND seq < ?", (progress.incarnation, first_kept)
+                "DELETE FROM older_journal WHERE NOT EXISTS"
+                " (SELECT 1 FROM journal WHERE journal.incarnation = older_journal.incarnation)"
             )
 
+    def _drop_from(self, incarnation: str, kept_from: int, now_ms: int) -> None:
+        """Drop what comes before `kept_from` and before the first entry that waits or is not old."""
+        row = self._database.fetch_one(
+            "SELECT min(seq) FROM journal WHERE incarnation = ? AND (outcome IS NULL OR recorded_at_ms >= ?)",
+            (incarnation, now_ms - JOURNAL_RETENTION_MS),
+        )
+        first = row[0] if row and row[0] is not None else kept_from
+        self._database.execute(
+            "DELETE FROM journal WHERE incarnation = ? AND seq < ?", (incarnation, min(first, kept_from))
+        )
 
-_ENTRY_COLUMNS: Final = (
+
+ENTRY_COLUMNS: Final = (
     "incarnation, seq, event_id, kind, body, hlc, wall_ms, monotonic_ms, boot_id, base_epoch, base_version,"
     " previous_hash, hash, signature"
 )
 _INSERT: Final = (
-    f"INSERT INTO journal ({_ENTRY_COLUMNS}, child_id, recorded_at_ms)"
+    f"INSERT INTO journal ({ENTRY_COLUMNS}, child_id, recorded_at_ms)"
     " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
-_SELECT_RUN: Final = f"SELECT {_ENTRY_COLUMNS} FROM journal WHERE incarnation = ? AND seq > ? ORDER BY seq LIMIT ?"
+_SELECT_RUN: Final = f"SELECT {ENTRY_COLUMNS} FROM journal WHERE incarnation = ? AND seq > ? ORDER BY seq LIMIT ?"
 _SELECT_OWN: Final = (
-    "SELECT seq, event_id, kind, child_id, body, hlc, incarnation, recorded_at_ms, outcome, reason, version"
-    " FROM journal"
+    "SELECT seq, event_id, kind, child_id, body, hlc, incarnation, recorded_at_ms, outcome, reason, version,"
+    " coalesce(answer, 0) FROM journal"
 )
 
 
-def _row_of(entry: Entry) -> tuple[object, ...]:
+def row_of(entry: Entry) -> tuple[object, ...]:
+    """An entry as the values of `ENTRY_COLUMNS`."""
     return (
         entry.incarnation,
         entry.seq,
@@ -231,12 +328,13 @@ def _row_of(entry: Entry) -> tuple[object, ...]:
     )
 
 
-def _entry_of(row: Row) -> Entry:
+def entry_of(row: Sequence[Any]) -> Entry:
+    """The values of `ENTRY_COLUMNS` as an entry."""
     values = (*row[:4], row[4].encode(), *row[5:])
     return Entry(*values)
 
 
 def _own_of(row: Row) -> OwnEntry:
     outcome = None if row[8] is None else Outcome(row[8])
-    values = (*row[:8], outcome, ParkReason(row[9]), row[10])
+    values = (*row[:8], outcome, ParkReason(row[9]), *row[10:])
     return OwnEntry(*values)

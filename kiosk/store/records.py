@@ -1,4 +1,4 @@
-"""The replica of the centre's log: pages and snapshots applied whole, each with its cursor, or not at all."""
+"""The replica of the centre's log, as pages change it: applied whole, each with its cursor, or not at all."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,12 +6,13 @@ from datetime import date, timedelta
 
 from kiosk.store.database import Database
 from kiosk.store.errors import BrokenPage, GapInLog
-from kiosk.store.progress import ProgressStore, Staged
-from sync.change_log import Change, Head, Operation, check_changes, commitment_of
-from sync.digest import Held
+from kiosk.store.progress import NOTHING_STAGED, ProgressStore
+from kiosk.store.seals import bucket_sum, move_seals, seal_bucket, sealed_buckets, standing, sums
+from sync.change_log import Change, Head, Operation, check_changes
+from sync.digest import Held, wire_digests
 from sync.errors import BrokenChain
 from sync.limits import REPLICA_DAYS
-from sync.messages import Page, SnapshotPart, SnapshotRecord
+from sync.messages import BucketDigest, Page, SnapshotRecord
 from sync.records import DAY_BUCKET_PREFIX
 
 
@@ -28,10 +29,11 @@ class StoredRecord:
 
 @dataclass(frozen=True)
 class Applied:
-    """What a page did: the cursor after it, and the changes that were new here."""
+    """What a page did: the cursor after it, the changes that were new here, and the buckets that are not as told."""
 
     head: Head
     changes: tuple[Change, ...]
+    differing: tuple[str, ...] = ()
 
 
 class RecordStore:
@@ -43,6 +45,8 @@ class RecordStore:
 
     def apply_page(self, page: Page) -> Applied:
         """Check a page against the chain and apply it with the cursor; one that came before changes nothing.
+
+        What was staged of a snapshot is of no use any more once pages go on.
 
         Raises:
             GapInLog: it is of another epoch or leaves a gap; nothing changed.
@@ -60,56 +64,44 @@ class RecordStore:
             head = _check_page(cursor, page)
             self._apply(page.changes)
             self._progress.move_cursor(head)
-        return Applied(head, page.changes)
+            self._drop_staged()
+            differing = self._differing(page.digests)
+        return Applied(head, page.changes, differing)
 
     def forget_cursor(self) -> None:
-        """Say that nobody knows where this replica stands; the records stay until a snapshot replaces them."""
+        """Say that nobody knows where in its life of the log this replica stands; the records stay until replaced.
+
+        The epoch stays: whoever follows another life by now must know that the records are of this one.
+        """
         with self._database.transaction():
-            self._progress.move_cursor(Head("", 0, b""))
+            self._progress.move_cursor(Head(self._progress.read().epoch, 0, b""))
 
     def _apply(self, changes: Sequence[Change]) -> None:
         for change in changes:
+            before = standing(self._database, change.entity, change.entity_id)
             if change.operation is Operation.PUT:
-                self._database.execute(_PUT, _row_of(change, change.commitment))
+                self._database.execute(PUT, row_of(change, change.commitment))
             else:
                 self._database.execute(
                     "DELETE FROM record WHERE entity = ? AND entity_id = ?", (change.entity, change.entity_id)
                 )
+            after = standing(self._database, change.entity, change.entity_id)
+            move_seals(self._database, gone=_known(before), come=_known(after))
 
-    def store_snapshot_part(self, part: SnapshotPart) -> bool:
-        """Stage a part; with the last one replace all records and the cursor at once; says if it did.
+    def _drop_staged(self) -> None:
+        if self._progress.staged() != NOTHING_STAGED:
+            self._database.execute("DELETE FROM staged_record")
+            self._progress.stage(NOTHING_STAGED)
 
-        Part 1 begins anew. The journal is not touched.
-
-        Raises:
-            GapInLog: the part does not follow the one staged before.
-            StorageFull: as `Database.transaction`.
-            StorageFailed: the same.
-
-        """
-        with self._database.transaction():
-            if part.part == 1:
-                self._database.execute("DELETE FROM staged_record")
-            elif self._progress.staged() != Staged(part.epoch, part.version, part.part - 1, part.parts):
-                raise GapInLog(f"part {part.part} of a snapshot does not follow what is staged")
-            rows = [_row_of(record, commitment_of(record.salt, record.body)) for record in part.records]
-            self._database.execute_many(_STAGE, rows)
-            is_last = part.part >= part.parts
-            if is_last:
-                self._replace_by_staged(Head(part.epoch, part.version, part.hash))
-            else:
-                self._progress.stage(Staged(part.epoch, part.version, part.part, part.parts))
-        return is_last
-
-    def _replace_by_staged(self, head: Head) -> None:
-        self._database.execute("DELETE FROM record")
-        self._database.execute(
-            "INSERT INTO record (bucket, entity, entity_id, version, body, salt, commitment)"
-            " SELECT bucket, entity, entity_id, version, body, salt, commitment FROM staged_record"
+    def _differing(self, told: Sequence[BucketDigest]) -> tuple[str, ...]:
+        """The buckets among these whose records, read back, are not what they should sum up to."""
+        dropped_before = self._progress.read().dropped_before
+        return tuple(
+            each.bucket
+            for each in told
+            if not _is_dropped(each.bucket, dropped_before)
+            and bucket_sum(self._database, each.bucket) != int.from_bytes(each.digest, "big")
         )
-        self._database.execute("DELETE FROM staged_record")
-        self._progress.stage(Staged("", 0, 0, 0))
-        self._progress.move_cursor(head)
 
     def drop_old_days(self, today: str) -> int:
         """Drop whole days before the last `REPLICA_DAYS`; says how many.
@@ -122,6 +114,10 @@ class RecordStore:
             days = self._day_buckets()
             old = [day for day in days[:-REPLICA_DAYS] if day < DAY_BUCKET_PREFIX + oldest.isoformat()]
             self._database.execute_many("DELETE FROM record WHERE bucket = ?", [(day,) for day in old])
+            for day in old:
+                seal_bucket(self._database, day)
+            if old:
+                self._progress.days_dropped(before=days[len(old)])
         return len(old)
 
     def _day_buckets(self) -> list[str]:
@@ -143,21 +139,40 @@ class RecordStore:
         rows = self._database.fetch_all("SELECT bucket, entity, entity_id, version, commitment FROM record")
         return [Held(*row) for row in rows]
 
+    def digests(self) -> tuple[BucketDigest, ...]:
+        """The digest of each bucket that is kept here, read from the records, as a message holds them.
 
-_COLUMNS = "(bucket, entity, entity_id, version, body, salt, commitment) VALUES (?, ?, ?, ?, ?, ?, ?)"
-_PUT = (
-    f"INSERT INTO record {_COLUMNS} ON CONFLICT (entity, entity_id) DO UPDATE SET bucket = excluded.bucket,"
+        A bucket that has a seal and no record any more is told of with a sum of 0: it lost everything.
+        """
+        dropped_before = self._progress.read().dropped_before
+        totals = dict.fromkeys(sealed_buckets(self._database), 0) | sums(self._database)
+        return wire_digests({name: total for name, total in totals.items() if not _is_dropped(name, dropped_before)})
+
+
+RECORD_COLUMNS = "bucket, entity, entity_id, version, body, salt, commitment"
+PUT = (
+    f"INSERT INTO record ({RECORD_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)"
+    " ON CONFLICT (entity, entity_id) DO UPDATE SET bucket = excluded.bucket,"
     " version = excluded.version, body = excluded.body, salt = excluded.salt, commitment = excluded.commitment"
 )
-_STAGE = f"INSERT OR REPLACE INTO staged_record {_COLUMNS}"
 
 
-def _row_of(record: Change | SnapshotRecord, commitment: bytes) -> tuple[object, ...]:
+def row_of(record: Change | SnapshotRecord, commitment: bytes) -> tuple[object, ...]:
+    """A record as the values of `RECORD_COLUMNS`; raises GapInLog when its body is no text."""
     try:
         body = record.body.decode()
     except UnicodeDecodeError as error:
         raise GapInLog(f"the body at version {record.version} is no text") from error
     return (record.bucket, record.entity, record.entity_id, record.version, body, record.salt, commitment)
+
+
+def _known(held: Held | None) -> tuple[Held, ...]:
+    return () if held is None else (held,)
+
+
+def _is_dropped(bucket: str, dropped_before: str) -> bool:
+    """Whether this is a day that is no longer kept: a late event of it is here, and the rest of it is not."""
+    return bucket.startswith(DAY_BUCKET_PREFIX) and bucket < dropped_before
 
 
 def _check_page(cursor: Head, page: Page) -> Head:

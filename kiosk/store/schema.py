@@ -1,9 +1,14 @@
 """The kiosk's tables and their migrations: forward only, each with its number in one transaction."""
 
+from collections.abc import Callable
 from typing import Final
 
 from kiosk.store.database import Database
 from kiosk.store.errors import ReplicaTooNew
+from kiosk.store.seals import seal_everything
+
+Migration = tuple[str | Callable[[Database], None], ...]
+"""Statements, and functions for what SQL cannot say."""
 
 # `child_id` and `name` are made from the body by SQLite itself, so they can never disagree with it; a body that
 # is no JSON (erased, or a newer server's) has neither.
@@ -93,24 +98,81 @@ _VERSION_1: Final = (
     """,
 )
 
-MIGRATIONS: Final = (_VERSION_1,)
+_VERSION_2: Final = (
+    # A journal that ended when another one was begun; its entries stay until they are too old.
+    """
+    CREATE TABLE older_journal (
+        incarnation TEXT PRIMARY KEY,
+        seq INTEGER NOT NULL,
+        hash BLOB NOT NULL,
+        acknowledged_seq INTEGER NOT NULL,
+        ended_ms INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID
+    """,
+    # The how-many-eth answer of this desk it was: one order over all journals, for whoever is told of outcomes.
+    "ALTER TABLE journal ADD COLUMN answer INTEGER",
+    "UPDATE journal SET answer = seq WHERE outcome IS NOT NULL",
+    "CREATE INDEX journal_waiting ON journal (incarnation, seq) WHERE outcome IS NULL",
+    "CREATE INDEX journal_by_answer ON journal (answer) WHERE answer IS NOT NULL",
+    "ALTER TABLE progress ADD COLUMN answers INTEGER NOT NULL DEFAULT 0",
+    "UPDATE progress SET answers = acknowledged_seq",
+    # Where the journal ends: kept beside it, so that a part of it that vanished is missed.
+    "ALTER TABLE progress ADD COLUMN journal_seq INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE progress ADD COLUMN journal_hash BLOB NOT NULL DEFAULT x''",
+    """
+    UPDATE progress SET journal_seq = last.seq, journal_hash = last.hash
+    FROM (SELECT incarnation, seq, hash FROM journal ORDER BY seq DESC LIMIT 1) AS last
+    WHERE last.incarnation = progress.incarnation
+    """,
+    "ALTER TABLE progress ADD COLUMN staged_bucket TEXT NOT NULL DEFAULT ''",
+    "ALTER TABLE progress ADD COLUMN dropped_before TEXT NOT NULL DEFAULT ''",
+    "ALTER TABLE progress ADD COLUMN ratchet_ms INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE progress ADD COLUMN ratchet_wall_ms INTEGER",
+    "ALTER TABLE progress ADD COLUMN ratchet_monotonic_ms INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE progress ADD COLUMN ratchet_boot_id TEXT NOT NULL DEFAULT ''",
+    "ALTER TABLE progress ADD COLUMN lease_until_ms INTEGER NOT NULL DEFAULT 0",
+    # What each bucket sums up to, kept in step with every change: records that vanished or came back are missed.
+    """
+    CREATE TABLE bucket_seal (
+        bucket TEXT PRIMARY KEY,
+        total BLOB NOT NULL
+    ) STRICT, WITHOUT ROWID
+    """,
+    seal_everything,
+)
+
+MIGRATIONS: Final[tuple[Migration, ...]] = (_VERSION_1, _VERSION_2)
 SCHEMA_VERSION: Final = len(MIGRATIONS)
 
 
-def migrate(database: Database, migrations: tuple[tuple[str, ...], ...] = MIGRATIONS) -> None:
+def migrate(database: Database, migrations: tuple[Migration, ...] = MIGRATIONS) -> None:
     """Bring the tables to this program's version, one whole step after the other.
 
     Raises:
         ReplicaTooNew: a newer program made them.
 
     """
-    row = database.fetch_one("PRAGMA user_version")
-    found = row[0] if row else 0
+    found = schema_version(database)
     if found > len(migrations):
         message = "This replica was written by a newer version of Rollcall; install that version and start again."
         raise ReplicaTooNew(message)
-    for number, statements in enumerate(migrations[found:], start=found + 1):
+    for number, steps in enumerate(migrations[found:], start=found + 1):
         with database.transaction():
-            for statement in statements:
-                database.execute(statement)
+            for step in steps:
+                if isinstance(step, str):
+                    database.execute(step)
+                else:
+                    step(database)
             database.execute(f"PRAGMA user_version = {number}")
+
+
+def schema_version(database: Database) -> int:
+    """The version of the tables in this file; 0 when it has none yet."""
+    row = database.fetch_one("PRAGMA user_version")
+    return int(row[0]) if row else 0
+
+
+def shape(database: Database) -> list[tuple[str, str]]:
+    """Every table and index with the words that made it, to compare with a file that was just made."""
+    rows = database.fetch_all("SELECT name, sql FROM sqlite_schema WHERE sql IS NOT NULL ORDER BY name")
+    return [(name, sql) for name, sql in rows]

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from kiosk.messages import DeskStatus, LinkPhase, Mark, Presence
+from kiosk.messages import DeskStatus, LinkPhase, Mark, Presence, Quarantined
 from kiosk.services.desk import RosterLine
 
 MINUTE_MS: Final = 60_000
@@ -85,7 +85,24 @@ def link_text(status: DeskStatus, now_ms: int, zone: ZoneInfo) -> str:
         words = f"○ OFFLINE since {moment_text(status.offline_since_ms, now_ms, zone)}"
     else:
         words = "○ OFFLINE" if status.link is LinkPhase.OFFLINE else "… CONNECTING"
-    return f"{words}, {status.waiting} waiting" if status.waiting else words
+    parts = [words]
+    if status.waiting:
+        parts.append(f"{status.waiting} waiting")
+    if status.lease_ends_soon and status.link is not LinkPhase.ONLINE:
+        parts.append(f"connect within {left_text(status.lease_left_ms or 0)}")
+    return ", ".join(parts)
+
+
+def left_text(left_ms: int) -> str:
+    """How much time is left, rounded down: `71 h`, `12 min`."""
+    return f"{left_ms // HOUR_MS} h" if left_ms >= HOUR_MS else f"{left_ms // MINUTE_MS} min"
+
+
+def quarantine_text(found: Quarantined) -> str:
+    """What happened to a damaged file, for whoever starts the desk."""
+    saved = f"{found.waiting} unsent {'entry' if found.waiting == 1 else 'entries'} saved"
+    lost = f", {found.lost} not readable: tell the manager" if found.lost else ""
+    return f"The file of this desk was damaged and has been replaced; {saved}{lost}."
 
 
 def data_text(status: DeskStatus, now_ms: int) -> str:

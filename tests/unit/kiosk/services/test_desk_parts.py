@@ -172,3 +172,57 @@ def test_keys_survive_the_disk_and_damage_is_never_overwritten(tmp_path: Path) -
     with pytest.raises(KeysUnreadable):
         read_keys(path)
     assert path.read_text() == "{"
+
+
+def other(number: int, kind: str, outcome: Outcome | None) -> OwnEntry:
+    """An entry that is about no child, though it may hold an event of one."""
+    entry = own(number, outcome)
+    return OwnEntry(**{**vars(entry), "kind": kind})
+
+
+@pytest.mark.parametrize("kind", ["witnessed", "device_incident"])
+def test_what_a_desk_says_of_itself_waits_and_is_no_child_s_own_entry(kind: str) -> None:
+    knowledge = Knowledge("device")
+    knowledge.add_own(other(1, kind, None))
+    assert knowledge.waiting() == 1
+    assert knowledge.newest_own(CHILD_ID) is None
+    assert not knowledge.is_own(uuid_of(1))
+    assert standing(knowledge, CHILD_ID, TODAY).status is Presence.NOT_ARRIVED
+    knowledge.add_own(other(1, kind, Outcome.PARKED))
+    assert (knowledge.waiting(), knowledge.parked()) == (0, [])
+
+
+def test_an_answer_that_was_taken_back_shows_as_recorded_again_once_the_store_says_so() -> None:
+    knowledge = Knowledge("device", version=5)
+    knowledge.add_own(own(1, Outcome.APPLIED, version=6))
+    knowledge.load(5, [], [own(1, None)])
+    assert standing(knowledge, CHILD_ID, TODAY).mark is Mark.RECORDED
+    assert knowledge.waiting() == 1
+
+
+def test_an_entry_that_was_recorded_while_the_store_was_read_stays_known() -> None:
+    knowledge = Knowledge("device", version=5)
+    knowledge.add_own(own(1, None))
+    knowledge.load(5, [], [])
+    assert knowledge.waiting() == 1
+
+
+def test_facts_that_vanished_with_an_old_replica_are_missed() -> None:
+    knowledge = Knowledge("device")
+    log = Log()
+    log.put_event(1)
+    knowledge.apply(1, log.changes)
+    news = knowledge.load(1, [], [])
+    assert (news.lost, news.events) == (True, ())
+    assert not knowledge.load(1, [], []).lost
+
+
+def test_the_newest_entry_of_a_child_is_the_latest_in_any_journal() -> None:
+    knowledge = Knowledge("device")
+    older = OwnEntry(**{**vars(own(7, None)), "hlc": 7})
+    newer = OwnEntry(**{**vars(own(8, None)), "hlc": 8, "seq": 1, "incarnation": "another"})
+    knowledge.add_own(newer)
+    knowledge.add_own(older)
+    found = knowledge.newest_own(CHILD_ID)
+    assert found is not None
+    assert found.event_id == newer.event_id

@@ -13,7 +13,8 @@ from kiosk.store.database import Database, FolderLock
 from kiosk.store.errors import ReplicaInUse, ReplicaTooNew, ReplicaUnreadable, StorageFailed, StorageFull
 from kiosk.store.replica import Replica
 from kiosk.store.schema import MIGRATIONS, SCHEMA_VERSION, migrate
-from tests.support.kiosk import append, new_replica
+from sync.messages import Plan
+from tests.support.kiosk import INCARNATION, NOON_MS, Log, append, held, new_pen, new_replica
 
 KEY = bytes(range(32))
 
@@ -47,7 +48,7 @@ def test_what_was_written_is_there_after_opening_again(path: Path) -> None:
     entries = [append(replica, number) for number in range(1, 4)]
     replica.database.close_now()
     again = new_replica(Database.open(path, KEY))
-    assert again.journal.read_entries(0, 10) == tuple(entries)
+    assert again.journal.read_entries(INCARNATION, 0, 10) == tuple(entries)
     again.database.close_now()
 
 
@@ -104,7 +105,7 @@ def test_a_full_disk_refuses_clearly_and_recovers_without_a_restart(path: Path) 
     (pages,) = replica.database.fetch_one("PRAGMA page_count") or (0,)
     replica.database.fetch_one(f"PRAGMA max_page_count = {pages}")
     number = append_until_full(replica)
-    kept = replica.journal.read_entries(0, 500)
+    kept = replica.journal.read_entries(INCARNATION, 0, 500)
     assert [entry.seq for entry in kept] == list(range(1, number))
     replica.database.fetch_one(f"PRAGMA max_page_count = {pages + 1000}")
     assert append(replica, number).seq == number
@@ -122,6 +123,48 @@ def test_an_error_inside_a_transaction_leaves_nothing_half_done() -> None:
     with pytest.raises(RuntimeError):
         fail_inside()
     assert replica.progress.read().told_seq == 0
+
+
+def test_what_is_read_in_one_go_is_of_one_moment_also_beside_a_writer(path: Path) -> None:
+    replica = new_replica(Database.open(path, KEY))
+    append(replica, 1)
+    reader = Replica(Database.open_reader(path, KEY))
+    with reader.database.reading():
+        before = reader.journal.recent(-1)
+        append(replica, 2)
+        assert reader.journal.recent(-1) == before
+    assert len(reader.journal.recent(-1)) == 2
+    reader.database.close_now()
+    replica.database.close_now()
+
+
+def test_a_file_that_was_given_up_is_checked_before_it_is_used_again(path: Path) -> None:
+    replica = new_replica(Database.open(path, KEY))
+    for number in range(1, 50):
+        append(replica, number)
+    replica.database._give_up()
+    assert append(replica, 50).seq == 50
+    replica.database._give_up()
+    with path.open("r+b") as file:
+        file.seek(path.stat().st_size - 100)
+        file.write(b"damage")
+    with pytest.raises(ReplicaUnreadable, match="start it again"):
+        replica.database.fetch_one("SELECT 1")
+    replica.database.close_now()
+
+
+def test_what_is_staged_of_a_snapshot_survives_a_restart(path: Path) -> None:
+    log = Log()
+    for number in range(1, 7):
+        log.put_child(number)
+    first, second, last = log.snapshot(2)
+    for part in (first, second, last):
+        replica = new_replica(Database.open(path, KEY))
+        replica.snapshots.store_part(part, Plan.SNAPSHOT, new_pen(), wall_ms=NOON_MS)
+        replica.database.close_now()
+    again = new_replica(Database.open(path, KEY))
+    assert held(again) == log.live()
+    again.database.close_now()
 
 
 def test_a_second_program_is_refused(tmp_path: Path) -> None:
@@ -165,7 +208,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from kiosk.store.database import Database
-from tests.support.kiosk import append, new_replica
+from sync.messages import Plan
+from tests.support.kiosk import INCARNATION, NOON_MS, Log, append, held, new_pen, new_replica
 replica = new_replica(Database.open(Path(sys.argv[1]), bytes(range(32))))
 for number in range(1, 100_000):
     entry = append(replica, number)
@@ -181,7 +225,7 @@ def test_a_kill_in_the_middle_of_writing_loses_nothing_that_was_said(path: Path,
         writer.kill()
         said += [line.split() for line in writer.stdout if line.endswith("\n")]
     replica = new_replica(Database.open(path, KEY))
-    kept = {entry.seq: entry.hash.hex() for entry in replica.journal.read_entries(0, 100_000)}
+    kept = {entry.seq: entry.hash.hex() for entry in replica.journal.read_entries(INCARNATION, 0, 100_000)}
     assert len(kept) - len(said) in (0, 1)
     assert all(kept[int(seq)] == digest for seq, digest in said)
     assert append(replica, 200_000).seq == len(kept) + 1
@@ -211,10 +255,10 @@ def test_a_disk_that_is_really_full_loses_nothing_and_works_again_with_room(smal
     number = append_until_full(replica)
     with pytest.raises(StorageFull):
         append(replica, number)
-    assert [entry.seq for entry in replica.journal.read_entries(0, 500)] == list(range(1, number))
+    assert [entry.seq for entry in replica.journal.read_entries(INCARNATION, 0, 500)] == list(range(1, number))
     filler.unlink()
     assert append(replica, number).seq == number
     replica.database.close_now()
     again = new_replica(Database.open(small_disk / "replica.db", KEY))
-    assert len(again.journal.read_entries(0, 500)) == number
+    assert len(again.journal.read_entries(INCARNATION, 0, 500)) == number
     again.database.close_now()

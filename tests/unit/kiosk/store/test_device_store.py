@@ -8,16 +8,18 @@ import pytest
 from kiosk.store.database import Database
 from kiosk.store.replica import Replica
 from tests.contract.device_store import DeviceStoreContract
+from tests.contract.device_store_journals import JournalsContract
+from tests.contract.device_store_snapshots import SnapshotsContract
 from tests.support.kiosk import new_replica
 
 
-class TestInMemory(DeviceStoreContract):
+class TestInMemory(DeviceStoreContract, JournalsContract, SnapshotsContract):
     @pytest.fixture
     def replica(self) -> Replica:
         return new_replica()
 
 
-class TestOnDisk(DeviceStoreContract):
+class TestOnDisk(DeviceStoreContract, JournalsContract, SnapshotsContract):
     @pytest.fixture
     def replica(self, tmp_path: Path) -> Iterator[Replica]:
         replica = new_replica(Database.open(tmp_path / "replica.db", bytes(range(32))))

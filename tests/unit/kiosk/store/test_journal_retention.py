@@ -8,7 +8,7 @@ from kiosk.store.replica import Replica
 from sync.journal import Entry, check_run
 from sync.limits import JOURNAL_RETENTION_MS
 from tests.contract.device_store import answer
-from tests.support.kiosk import NOON_MS, append, new_replica
+from tests.support.kiosk import INCARNATION, NOON_MS, append, new_replica
 
 LATER_MS = NOON_MS + JOURNAL_RETENTION_MS + 60_000
 
@@ -21,11 +21,11 @@ def replica() -> Iterator[Replica]:
 
 
 def settle(replica: Replica, entries: list[Entry]) -> None:
-    replica.journal.store_outcomes(answer(entries), NOON_MS)
+    replica.journal.store_outcomes(INCARNATION, answer(entries), NOON_MS)
 
 
 def kept(replica: Replica) -> list[int]:
-    return [entry.seq for entry in replica.journal.read_entries(0, 100)]
+    return [entry.seq for entry in replica.journal.recent(-1) if entry.incarnation == INCARNATION]
 
 
 def test_answered_entries_are_kept_for_thirty_days(replica: Replica) -> None:

@@ -4,10 +4,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kiosk.store.errors import GapInLog
+from kiosk.store.replica import Replica
+from sync.messages import Plan, SnapshotPart
 from sync.records import Entity
-from tests.support.kiosk import Log, held, new_replica, uuid_of
+from tests.support.kiosk import NOON_MS, Log, held, new_pen, new_replica, uuid_of
 
 ACTIONS = st.lists(st.tuples(st.sampled_from(["put", "remove", "event"]), st.integers(1, 6)), min_size=1, max_size=30)
+
+
+def store(replica: Replica, part: SnapshotPart) -> None:
+    replica.snapshots.store_part(part, Plan.SNAPSHOT, new_pen(), wall_ms=NOON_MS)
 
 
 def log_of(actions: list[tuple[str, int]]) -> Log:
@@ -29,7 +35,7 @@ def test_pages_in_any_cut_and_order_end_where_the_log_ends(
 ) -> None:
     replica = new_replica()
     for piece in log_of(before).snapshot(part):
-        replica.records.store_snapshot_part(piece)
+        store(replica, piece)
     log = log_of(before + after)
     start = len(before)
     for cut in cuts:
@@ -56,7 +62,7 @@ def test_old_days_are_dropped_whole() -> None:
     for day in range(1, 21):
         log.put_event(day, f"2026-09-{day:02}")
     for part in log.snapshot(50):
-        replica.records.store_snapshot_part(part)
+        store(replica, part)
     assert replica.records.drop_old_days("2026-09-20") == 6
     days = {record.bucket for record in replica.records.all()}
     assert min(days - {"reference"}) == "day:2026-09-07"
@@ -69,7 +75,7 @@ def test_a_clock_that_is_years_ahead_drops_no_day_that_is_needed() -> None:
     for day in range(1, 11):
         log.put_event(day, f"2026-09-{day:02}")
     for part in log.snapshot(50):
-        replica.records.store_snapshot_part(part)
+        store(replica, part)
     assert replica.records.drop_old_days("2038-01-19") == 0
 
 
@@ -79,7 +85,7 @@ def test_children_and_names_are_read_from_the_body_by_the_database() -> None:
     log.put_child(1, "Żółć")
     log.put_event(2)
     for part in log.snapshot(50):
-        replica.records.store_snapshot_part(part)
+        store(replica, part)
     query = "SELECT entity, name, child_id FROM record ORDER BY entity"
     assert replica.database.fetch_all(query) == [
         ("child", "Żółć, Ada", None),
