@@ -6,13 +6,16 @@ from sync.change_log import Head, Numbered, check_changes
 from sync.change_log import genesis as log_genesis
 from sync.codec import decode_from_device, decode_from_server
 from sync.errors import BrokenChain, CloseCode
-from sync.journal import Entry, EntryOutcome, check_run
+from sync.journal import EntryOutcome
 from sync.limits import PAGES_IN_FLIGHT_MAX, SNAPSHOT_PARTS_MAX
-from sync.messages import Applied, Page, PushStored, SnapshotPart, SnapshotRecord
+from sync.messages import Applied, Page, Push, PushStored, SnapshotPart, SnapshotRecord
+from tests.simulation.books import Books, bodies_of
 from tests.simulation.model_store import CenterState, RecordKey, fold_of_log
 from tests.simulation.trace import Violated
+from tests.simulation.truth import Pushes
 
 if TYPE_CHECKING:
+    from kiosk.store.progress import Progress
     from tests.simulation.device import Device
     from tests.simulation.link import Link
     from tests.simulation.world import World
@@ -67,7 +70,8 @@ class Checkers:
         self.world = world
         self.lives: dict[str, tuple[Numbered, ...]] = {}
         self.restored: set[str] = set()
-        self.replaced: set[str] = set()
+        self.books = Books(world)
+        self._pushes = Pushes()
         self._acknowledged: dict[EntryKey, EntryOutcome] = {}
         self._in_flight: dict[str, set[int]] = {}
         self._cursors: dict[str, tuple[str, int]] = {}
@@ -80,7 +84,7 @@ class Checkers:
         """A store effect of the server is over."""
         state = self.world.stores[center_id].state
         seen = self._logs.get(center_id)
-        if seen is state:
+        if seen is not None and seen.log is state.log and seen.head == state.head:
             return
         known = self.lives.get(state.head.epoch, ())
         if state.log[: len(known)] != known:
@@ -103,12 +107,14 @@ class Checkers:
         ids = [row.change.entity_id for row in state.log if row.change.entity == "event"]
         if len(ids) != len(set(ids)):
             raise Violated("exactly_once", "an event is in the log twice")
+        self.books.check_revoked(fresh)
 
     def server_restored(self, center_id: str) -> None:
         """The server came back from a backup: acknowledgements since then are void until a desk renews them."""
         state = self.world.stores[center_id].state
         self.world.trace.note("server", f"is back at {state.head.version} of {center_id[:4]}, in a new epoch")
         self.restored.add(center_id)
+        self.books.server_restored(center_id)
         self.lives[state.head.epoch] = state.log
         self._logs[center_id] = state
         mine = {device.id for device in self.world.devices if device.center_id == center_id}
@@ -120,10 +126,13 @@ class Checkers:
         message = decode_from_server(frame)
         match message:
             case PushStored():
+                self._pushes.answered(link.name, message)
                 self._check_acknowledgement(device, message)
             case Page(to_version=to_version):
+                self.books.check_reader(device)
                 self._count_in_flight(link, to_version)
             case SnapshotPart(part=part):
+                self.books.check_reader(device)
                 self._count_in_flight(link, part - SNAPSHOT_PARTS_MAX - 1)
         name = type(message).__name__
         self.world.trace.note("server", f"{link.name} sends {name} {_brief(message)}")
@@ -137,17 +146,22 @@ class Checkers:
 
     def _check_acknowledgement(self, device: "Device", stored: PushStored) -> None:
         journals = self.world.stores[device.center_id].state.journals
+        if not stored.outcomes:
+            return
+        mine = [
+            (key[1], lines)
+            for key, lines in journals.items()
+            if key[0] == device.id
+            and len(lines) >= stored.through_seq
+            and lines[stored.through_seq - 1].entry.hash == stored.hash
+        ]
+        if not mine:
+            raise Violated("no_acknowledged_entry_lost", f"{stored.through_seq} of {device.name} is not durable")
+        incarnation, lines = mine[0]
         for outcome in stored.outcomes:
-            found = [
-                (key, lines[outcome.seq - 1])
-                for key, lines in journals.items()
-                if key[0] == device.id
-                and len(lines) >= outcome.seq
-                and lines[outcome.seq - 1].entry.event_id == outcome.event_id
-            ]
-            if not found:
-                raise Violated("no_acknowledged_entry_lost", f"{outcome.seq} of {device.name} is not durable")
-            key = (device.id, found[0][0][1], outcome.seq)
+            if lines[outcome.seq - 1].entry.event_id != outcome.event_id:
+                raise Violated("no_acknowledged_entry_lost", f"{outcome.seq} of {device.name} is another entry")
+            key = (device.id, incarnation, outcome.seq)
             if self._acknowledged.setdefault(key, outcome) != outcome:
                 raise Violated("exactly_once", f"{outcome.seq} of {device.name} got another outcome on a repeat")
 
@@ -159,24 +173,39 @@ class Checkers:
 
     def device_booted(self, device: "Device") -> None:
         """A desk started: what it once showed as recorded must be there."""
-        held = {(row[0], row[1]): row[2] for row in _journal_rows(device)}
-        for entry in device.told:
-            kept = held.get((entry.incarnation, entry.seq))
-            if entry.incarnation not in self.replaced and kept != entry.hash:
-                raise Violated("no_acknowledged_entry_lost", f"{device.name} no longer holds entry {entry.seq}")
+        self.books.check_told(device)
         self.device_stored(device)
 
     def replica_replaced(self, device: "Device") -> None:
         """A desk got an empty replica."""
-        self.replaced.update(entry.incarnation for entry in device.told)
+        self.books.disk_lost(device, kept=frozenset())
         self._cursors.pop(device.name, None)
+
+    def replica_set_back(self, device: "Device") -> None:
+        """A desk got an older copy of its replica."""
+        self.books.disk_lost(device, kept=frozenset(bodies_of(device)))
+        self._cursors.pop(device.name, None)
+
+    def device_destroys_itself(self, device: "Device", held: dict[str, bytes]) -> None:
+        """A revoked desk forgot everything; this is what its journals held."""
+        self.books.check_handed_over(device, held)
+
+    def lease_looked_at(self, device: "Device", progress: "Progress") -> None:
+        """A desk was asked whether it may still work without the server."""
+        lease_ms = self.world.stores[device.center_id].lease_ms
+        silent = device.heard_ms is not None and self.world.timeline.now_ms - device.heard_ms > lease_ms + 1
+        if silent and not progress.is_lease_over:
+            raise Violated("lease_is_kept", f"{device.name} has heard nothing for longer than its lease")
 
     def device_sent(self, device: "Device", link: "Link", frame: bytes) -> None:
         """A device session sent this."""
         self.world.trace.counts["messages"] += 1
         message = decode_from_device(frame)
-        if isinstance(message, Applied):
-            self._arrived(link, message)
+        match message:
+            case Applied():
+                self._arrived(link, message)
+            case Push():
+                self._pushes.sent(link.name, message)
         self.world.trace.note(device.name, f"{link.name} sends {type(message).__name__} {_brief(message)}")
 
     def _arrived(self, link: "Link", applied: Applied) -> None:
@@ -199,11 +228,20 @@ class Checkers:
         epoch, version = self._cursors.get(device.name, ("", 0))
         if epoch == head.epoch and version == head.version:
             return
-        if epoch == head.epoch and version > head.version:
+        if epoch == head.epoch and version > head.version > 0:
             raise Violated("cursor_never_falls", f"{device.name} went from {version} to {head.version}")
         self._cursors[device.name] = (head.epoch, head.version)
-        if head.epoch:
+        if head.version:
             self._check_replica(device, head)
+
+    def snapshot_stored(self, device: "Device", bucket: str) -> None:
+        """A desk has the last part of a snapshot, or of the bucket that was sent to it again."""
+        head = device.replica.progress.read().head
+        rows = [row for row in device.replica.records.all() if bucket in {"", row.bucket}]
+        records = fold_of_log(self.lives[head.epoch][: head.version]).values()
+        wanted = {(one.entity, one.entity_id): one.version for one in records if bucket in {"", one.bucket}}
+        if {(row.entity, row.entity_id): row.version for row in rows} != wanted:
+            raise Violated("repair_heals", f"{device.name} at {head.version} still differs in {bucket or 'all'}")
 
     def _check_replica(self, device: "Device", head: Head) -> None:
         log = self.lives.get(head.epoch, ())
@@ -213,26 +251,11 @@ class Checkers:
         shadow.follow(head.epoch, head.version, log)
         held = {(row.entity, row.entity_id): row.version for row in device.replica.records.all()}
         wanted = {key: record.version for key, record in shadow.records.items()}
-        if held != wanted:
+        if held == wanted:
+            device.is_rotten = False
+        elif not device.is_rotten:
             odd = sorted(key for key in held.keys() | wanted.keys() if held.get(key) != wanted.get(key))
             raise Violated("no_hole_in_a_replica", f"{device.name} at {head.version} differs in {odd[:2]}")
-
-
-def _journal_rows(device: "Device") -> list[tuple[str, int, bytes]]:
-    rows = device.database.fetch_all("SELECT incarnation, seq, hash FROM journal ORDER BY incarnation, seq")
-    return [(row[0], row[1], row[2]) for row in rows]
-
-
-def journal_of(device: "Device") -> tuple[Entry, ...]:
-    """The whole journal of a desk, checked for dense numbers and right hashes."""
-    entries: tuple[Entry, ...] = ()
-    while more := device.replica.journal.read_entries(len(entries), 500):
-        entries += more
-    try:
-        check_run(entries)
-    except BrokenChain as error:
-        raise Violated("chains_verify", f"the journal of {device.name}: {error}") from error
-    return entries
 
 
 def _brief(message: object) -> str:

@@ -11,6 +11,9 @@ POINTS = (
     "device: before commit",
     "device: after commit",
     "device: before the person is told",
+    "disk: before a write",
+    "disk: before a sync",
+    "disk: after a sync",
 )
 
 

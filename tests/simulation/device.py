@@ -8,6 +8,7 @@ import msgspec
 
 from kiosk.link.device_store import perform_store
 from kiosk.store.errors import StoreError
+from kiosk.store.pen import Pen
 from kiosk.store.progress import Progress
 from kiosk.store.replica import Replica
 from sync import effects as do
@@ -17,8 +18,11 @@ from sync.device_session import DeviceSession
 from sync.driver import LANE_DRAIN_S
 from sync.errors import NEEDS_A_PERSON, CloseCode
 from sync.journal import Draft, Entry
+from sync.messages import proof_material
+from tests.simulation.books import bodies_of
 from tests.simulation.crashes import Crash, CrashPoints
-from tests.simulation.desk_store import CrashingDatabase
+from tests.simulation.desk_store import CrashingDatabase, copy_database
+from tests.simulation.disk import CrashDisk, MemoryDisk
 from tests.simulation.link import Link
 from tests.simulation.loop import SessionLoop
 from tests.simulation.worker import StoreWorker
@@ -37,15 +41,23 @@ class Press(msgspec.Struct, frozen=True):
 
 
 class Device:
-    """One desk of one centre. What is durable is in `database`; everything else is lost in a crash."""
+    """One desk of one centre. What is durable is in `database`; everything else is lost in a crash.
 
-    def __init__(self, world: "World", name: str, center_id: str, path: Path | None) -> None:
+    A twin is the same device a second time, on a copy of its replica: somebody cloned the machine.
+    """
+
+    def __init__(
+        self, world: "World", name: str, center_id: str, path: Path | None, *, twin: "Device | None" = None
+    ) -> None:
         self.world = world
         self.name = name
         self.center_id = center_id
-        self.id = world.ids.uuid()
-        self.incarnation = world.ids.uuid()
+        self.id: str = world.ids.uuid() if twin is None else twin.id
+        self.incarnation: str = world.ids.uuid() if twin is None else twin.incarnation
         self.luck = world.luck(f"device {name}")
+        self.is_destroyed = False
+        self.is_rotten = False
+        self.heard_ms: int | None = None
         self.skew_ms = 0
         self.boots = 0
         self.is_up = False
@@ -58,27 +70,47 @@ class Device:
         self.link: Link | None = None
         self.loop: SessionLoop | None = None
         self.links_opened = 0
-        self._path = path
-        self._files = 0
         self._generation = 0
         self._failures = 0
         self._advised_ms: int | None = None
         self._fails_next = 0
-        self.database = self._new_database()
+        disk_luck = world.luck(f"disk {name}")
+        reach = self.points.reach
+        self.disk = MemoryDisk(reach) if path is None else CrashDisk(path / name, disk_luck, reach)
+        self.database = self.disk.open()
+        if twin is not None:
+            copy_database(twin.database, self.database)
+            held = bodies_of(self)
+            self.told = [entry for entry in twin.told if entry.event_id in held]
         self.boot()
 
     # -- the process
 
     def boot(self) -> None:
-        """Start the program on whatever the disk holds."""
+        """Start the program on whatever the disk holds; without its keys it is no desk any more."""
+        if self.is_destroyed:
+            return
         self.boots += 1
+        self.heard_ms = None
         self._generation += 1
         self.is_up = True
         self.worker = StoreWorker(self.world.timeline, self.luck)
         self.worker.delay_ms = self.world.device_store_delay_ms
         self.points.disarm()
+        self.pen = Pen(
+            sign=self.world.signer(self.id),
+            new_id=self.luck.uuid,
+            monotonic_ms=lambda: self.world.timeline.now_ms,
+            boot_id=f"{self.name}-{self.boots}",
+        )
         self.replica = Replica(self.database)
-        self.replica.prepare(device_id=self.id, center_id=self.center_id, incarnation=self.incarnation)
+        try:
+            self.replica.prepare(device_id=self.id, center_id=self.center_id, incarnation=self.incarnation)
+        except StoreError as error:
+            self.world.trace.note(self.name, f"cannot start: {error}")
+            self.is_up = False
+            self.world.reboot_later(self)
+            return
         self.world.checkers.device_booted(self)
         self._dial_after(self.luck.between(0, 500))
 
@@ -95,27 +127,33 @@ class Device:
         if self.link is not None:
             self.world.break_link(self.link, self.luck)
         self.link = self.loop = self.phase = None
-        if self._path is not None:
-            self.database.close_now()
-            self.database = self._open_database()
+        self.points.disarm()
+        self.database = self.disk.lose_power(self.database)
 
     def replace_replica(self) -> None:
         """A manager replaces the desk's disk: same device, an empty replica, a new incarnation."""
         self.crash()
-        self.database.close_now()
         self.incarnation = self.world.ids.uuid()
-        self.database = self._new_database()
+        self.database = self.disk.replace(self.database)
+        self.is_rotten = False
         self.world.checkers.replica_replaced(self)
 
-    def _new_database(self) -> CrashingDatabase:
-        self._files += 1
-        return self._open_database()
+    def set_back(self, copy: CrashingDatabase) -> None:
+        """Somebody restores an older copy of the replica."""
+        self.crash()
+        self.database = self.disk.replace(self.database)
+        copy_database(copy, self.database)
+        self.is_rotten = False
+        self.world.checkers.replica_set_back(self)
 
-    def _open_database(self) -> CrashingDatabase:
-        path = None if self._path is None else self._path / f"{self.name}-{self._files}.db"
-        database = CrashingDatabase.make(path)
-        database.reach = self.points.reach
-        return database
+    def rot(self) -> None:
+        """A record is gone, and nothing in the program did it."""
+        rows = self.database.fetch_all("SELECT entity, entity_id FROM record ORDER BY entity, entity_id")
+        if rows:
+            entity, entity_id = self.luck.pick(rows)
+            self.world.trace.note(self.name, f"loses record {entity} {entity_id[:8]}")
+            self.is_rotten = True
+            self.database.fetch_all("DELETE FROM record WHERE entity = ? AND entity_id = ?", (entity, entity_id))
 
     def pause(self, duration_ms: int) -> None:
         """Stop the process for a while (a lid is closed)."""
@@ -141,13 +179,22 @@ class Device:
 
     def press(self, press: Press) -> None:
         """Somebody presses: an entry is written and, once durable, shown as recorded."""
-        if not self.is_up or self.person_needed:
+        if not self.is_up or self.person_needed or self.is_destroyed:
             return
         self._submit(lambda: self._record(press), self._tell)
 
     def _record(self, press: Press) -> Entry:
-        with self.database.transaction():
-            entry = self.replica.journal.append(press.draft, self.world.signer(self.id), child_id=press.child_id)
+        entry: Entry | None = None
+        try:
+            with self.database.transaction():
+                self.replica.progress.advance_ratchet(
+                    monotonic_ms=self.world.timeline.now_ms, boot_id=self.pen.boot_id, wall_ms=self.wall_ms()
+                )
+                entry = self.replica.journal.append(press.draft, self.pen.sign, child_id=press.child_id)
+        except StoreError:
+            # As `write_down` of the desk: a COMMIT that failed may have taken effect; the file, opened again, knows.
+            if entry is None or self.replica.journal.find(entry.event_id) is None:
+                raise
         self.world.trace.counts["entries"] += 1
         self.world.trace.note(self.name, f"writes entry {entry.seq} ({entry.kind})")
         return entry
@@ -161,7 +208,7 @@ class Device:
             return
         self.told.append(result)
         if self.loop is not None:
-            self.loop.deliver(on.EntryRecorded(result.seq))
+            self.loop.deliver(on.EntryRecorded(result.seq, result.incarnation))
 
     def _reach(self, point: str) -> None:
         try:
@@ -187,7 +234,8 @@ class Device:
             except Crash:
                 self._crash_and_come_back()
                 return None
-            self.world.checkers.device_stored(self)
+            if not self.is_destroyed:
+                self.world.checkers.device_stored(self)
             return result
 
         self.worker.submit(guarded, done)
@@ -209,7 +257,7 @@ class Device:
         self._after(max(wait_ms, pause_ms), self._dial)
 
     def _dial(self) -> None:
-        if self.person_needed:
+        if self.person_needed or self.is_destroyed:
             return
         self.world.trace.note(self.name, "dials")
         if self.is_partitioned:
@@ -271,9 +319,42 @@ class Device:
                 self.phase = effect
                 self._failures = 0
             case do.NoteClock():
-                self._submit(lambda: perform_store(effect, self.replica, wall_ms=self.wall_ms()), lambda _: None)
+                self._submit(lambda: self._perform(effect), lambda result: self._clock_noted(loop, result))
+            case do.SignChallenge(nonce):
+                signature = self.pen.sign(proof_material(self.id, nonce))
+                loop.deliver(on.ChallengeSigned(nonce, signature))
             case do.KeepAdvice(wait_ms):
                 self._advised_ms = wait_ms
+
+    def _clock_noted(self, loop: SessionLoop, result: Any) -> None:
+        if isinstance(result, on.ClockNoted):
+            loop.deliver(result)
+
+    def _perform(self, effect: Any) -> Any:
+        """As the live store: the keys of a revoked device are gone before its replica is."""
+        if not isinstance(effect, do.DestroyReplica):
+            return self._noted_clock(effect) if isinstance(effect, do.NoteClock) else self._stored(effect)
+        told = bodies_of(self)
+        event = perform_store(effect, self.replica, wall_ms=self.wall_ms(), pen=self.pen, destroy_keys=self._destroy)
+        if self.is_destroyed:
+            self.world.checkers.device_destroys_itself(self, told)
+        return event
+
+    def _stored(self, effect: Any) -> Any:
+        event = perform_store(effect, self.replica, wall_ms=self.wall_ms(), pen=self.pen)
+        if isinstance(effect, do.StoreSnapshotPart) and effect.part.part == effect.part.parts:
+            self.world.checkers.snapshot_stored(self, effect.part.bucket)
+        return event
+
+    def _noted_clock(self, effect: do.NoteClock) -> Any:
+        """When the lease was renewed is unknown while it is, for a COMMIT that fails may have done so all the same."""
+        heard_ms, self.heard_ms = self.heard_ms, None
+        event = self._stored(effect)
+        self.heard_ms = self.world.timeline.now_ms if effect.lease_ms else heard_ms
+        return event
+
+    def _destroy(self) -> None:
+        self.is_destroyed = True
 
     def _start(self, effect: Any, done: Callable[[Any], None]) -> None:
         self.world.trace.note(self.name, f"begins {type(effect).__name__}")
@@ -285,7 +366,7 @@ class Device:
             done(on.StoreFailed(effect.lane, "the store failed") if failed else result)
             self._drained()
 
-        self._submit(lambda: perform_store(effect, self.replica, wall_ms=self.wall_ms()), finished)
+        self._submit(lambda: self._perform(effect), finished)
 
     def _ended(self, loop: SessionLoop) -> None:
         """The session is over: wait until its store effects are, then dial again."""

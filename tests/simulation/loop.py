@@ -4,10 +4,10 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from sync.driver import _HINTS, INBOX_FRAMES_MAX, OVERDUE_EVENTS_MAX
+from sync.driver import INBOX_FRAMES_MAX, OVERDUE_EVENTS_MAX
 from sync.effects import Lane
 from sync.errors import SyncError
-from sync.events import FrameReceived, TimerFired
+from sync.events import EntryRecorded, FrameReceived, HeadMoved, TimerFired, newer_entry, newer_head
 from tests.simulation.timeline import Timeline
 from tests.simulation.trace import Violated
 
@@ -48,8 +48,10 @@ class SessionLoop:
         """Put an event into the inbox."""
         if not self.is_running:
             return
-        if isinstance(event, _HINTS):
-            self._hints[type(event)] = event
+        if isinstance(event, EntryRecorded):
+            self._hints[EntryRecorded] = newer_entry(self._hints.get(EntryRecorded), event)
+        elif isinstance(event, HeadMoved):
+            self._hints[HeadMoved] = newer_head(self._hints.get(HeadMoved), event)
         else:
             self._inbox.append(event)
         self._plan_wake()

@@ -24,13 +24,15 @@ from sync.change_log import (
     number,
 )
 from sync.codec import encode
+from sync.digest import Held, sums, wire_digests
 from sync.driver import StoreUnavailable
 from sync.errors import BrokenChain, CloseCode
+from sync.incidents import DeviceIncident
 from sync.intake import Decision, Intake, Origin, StoredFact, fact_of_record
 from sync.journal import Entry, EntryOutcome, Fork, Hole, JournalHead, head_after, judge_run
 from sync.journal import genesis as journal_genesis
-from sync.limits import PAGE_CHANGES_MAX, PAYLOAD_BYTES_MAX, SNAPSHOT_PART_RECORDS_MAX
-from sync.messages import Page, SnapshotPart, SnapshotRecord
+from sync.limits import LEASE_MS, PAGE_CHANGES_MAX, PAYLOAD_BYTES_MAX, SNAPSHOT_PART_RECORDS_MAX
+from sync.messages import BucketDigest, JournalPosition, Page, SnapshotPart, SnapshotRecord, StagedSnapshot
 from sync.records import SNAPSHOT_PRIORITY, Entity, EventRecord
 
 JournalKey = tuple[str, str]
@@ -52,6 +54,8 @@ class CenterState(msgspec.Struct, frozen=True, kw_only=True):
     records: dict[RecordKey, SnapshotRecord] = {}
     journals: dict[JournalKey, tuple[StoredEntry, ...]] = {}
     facts: tuple[StoredFact, ...] = ()
+    incidents: dict[str, tuple[str, DeviceIncident]] = {}
+    compacted_version: int = 0
     applied: dict[JournalKey, int] = {}
 
 
@@ -88,7 +92,8 @@ class ModelServerStore:
         self.snapshot_lag_max = 0
         self.reach: Callable[[str], None] = _no_crash
         self.is_down = False
-        self._snapshot: on.SnapshotLoaded | None = None
+        self.lease_ms = LEASE_MS
+        self._snapshots: dict[tuple[str, int], on.SnapshotLoaded] = {}
         self._salt = salt
         self._wall_ms = wall_ms
         self._verify = verify
@@ -103,10 +108,12 @@ class ModelServerStore:
                 return self._load_device(effect, reader)
             case do.StoreBatch(entries):
                 return self._store_batch(entries, reader)
-            case do.LoadPage(after_version):
-                return self._load_page(after_version)
-            case do.LoadSnapshot():
-                return self._load_snapshot()
+            case do.LoadPage(after_version, up_to_version, all_digests):
+                return self._load_page(after_version, up_to_version, all_digests=all_digests)
+            case do.LoadSnapshot(staged):
+                return self._load_snapshot(staged)
+            case do.LoadBucket(bucket):
+                return self._load_bucket(bucket)
             case do.RecordApplied(epoch, version):
                 return self._record_applied(epoch, version, reader)
         raise AssertionError(f"{effect} is no effect of a server's store")
@@ -121,6 +128,18 @@ class ModelServerStore:
     def restore(self, state: CenterState, epoch: str) -> None:
         """Come back from a backup: an older state, and a new life of the log."""
         self.state = msgspec.structs.replace(state, head=Head(epoch, state.head.version, state.head.hash), applied={})
+        self._snapshots.clear()
+
+    def forget_snapshots(self) -> None:
+        """The process that held them died."""
+        self._snapshots.clear()
+
+    def compact(self) -> int:
+        """Keep no bodies behind the slowest device that is known; gives the version from which on pages are served."""
+        slowest = min(self.state.applied.values(), default=0)
+        floor = max(self.state.compacted_version, slowest)
+        self.state = msgspec.structs.replace(self.state, compacted_version=floor)
+        return floor
 
     # -- uploads
 
@@ -165,6 +184,7 @@ class ModelServerStore:
             state,
             journals={**state.journals, key: state.journals.get(key, ()) + lines},
             facts=state.facts + _facts_of(decisions),
+            incidents={**_incidents_of(reader, decisions), **state.incidents},
         )
 
     def _children_ever(self) -> set[str]:
@@ -199,24 +219,57 @@ class ModelServerStore:
     def _load_device(self, effect: do.LoadDevice, reader: Reader) -> on.DeviceLoaded:
         journal = self._journal_head(reader.device_id, effect.incarnation)
         head = self.state.head
+        cursor = self._cursor(effect)
+        is_current = cursor is on.Cursor.OURS and effect.version == head.version
         return on.DeviceLoaded(
             stored_seq=journal.seq,
             stored_hash=journal.hash,
             head=head,
-            cursor_matches=effect.epoch == head.epoch and self._log_hash(effect.version) == effect.hash,
+            cursor=cursor,
             server_wall_ms=self._wall_ms(),
+            is_entitled=reader.is_entitled,
+            older=tuple(self._position(reader.device_id, offered.incarnation) for offered in effect.older),
+            differing=self._differing(effect.digests) if is_current else (),
+            lease_ms=self.lease_ms,
         )
+
+    def _position(self, device_id: str, incarnation: str) -> JournalPosition:
+        head = self._journal_head(device_id, incarnation)
+        return JournalPosition(incarnation, head.seq, head.hash)
+
+    def _cursor(self, effect: do.LoadDevice) -> on.Cursor:
+        head = self.state.head
+        if effect.epoch and effect.epoch != head.epoch:
+            return on.Cursor.FOREIGN
+        if effect.version == 0:
+            return on.Cursor.NONE
+        if self._log_hash(effect.version) != effect.hash:
+            return on.Cursor.FOREIGN
+        return on.Cursor.COMPACTED if effect.version < self.state.compacted_version else on.Cursor.OURS
+
+    def _differing(self, told: Iterable[BucketDigest]) -> tuple[str, ...]:
+        totals = self._totals()
+        return tuple(one.bucket for one in told if totals.get(one.bucket, 0).to_bytes(32, "big") != one.digest)
+
+    def _totals(self) -> dict[str, int]:
+        return sums(held_of(record) for record in self.state.records.values())
 
     def _log_hash(self, version: int) -> bytes | None:
         if version == 0:
             return genesis(self.center_id, self.origin_epoch).hash
         return self.state.log[version - 1].hash if version <= len(self.state.log) else None
 
-    def _load_page(self, after_version: int) -> on.PageLoaded:
+    def _load_page(self, after_version: int, up_to_version: int = 0, *, all_digests: bool = False) -> on.PageLoaded:
         state = self.state
-        following = [row.change for row in state.log[after_version : after_version + PAGE_CHANGES_MAX]]
+        if after_version < state.compacted_version:
+            raise StoreUnavailable("what follows there is no longer kept")
+        end = min(up_to_version or state.head.version, after_version + PAGE_CHANGES_MAX)
+        following = [row.change for row in state.log[after_version:end]]
         changes = cut_page(following[: self.page_changes_max]) or cut_page(following)
         to_version = after_version + len(changes)
+        totals = self._totals() if to_version == state.head.version else {}
+        touched = {change.bucket for change in changes} if totals else set()
+        told = totals if all_digests else {bucket: totals.get(bucket, 0) for bucket in touched}
         page = Page(
             epoch=state.head.epoch,
             after_version=after_version,
@@ -224,6 +277,7 @@ class ModelServerStore:
             to_hash=self._log_hash(to_version) or b"",
             head_version=state.head.version,
             changes=changes,
+            digests=wire_digests(told),
         )
         return on.PageLoaded(
             epoch=page.epoch,
@@ -233,23 +287,45 @@ class ModelServerStore:
             frame=encode(page),
         )
 
-    def _load_snapshot(self) -> on.SnapshotLoaded:
-        """A snapshot that was made before is given again while it is not too far behind."""
-        head, known = self.state.head, self._snapshot
-        if known is None or known.head.epoch != head.epoch or head.version - known.head.version > self.snapshot_lag_max:
-            known = self._snapshot = self._make_snapshot(head)
-        return known
+    def _load_snapshot(self, staged: StagedSnapshot) -> on.SnapshotLoaded:
+        """The one that a device has begun to take, while it is at hand; or any that is not too far behind."""
+        head, floor = self.state.head, self.state.compacted_version
+        known = self._snapshots.get((staged.epoch, staged.version))
+        if known is not None and known.head.epoch == head.epoch and known.head.version >= floor:
+            return known
+        oldest = max(head.version - self.snapshot_lag_max, floor)
+        fresh = [one for one in self._snapshots.values() if one.head.epoch == head.epoch and one.head.version >= oldest]
+        if fresh:
+            return fresh[-1]
+        made = on.SnapshotLoaded(head=head, frames=self._frames(self.state.records.values()))
+        self._snapshots[head.epoch, head.version] = made
+        return made
 
-    def _make_snapshot(self, head: Head) -> on.SnapshotLoaded:
-        records = sorted(self.state.records.values(), key=_snapshot_order)
+    def _load_bucket(self, bucket: str) -> on.BucketLoaded:
+        records = [record for record in self.state.records.values() if record.bucket == bucket]
+        return on.BucketLoaded(head=self.state.head, frames=self._frames(records, bucket))
+
+    def _frames(self, chosen: Iterable[SnapshotRecord], bucket: str = "") -> tuple[bytes, ...]:
+        head = self.state.head
+        records = sorted(chosen, key=_snapshot_order)
+        totals = {bucket: 0} if bucket else {}
+        digests = wire_digests({**totals, **sums(held_of(record) for record in records)})
         slices = list(_slices(records, self.part_records_max)) or [()]
-        parts = [
-            SnapshotPart(
-                epoch=head.epoch, version=head.version, hash=head.hash, part=number, parts=len(slices), records=part
+        return tuple(
+            encode(
+                SnapshotPart(
+                    epoch=head.epoch,
+                    version=head.version,
+                    hash=head.hash,
+                    part=number,
+                    parts=len(slices),
+                    records=part,
+                    bucket=bucket,
+                    digests=digests if number == len(slices) else (),
+                )
             )
             for number, part in enumerate(slices, start=1)
-        ]
-        return on.SnapshotLoaded(head=head, frames=tuple(encode(part) for part in parts))
+        )
 
     def _record_applied(self, epoch: str, version: int, reader: Reader) -> None:
         if epoch == self.state.head.epoch:
@@ -264,13 +340,23 @@ def _facts_of(decisions: Iterable[Decision]) -> tuple[StoredFact, ...]:
     )
 
 
+def _incidents_of(reader: Reader, decisions: Iterable[Decision]) -> dict[str, tuple[str, DeviceIncident]]:
+    found = [decision.incident for decision in decisions if decision.incident is not None]
+    return {incident.event_id: (reader.device_id, incident) for incident in found}
+
+
+def held_of(record: SnapshotRecord) -> Held:
+    """What a record adds to the digest of its bucket."""
+    return Held(record.bucket, record.entity, record.entity_id, record.version, record.commitment)
+
+
 def _apply(records: dict[RecordKey, SnapshotRecord], change: Change) -> None:
     key = (change.entity, change.entity_id)
     if change.operation is Operation.REMOVE:
         records.pop(key, None)
         return
     records[key] = SnapshotRecord(
-        change.bucket, change.entity, change.entity_id, change.version, change.body, change.salt
+        change.bucket, change.entity, change.entity_id, change.version, change.body, change.salt, change.commitment
     )
 
 

@@ -6,20 +6,27 @@ from typing import Any
 
 import msgspec
 
+import kiosk.store.database
 import sync.attendance
+import sync.intake
 import tests.simulation.model_store
+from kiosk.store.database import Database
 from kiosk.store.journal import JournalStore
 from kiosk.store.records import RecordStore
+from kiosk.store.snapshots import SnapshotStore
 from sync import effects as do
 from sync import events as on
-from sync.change_log import Head, commitment_of
-from sync.device_session import DeviceSession
+from sync.attendance import AttendanceEvent
+from sync.change_log import Head
+from sync.device_uploads import DeviceUploads
+from sync.intake import read_testimony
 from sync.journal import Entry, EntryOutcome, JournalHead, Outcome, RunVerdict
 from sync.limits import HEARTBEAT_INTERVAL_MS
 from sync.liveness import Liveness
-from sync.messages import Page, SnapshotPart
+from sync.messages import Page
 from sync.server_session import ServerSession
 from tests.simulation.model_store import CenterState, ModelServerStore, Reader
+from tests.simulation.protocol_mutants import PROTOCOL_MUTANTS
 
 Patch = tuple[object, str, Any]
 
@@ -93,8 +100,9 @@ def greater_or_equal_in_the_page_cursor() -> Sequence[Patch]:
     """The server loads pages with `version >= after` where it should be `>`."""
     shipped = ModelServerStore._load_page
 
-    def load_page(self: ModelServerStore, after_version: int) -> on.PageLoaded:
-        loaded = shipped(self, max(0, after_version - 1))
+    def load_page(self: ModelServerStore, after_version: int, up_to_version: int = 0, **more: Any) -> on.PageLoaded:
+        del up_to_version
+        loaded = shipped(self, max(0, after_version - 1), **more)
         return msgspec.structs.replace(loaded, after_version=after_version)
 
     return [(ModelServerStore, "_load_page", load_page)]
@@ -104,8 +112,8 @@ def drop_a_parked_entry() -> Sequence[Patch]:
     """The desk throws an entry away once the server said that it is parked."""
     shipped = JournalStore._settle
 
-    def settle(self: JournalStore, progress: Any, answer: EntryOutcome, settled_at_ms: int) -> bool:
-        fresh = shipped(self, progress, answer, settled_at_ms)
+    def settle(self: JournalStore, standing: Any, answer: EntryOutcome, settled_at_ms: int, number: int) -> bool:
+        fresh = shipped(self, standing, answer, settled_at_ms, number)
         if fresh and answer.outcome is Outcome.PARKED:
             self._database.execute("DELETE FROM journal WHERE seq = ?", (answer.seq,))
             return False
@@ -116,26 +124,25 @@ def drop_a_parked_entry() -> Sequence[Patch]:
 
 def push_flag_never_cleared() -> Sequence[Patch]:
     """Once a push was settled, the desk still believes that one is under way."""
-    shipped = DeviceSession._outcomes_stored
+    shipped = DeviceUploads.outcomes_stored
 
-    def outcomes_stored(self: DeviceSession, stored: on.OutcomesStored) -> Any:
-        upload = self._upload
-        effects = shipped(self, stored)
+    def outcomes_stored(self: DeviceUploads, stored: on.OutcomesStored, now_ms: int) -> Any:
+        state = self.state
+        effects = shipped(self, stored, now_ms)
         if not any(isinstance(effect, do.ReadEntries) for effect in effects):
-            self._upload = upload
+            self.state = state
         return effects
 
-    return [(DeviceSession, "_outcomes_stored", outcomes_stored)]
+    return [(DeviceUploads, "outcomes_stored", outcomes_stored)]
 
 
 def wake_up_of_the_upload_lost() -> Sequence[Patch]:
     """The desk hears that an entry was recorded, and does not look for it."""
 
-    def entry_recorded(self: DeviceSession, seq: int) -> Any:
-        self._journal_seq = max(self._journal_seq, seq)
+    def entry_recorded(_self: DeviceUploads, _recorded: on.EntryRecorded, _now_ms: int) -> Any:
         return ()
 
-    return [(DeviceSession, "_entry_recorded", entry_recorded)]
+    return [(DeviceUploads, "entry_recorded", entry_recorded)]
 
 
 def wake_up_of_the_download_lost() -> Sequence[Patch]:
@@ -181,16 +188,48 @@ def order_by_arrival_in_the_fold() -> Sequence[Patch]:
     return [(sync.attendance, "_as_ordered_set", as_ordered_set)]
 
 
+def order_by_the_clock_of_the_device() -> Sequence[Patch]:
+    """Attendance takes every desk's clock at its word, on all machines alike."""
+
+    def corrected_at_ms(event: AttendanceEvent) -> int:
+        return event.occurred_at_ms
+
+    return [(sync.attendance, "corrected_at_ms", corrected_at_ms), (sync.intake, "corrected_at_ms", corrected_at_ms)]
+
+
+def a_parked_entry_ends_its_push() -> Sequence[Patch]:
+    """The server stops at the first entry that it does not understand; what is behind waits for the next push."""
+    shipped = ModelServerStore._store_batch
+
+    def store_batch(self: ModelServerStore, entries: tuple[Entry, ...], reader: Reader) -> Any:
+        strange = [number for number, entry in enumerate(entries, start=1) if read_testimony(entry).reason]
+        return shipped(self, entries[: strange[0]] if strange else entries, reader)
+
+    return [(ModelServerStore, "_store_batch", store_batch)]
+
+
+def log_order_is_not_the_order_of_the_journal() -> Sequence[Patch]:
+    """Of entries that arrive together, the server decides the last one first."""
+    shipped = ModelServerStore._logged
+
+    def logged(self: ModelServerStore, state: CenterState, drafts: Sequence[Any]) -> CenterState:
+        return shipped(self, state, drafts[::-1])
+
+    return [(ModelServerStore, "_logged", logged)]
+
+
+def a_second_arrival_is_forgotten() -> Sequence[Patch]:
+    """A check-out closes the stay, though another desk saw the child come again after it."""
+    return [(sync.attendance._Reducer, "_left_unanswered_by", lambda _self, _fact: [])]
+
+
 def lost_acknowledgement_stays_lost() -> Sequence[Patch]:
     """The desk goes on from what the server has stored, though it never heard the outcomes."""
-    shipped = DeviceSession._progress_read
 
-    def progress_read(self: DeviceSession, progress: on.ProgressRead, now_ms: int) -> Any:
-        effects = shipped(self, progress, now_ms)
-        self._settled_seq = progress.journal_seq
-        return effects
+    def offer_from(_self: DeviceUploads, journal: Any, stored_seq: int) -> None:
+        journal.offered_seq = stored_seq
 
-    return [(DeviceSession, "_progress_read", progress_read)]
+    return [(DeviceUploads, "_offer_from", offer_from)]
 
 
 def half_open_link_trusted() -> Sequence[Patch]:
@@ -207,33 +246,41 @@ def half_open_link_trusted() -> Sequence[Patch]:
 
 def no_watchdog_on_downloads() -> Sequence[Patch]:
     """The desk never wonders why no page comes."""
-    import sync.device_session
+    import sync.device_downloads
 
-    return [(sync.device_session, "PAGE_DEADLINE_MS", 10**9)]
+    return [(sync.device_downloads, "PAGE_DEADLINE_MS", 10**9)]
 
 
 def no_watchdog_on_uploads() -> Sequence[Patch]:
     """The desk waits for an acknowledgement for ever."""
-    import sync.device_session
+    import sync.device_uploads
 
-    return [(sync.device_session, "ACKNOWLEDGEMENT_DEADLINE_MS", 10**9)]
+    return [(sync.device_uploads, "ACKNOWLEDGEMENT_DEADLINE_MS", 10**9)]
+
+
+def synchronous_normal() -> Sequence[Patch]:
+    """The desk's database does not sync its log at each COMMIT."""
+    shipped = kiosk.store.database._set_and_check
+
+    def set_and_check(connection: Any) -> None:
+        shipped(connection)
+        connection.execute("PRAGMA synchronous = NORMAL")
+
+    return [(kiosk.store.database, "_set_and_check", set_and_check)]
 
 
 def snapshots_are_mixed() -> Sequence[Patch]:
     """What is left of a snapshot that was cut off becomes part of the next one."""
+    shipped = Database.execute
 
-    def store_snapshot_part(self: RecordStore, part: SnapshotPart) -> bool:
-        from kiosk.store.records import _STAGE, _row_of
+    def execute(self: Database, sql: str, parameters: Sequence[Any] = ()) -> None:
+        if sql != "DELETE FROM staged_record":
+            shipped(self, sql, parameters)
 
-        with self._database.transaction():
-            rows = [_row_of(record, commitment_of(record.salt, record.body)) for record in part.records]
-            self._database.execute_many(_STAGE, rows)
-            is_last = part.part >= part.parts
-            if is_last:
-                self._replace_by_staged(Head(part.epoch, part.version, part.hash))
-        return is_last
-
-    return [(RecordStore, "store_snapshot_part", store_snapshot_part)]
+    return [
+        (Database, "execute", execute),
+        (SnapshotStore, "_check_digests", lambda _self, _told: None),
+    ]
 
 
 def acknowledgement_without_a_check() -> Sequence[Patch]:
@@ -243,14 +290,15 @@ def acknowledgement_without_a_check() -> Sequence[Patch]:
 
 def flow_control_forgotten() -> Sequence[Patch]:
     """The server sends pages without waiting for what is applied."""
-    import sync.server_session
+    import sync.server_downloads
 
-    return [(sync.server_session, "PAGES_IN_FLIGHT_MAX", 10**6)]
+    return [(sync.server_downloads, "PAGES_IN_FLIGHT_MAX", 10**6)]
 
 
 MUTANTS: dict[str, Callable[[], Sequence[Patch]]] = {
     mutant.__name__: mutant
     for mutant in (
+        *PROTOCOL_MUTANTS,
         acknowledge_before_commit,
         no_deduplication,
         cursor_outside_the_transaction,
@@ -263,10 +311,15 @@ MUTANTS: dict[str, Callable[[], Sequence[Patch]]] = {
         outcome_not_stored_on_repeat,
         ignore_the_incarnation,
         order_by_arrival_in_the_fold,
+        order_by_the_clock_of_the_device,
+        a_parked_entry_ends_its_push,
+        log_order_is_not_the_order_of_the_journal,
+        a_second_arrival_is_forgotten,
         lost_acknowledgement_stays_lost,
         half_open_link_trusted,
         no_watchdog_on_downloads,
         no_watchdog_on_uploads,
+        synchronous_normal,
         snapshots_are_mixed,
         acknowledgement_without_a_check,
         flow_control_forgotten,

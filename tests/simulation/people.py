@@ -78,40 +78,44 @@ class Visitors:
     def __init__(self, world: "World", device: Device) -> None:
         self.world = world
         self.device = device
-        self.luck = world.luck(f"visitors {device.name}")
 
-    def press(self) -> None:
-        """Somebody presses; now and then what comes of it can be no fact."""
+    def press(self, number: int) -> None:
+        """Somebody presses; now and then what comes of it can be no fact. The number is the luck of this visit."""
+        luck = self.world.luck(f"visit {number} at {self.device.name}")
         office = self.world.offices[self.device.center_id]
-        is_poison = self.world.plan.has("poison") and self.luck.chance(0.15)
-        child = self.luck.pick(office.children[:4])
-        poison = self.luck.pick(POISON) if is_poison else ""
-        event_id, adult = self.luck.uuid(), self.luck.pick(ADULTS)
-        kind = self.luck.pick((EventKind.CHECK_IN, EventKind.CHECK_OUT))
-        typed_ms = -self.luck.between(1, 90) * 60_000 if self.luck.chance(0.2) else 0
+        is_poison = self.world.plan.has("poison") and luck.chance(0.15)
+        child = luck.pick(office.children[:4])
+        poison = luck.pick(POISON) if is_poison else ""
+        event_id, adult = luck.uuid(), luck.pick(ADULTS)
+        kind = luck.pick((EventKind.CHECK_IN, EventKind.CHECK_OUT))
+        typed_ms = -luck.between(1, 90) * 60_000 if luck.chance(0.2) else 0
+        other = luck.uuid()
         if poison == "unknown_child":
-            child = self.luck.uuid()
+            child = other
 
         def draft(progress: Progress) -> Draft:
             wall_ms = self.device.wall_ms()
             event = AttendanceEvent(
                 event_id=event_id,
                 kind=kind,
-                center_id=self.luck.uuid() if poison == "wrong_center" else self.device.center_id,
+                center_id=other if poison == "wrong_center" else self.device.center_id,
                 child_id=child,
                 occurred_at_ms=-62_135_596_800_000 if poison == "year_1" else wall_ms + typed_ms,
                 recorded_at_ms=wall_ms,
                 clock_offset_ms=progress.clock_offset_ms,
                 clock_error_ms=progress.clock_error_ms,
                 adult_name="N\x00" if poison == "nul" else adult,
+                after_lease=progress.is_lease_over,
             )
-            return self._draft(progress, event, wall_ms, poison)
+            self.world.checkers.lease_looked_at(self.device, progress)
+            self.world.truth.saw(event, true_ms=self.world.true_wall_ms(), skew_ms=self.device.skew_ms)
+            return self._draft(progress, event, wall_ms, poison, other)
 
         self.device.press(Press(child, draft))
 
-    def _draft(self, progress: Progress, event: AttendanceEvent, wall_ms: int, poison: str) -> Draft:
+    def _draft(self, progress: Progress, event: AttendanceEvent, wall_ms: int, poison: str, other: str) -> Draft:
         return Draft(
-            event_id=self.luck.uuid() if poison == "other_event_id" else event.event_id,
+            event_id=other if poison == "other_event_id" else event.event_id,
             kind="nap_began" if poison == "unknown_kind" else event.kind.value,
             body=b"never was JSON" if poison == "no_json" else encode_event(event),
             hlc=next_stamp(previous=progress.hlc, wall_ms=wall_ms),

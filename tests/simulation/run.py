@@ -1,6 +1,9 @@
 """One seed from its beginning to its verdict."""
 
+import contextlib
+import os
 import tempfile
+import time
 import traceback
 from collections.abc import Callable
 from functools import partial
@@ -11,7 +14,7 @@ import msgspec
 from sync.limits import SILENCE_MAX_MS
 from tests.simulation.mutants import planted
 from tests.simulation.people import Visitors
-from tests.simulation.plan import HEALING_MS, Plan, draw
+from tests.simulation.plan import HEALING_MS, POSTGRES_VARIABLE, Lane, Plan, draw
 from tests.simulation.trace import Violated
 from tests.simulation.turmoil import Turmoil
 from tests.simulation.verdict import Complaint, complaint_of, judge
@@ -22,8 +25,7 @@ LOOK_EVERY_MS = 1_000
 QUIET_FOR_MS = SILENCE_MAX_MS + 2_000
 # After all is quiet, one more press at each desk and one edit: they must arrive over the links that are there.
 LAST_WORDS_MS = 20_000
-# One seed in so many keeps its replicas in files and opens them again after every crash.
-FILES_EVERY = 20
+LAST = 1_000_000
 
 
 class Result(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,6 +34,8 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     seed: int
     trace_hash: str
     virtual_ms: int
+    cpu_s: float
+    lane: Lane
     devices: int
     healed_ms: int
     counts: dict[str, int]
@@ -65,15 +69,32 @@ def kill(work: tuple[str, int, int]) -> Death:
 
 def run_seed(seed: int, show: Callable[[str], None] | None = None) -> Result:
     """Run one seed."""
-    plan = draw(seed)
-    if seed % FILES_EVERY:
-        return _run(plan, show, None)
-    with tempfile.TemporaryDirectory(prefix="rollcall-simulation-") as folder:
-        return _run(plan, show, Path(folder))
+    return run_plan(draw(seed), show)
 
 
-def _run(plan: Plan, show: Callable[[str], None] | None, folder: Path | None) -> Result:
-    world = World(plan, show, folder)
+def run_plan(plan: Plan, show: Callable[[str], None] | None = None) -> Result:
+    """Run what a plan says, whether it was drawn, cut down or kept.
+
+    Without a PostgreSQL, a seed that wants one runs on the model.
+    """
+    with contextlib.ExitStack() as stack:
+        folder, server_store = None, None
+        if plan.lane is Lane.CRASH_FILES:
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="rollcall-simulation-")))
+        if plan.lane is Lane.POSTGRES and POSTGRES_VARIABLE not in os.environ:
+            plan = msgspec.structs.replace(plan, lane=Lane.MEMORY)
+        elif plan.lane is Lane.POSTGRES:
+            # Only here: this seed alone needs the whole server, whose import takes a second.
+            from tests.simulation.postgres_store import postgres_stores
+
+            server_store = stack.enter_context(postgres_stores(plan))
+        world = World(plan, show, folder, server_store)
+        return _run(world)
+
+
+def _run(world: World) -> Result:
+    plan = world.plan
+    begun_s = time.process_time()
     world.trace.note("PLAN", f"{plan}")
     violation, healed_ms = None, 0
     try:
@@ -92,6 +113,8 @@ def _run(plan: Plan, show: Callable[[str], None] | None, folder: Path | None) ->
         seed=plan.seed,
         trace_hash=world.trace.hash,
         virtual_ms=world.timeline.now_ms,
+        cpu_s=time.process_time() - begun_s,
+        lane=plan.lane,
         devices=plan.devices,
         healed_ms=healed_ms,
         counts=dict(world.trace.counts),
@@ -113,9 +136,9 @@ def _live(world: World) -> int:
     judge(world)
     links = world.trace.counts["links"]
     for visitor in visitors:
-        visitor.press()
+        visitor.press(LAST)
     for center_id in world.offices:
-        world.server.edit(center_id)
+        _edit(world, center_id, LAST)
     _wait_until_quiet(world, LAST_WORDS_MS)
     judge(world)
     if world.trace.counts["links"] != links:
@@ -139,13 +162,13 @@ def _wait_until_quiet(world: World, patience_ms: int, *, lasting_ms: int = 0) ->
 
 
 def _people_come(world: World, visitors: list[Visitors]) -> None:
-    luck = world.luck("people")
-    for visitor in visitors:
-        at_ms = luck.between(0, world.plan.press_every_ms)
-        while at_ms < world.plan.turmoil_ms:
-            world.timeline.at(at_ms, visitor.press)
-            at_ms += luck.between(1, 2 * world.plan.press_every_ms)
-    if world.plan.has("reference_edits"):
-        for center_id in world.offices:
-            for _ in range(luck.between(1, 12)):
-                world.timeline.at(luck.between(0, world.plan.turmoil_ms), partial(world.server.edit, center_id))
+    for visit in world.plan.visits:
+        world.timeline.at(visit.at_ms, partial(visitors[visit.desk].press, visit.number))
+    centers = list(world.offices)
+    for edit in world.plan.edits:
+        world.timeline.at(edit.at_ms, partial(_edit, world, centers[edit.center], edit.number))
+
+
+def _edit(world: World, center_id: str, number: int) -> None:
+    world.offices[center_id].luck = world.luck(f"edit {number} in {center_id}")
+    world.server.edit(center_id)

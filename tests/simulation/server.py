@@ -7,6 +7,7 @@ from sync import effects as do
 from sync import events as on
 from sync.driver import StoreUnavailable
 from sync.errors import CloseCode
+from sync.messages import proof_material
 from sync.server_session import ServerSession
 from tests.simulation.crashes import Crash, CrashPoints
 from tests.simulation.link import Link
@@ -17,7 +18,9 @@ if TYPE_CHECKING:
     from tests.simulation.device import Device
     from tests.simulation.world import World
 
-POLL_MS = 5_000
+POLL_MS = 2_000
+TOKEN_MS = 900_000
+SHORT_TOKEN_MS = 20_000
 
 
 class Connection:
@@ -59,6 +62,8 @@ class Server:
         self.is_up = False
         self._generation += 1
         self.points.disarm()
+        for store in self.stores.values():
+            store.forget_snapshots()
         for connection in self.connections:
             connection.loop.stop()
             if machine_lost:
@@ -115,7 +120,11 @@ class Server:
         link.up.receive = loop.offer_frame
         link.up.ended = lambda _code: self._link_closed(connection)
         self.connections.append(connection)
-        loop.deliver(on.LinkOpened())
+        loop.deliver(on.LinkOpened(self._token_ms))
+
+    @property
+    def _token_ms(self) -> int:
+        return SHORT_TOKEN_MS if self.world.plan.has("tokens_short") else TOKEN_MS
 
     def _link_closed(self, connection: Connection) -> None:
         connection.link.down.close(None)
@@ -137,6 +146,8 @@ class Server:
                 link.down.close(code)
             case do.RecordApplied():
                 self._record_applied(connection, effect)
+            case do.IssueChallenge():
+                connection.loop.deliver(on.ChallengeIssued(self.luck.octets(32)))
 
     def _send(self, connection: Connection, frame: bytes) -> None:
         kind = self.world.checkers.server_sent(connection.device, connection.link, frame)
@@ -200,10 +211,14 @@ class Server:
 
     def _perform(self, connection: Connection, effect: Any) -> Any:
         device = connection.device
+        if isinstance(effect, do.CheckProof):
+            return self._check_proof(device, effect)
         store = self.stores[device.center_id]
         before = store.state.head
+        is_entitled = device.id not in self.world.revoked_ms
+        reader = Reader(device_id=device.id, device_name=device.name, is_entitled=is_entitled)
         try:
-            event = store.perform(effect, Reader(device_id=device.id, device_name=device.name))
+            event = store.perform(effect, reader)
         finally:
             self.world.checkers.server_stored(device.center_id)
             if store.state.head != before:
@@ -211,6 +226,11 @@ class Server:
         if store.state.head != before:
             self.head_moved(device.center_id)
         return event
+
+    def _check_proof(self, device: "Device", effect: do.CheckProof) -> on.ProofChecked:
+        signed = self.world.signer(device.id)(proof_material(device.id, effect.nonce))
+        is_good = signed == effect.signature and device.id not in self.world.revoked_ms
+        return on.ProofChecked(self._token_ms if is_good else 0)
 
     def edit(self, center_id: str) -> None:
         """Somebody changes reference data through the REST API."""
@@ -250,6 +270,9 @@ class Server:
         for center_id, store in self.stores.items():
             if not store.is_down:
                 self._wake(center_id)
+        for connection in list(self.connections):
+            if connection.device.id in self.world.revoked_ms:
+                connection.loop.deliver(on.RightsLost(CloseCode.REVOKED))
         self._plan_poll()
 
     def drain(self) -> None:

@@ -1,25 +1,34 @@
-"""A short run of the simulator: a few seeds, the same twice, and the planted defects that are found quickly."""
+"""A short run of the simulator: what once failed, a few seeds, the same twice, and planted defects that are found."""
 
+import json
 import os
 import subprocess
 import sys
+from dataclasses import asdict
 
 import pytest
 
 from tests.simulation.mutants import MUTANTS
+from tests.simulation.plan import POSTGRES_VARIABLE, Lane, lane_of
+from tests.simulation.regressions import Regression, is_still_sharp, load_all, replay
 from tests.simulation.run import kill, run_seed
+from tests.support.postgres import PostgresServer
 
 SEEDS = 40
-# These need a rare run of faults; `python -m tests.simulation --mutants` finds them, in minutes.
-RARE = {
-    "cursor_outside_the_transaction": 97,
-    "ignore_the_incarnation": 52,
-    "snapshots_are_mixed": 83,
-}
+REGRESSIONS = load_all()
+# These need a rare run of faults: the plan that shows each is kept, and `--mutants` finds them, in minutes.
+RARE = {regression.mutant for regression in REGRESSIONS}
 _HASH_OF_A_TRACE = "from tests.simulation.run import run_seed; print(run_seed({seed}).trace_hash)"
 
 
-@pytest.mark.parametrize("seed", range(1, SEEDS + 1))
+@pytest.mark.parametrize("regression", REGRESSIONS, ids=[regression.name for regression in REGRESSIONS])
+def test_what_once_failed_holds_and_would_be_seen_again(regression: Regression) -> None:
+    result = replay(regression)
+    assert result.violation is None, "\n".join((*result.tail, f"{regression.name}: {result.violation}"))
+    assert is_still_sharp(regression), f"{regression.mutant} is no longer found; shrink a seed that finds it"
+
+
+@pytest.mark.parametrize("seed", [seed for seed in range(1, SEEDS + 1) if lane_of(seed) is not Lane.POSTGRES])
 def test_every_invariant_holds_whatever_fails(seed: int) -> None:
     result = run_seed(seed)
     assert result.violation is None, "\n".join((*result.tail, f"seed {seed}: {result.violation}"))
@@ -29,6 +38,19 @@ def test_every_invariant_holds_whatever_fails(seed: int) -> None:
 def test_a_seed_is_the_same_story_in_every_process(seed: int) -> None:
     told = {_trace_hash(seed, hash_seed) for hash_seed in ("0", "4242")}
     assert told == {run_seed(seed).trace_hash}
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("seed", [50, 150])
+def test_a_seed_on_postgresql_holds_and_is_the_same_story_in_every_process(
+    seed: int, postgres_server: PostgresServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    urls = {"admin": postgres_server.admin_url, **asdict(postgres_server.template)}
+    monkeypatch.setenv(POSTGRES_VARIABLE, json.dumps(urls))
+    result = run_seed(seed)
+    assert result.lane is Lane.POSTGRES
+    assert result.violation is None, "\n".join((*result.tail, f"seed {seed}: {result.violation}"))
+    assert _trace_hash(seed, "4242") == result.trace_hash
 
 
 def _trace_hash(seed: int, hash_seed: str) -> str:
@@ -45,8 +67,3 @@ def test_different_seeds_are_different_stories() -> None:
 def test_a_planted_defect_is_found(mutant: str) -> None:
     death = kill((mutant, 1, SEEDS))
     assert death.seed is not None, f"{mutant} survives {SEEDS} seeds"
-
-
-@pytest.mark.parametrize("mutant", sorted(RARE))
-def test_a_planted_defect_that_hides_is_found_by_the_seed_that_is_known_for_it(mutant: str) -> None:
-    assert kill((mutant, RARE[mutant], 1)).seed == RARE[mutant]

@@ -1,16 +1,26 @@
 """The faults: each is one method that does it once; a seed calls those its plan names, again and again."""
 
 from collections.abc import Callable
+from functools import partial
 
+from sync import events as on
 from tests.simulation.crashes import POINTS
+from tests.simulation.desk_store import CrashingDatabase, copy_database
 from tests.simulation.device import Device
+from tests.simulation.disk import CrashDisk
+from tests.simulation.luck import Luck
 from tests.simulation.model_store import CenterState
+from tests.simulation.people import Visitors
+from tests.simulation.plan import LASTING, Strike
 from tests.simulation.world import World
 
 DAY_MS = 86_400_000
 BACKUP_EVERY_MS = 15_000
-# These are there from the beginning and not done again and again.
-LASTING = ("slow_links", "device_store_slow", "clock_skew", "server_store_slow", "hints_lost")
+COPY_EVERY_MS = 10_000
+SHORT_LEASE_MS = 8_000
+# More would only make the run longer.
+TWINS_MAX = 2
+VISITS_AT_A_TWIN = 4
 
 
 class Turmoil:
@@ -20,15 +30,16 @@ class Turmoil:
         self.world = world
         self.luck = world.luck("faults")
         self.is_over = False
+        self._twins = 0
         self._backups: dict[str, CenterState] = {}
-        self._actions: tuple[Callable[[], None], ...] = tuple(
-            getattr(self, f"_{name}") for name in world.plan.faults if hasattr(self, f"_{name}")
-        )
+        self._copies: dict[str, CrashingDatabase] = {}
         self._set_the_scene()
-        if self._actions:
-            self._plan()
+        for strike in world.plan.strikes:
+            world.timeline.at(strike.at_ms, partial(self._strike, strike))
         if world.plan.has("server_restored_from_backup"):
             self._back_up()
+        if world.plan.has("replica_set_back"):
+            world.timeline.after(COPY_EVERY_MS, self._copy_replicas)
 
     def stop(self) -> None:
         """The end of all faults. Links that are half open stay so: the sessions must notice by themselves."""
@@ -48,12 +59,16 @@ class Turmoil:
             device.points.disarm()
             device.is_partitioned = False
             device.heal()
+            device.disk.heal()
+            if device.is_rotten:
+                # Nothing looks at a bucket that nobody touches; the next Hello does.
+                device.crash()
             if not device.is_up:
                 device.boot()
 
     def _set_the_scene(self) -> None:
         plan, world = self.world.plan, self.world
-        for lasting in LASTING:
+        for lasting in sorted(LASTING):
             if plan.has(lasting):
                 self._note(lasting)
         world.server.loses_hints = plan.has("hints_lost")
@@ -64,21 +79,20 @@ class Turmoil:
             world.device_store_delay_ms = (0, 1_500)
         if plan.has("server_store_slow"):
             world.server.store_delay_ms = (5, 4_000)
+        if plan.has("lease_short"):
+            for store in world.stores.values():
+                store.lease_ms = SHORT_LEASE_MS
 
-    def _plan(self) -> None:
-        wait_ms = self.luck.between(1, 2 * self.world.plan.fault_every_ms)
-        self.world.timeline.after(wait_ms, self._strike)
-
-    def _strike(self) -> None:
+    def _strike(self, strike: Strike) -> None:
         if not self.is_over:
-            self.luck.pick(self._actions)()
-            self._plan()
+            self.luck = Luck(self.world.plan.seed, f"strike {strike.number}")
+            getattr(self, f"_{strike.fault}")()
 
     def _later(self, low_ms: int, high_ms: int, action: Callable[[], None]) -> None:
         self.world.timeline.after(self.luck.between(low_ms, high_ms), action)
 
     def _device(self) -> Device:
-        return self.luck.pick(self.world.devices)
+        return self.luck.pick([device for device in self.world.devices if not device.is_destroyed])
 
     def _note(self, kind: str, detail: str = "") -> None:
         self.world.trace.fault(kind, detail)
@@ -151,6 +165,25 @@ class Turmoil:
         self._note("device_store_fails", device.name)
         device.fail_next_write()
 
+    def _power_lost_at_a_sync(self) -> None:
+        device = self._device()
+        point = self.luck.pick([name for name in POINTS if name.startswith("disk")])
+        self._note("power_lost_at_a_sync", f"{device.name} {point}")
+        device.points.arm(point, self.luck.between(0, 9))
+
+    def _disk_sync_fails(self) -> None:
+        disk = self._device().disk
+        if isinstance(disk, CrashDisk):
+            self._note("disk_sync_fails")
+            disk.fails_syncs += self.luck.between(1, 2)
+
+    def _disk_full(self) -> None:
+        disk = self._device().disk
+        if isinstance(disk, CrashDisk):
+            self._note("disk_full")
+            disk.is_full = True
+            self._later(500, 20_000, lambda: setattr(disk, "is_full", False))
+
     def _device_paused(self) -> None:
         device = self._device()
         self._note("device_paused", device.name)
@@ -171,12 +204,63 @@ class Turmoil:
 
     def _new_incarnation(self) -> None:
         device = self._device()
-        if device.is_up and device.replica.journal.queue_depth() == 0:
+        if device.is_up and device.database.is_open and device.replica.journal.queue_depth() == 0:
             self._note("new_incarnation", device.name)
             device.replace_replica()
             self.world.reboot_later(device)
 
+    def _device_cloned(self) -> None:
+        """Somebody copies the machine: two desks say that they are one."""
+        device = self._device()
+        if self._twins < TWINS_MAX and device.is_up and not device.is_rotten and device.id not in self.world.revoked_ms:
+            self._twins += 1
+            name = f"{device.name}-twin-{self._twins}"
+            self._note("device_cloned", name)
+            twin = Device(self.world, name, device.center_id, None, twin=device)
+            self.world.devices.append(twin)
+            visitors = Visitors(self.world, twin)
+            for number in range(VISITS_AT_A_TWIN):
+                self._later(1, 20_000, partial(visitors.press, number))
+
+    def _copy_replicas(self) -> None:
+        for device in self.world.devices:
+            if device.is_up and not device.is_rotten and not device.is_destroyed:
+                copy = CrashingDatabase.make(None, lambda _point: None)
+                copy_database(device.database, copy)
+                self._copies[device.name] = copy
+        if not self.is_over:
+            self.world.timeline.after(COPY_EVERY_MS, self._copy_replicas)
+
+    def _replica_set_back(self) -> None:
+        device = self._device()
+        copy = self._copies.get(device.name)
+        if copy is not None and device.is_up:
+            self._note("replica_set_back", device.name)
+            device.set_back(copy)
+            self.world.reboot_later(device)
+
+    def _record_rots(self) -> None:
+        device = self._device()
+        if device.is_up and device.database.is_open:
+            self._note("record_rots", device.name)
+            device.rot()
+
+    def _device_revoked(self) -> None:
+        """A manager revokes one device, which may know nothing of it for a while."""
+        device = self._device()
+        if not self.world.revoked_ms:
+            self._note("device_revoked", device.name)
+            self.world.revoked_ms[device.id] = self.world.timeline.now_ms
+
     # -- the server
+
+    def _log_compacted(self) -> None:
+        for store in self.world.stores.values():
+            self._note("log_compacted", f"up to {store.compact()}")
+
+    def _server_overloaded(self) -> None:
+        self._note("server_overloaded")
+        self.world.server.tell_all(on.Overloaded(self.luck.between(100, 9_000)))
 
     def _server_crash(self) -> None:
         if self.world.server.is_up:
@@ -227,6 +311,16 @@ class Turmoil:
             epoch = self.luck.uuid()
             store.restore(self._backups.get(center_id, store.state), epoch)
             self.world.checkers.server_restored(center_id)
+        if self.luck.chance(0.5):
+            self._desk_burns()
+
+    def _desk_burns(self) -> None:
+        """What destroyed the server destroyed a desk too: only the replicas of others still know what it recorded."""
+        device = self._device()
+        if device.is_up and device.database.is_open and device.id not in self.world.revoked_ms:
+            self._note("new_incarnation", device.name)
+            device.replace_replica()
+            self.world.reboot_later(device)
 
     def _drain(self) -> None:
         self._note("drain")

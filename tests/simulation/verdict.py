@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING
 
 from sync.attendance import ChildAttendance, Fact, fold
 from sync.device_session import State
-from tests.simulation.checkers import journal_of
+from tests.simulation.books import journal_of
 from tests.simulation.model_store import ModelServerStore, StoredEntry, facts_of_records, fold_of_log
 from tests.simulation.trace import Violated
+from tests.simulation.truth import judge_attendance
 
 if TYPE_CHECKING:
     from tests.simulation.device import Device
@@ -26,6 +27,8 @@ def complaint_of(world: "World") -> Complaint | None:
 
 
 def _complaint_of_device(world: "World", device: "Device") -> Complaint | None:
+    if device.id in world.revoked_ms:
+        return None if device.is_destroyed else ("nothing_stuck", f"{device.name} was revoked and is still there")
     if device.person_needed:
         return ("nothing_stuck", f"{device.name} waits for a person: {device.person_needed}")
     if device.loop is None or device.loop.session.state is not State.FOLLOWING:
@@ -53,9 +56,13 @@ def judge(world: "World") -> None:
     """
     for center_id, store in world.stores.items():
         _judge_store(world, store)
+        judge_attendance(world, store.state.log)
         for device in world.devices:
             if device.center_id == center_id:
-                _judge_device(world, device, store)
+                world.checkers.books.check_arrived(device)
+                if not device.is_destroyed:
+                    _judge_device(world, device, store)
+        world.checkers.books.check_brought_back(center_id)
 
 
 def _judge_store(world: "World", store: ModelServerStore) -> None:
@@ -99,29 +106,16 @@ def _judge_journal(world: "World", device: "Device", store: ModelServerStore) ->
         if key[0] == device.id
         for line in lines
     }
-    journal = journal_of(device)
-    for entry in journal:
+    for entry in journal_of(device):
         line = stored.get((entry.incarnation, entry.seq))
         if line is None or line.entry != entry:
             raise Violated("no_acknowledged_entry_lost", f"entry {entry.seq} of {device.name} is not on the server")
-    held = {(entry.incarnation, entry.seq) for entry in journal}
-    for entry in device.told:
-        key = (entry.incarnation, entry.seq)
-        gone_with_its_disk = entry.incarnation in world.checkers.replaced
-        if key not in held and not gone_with_its_disk:
-            raise Violated("no_acknowledged_entry_lost", f"{device.name} showed entry {entry.seq} and lost it")
-        if key not in stored and not (gone_with_its_disk and device.center_id in world.checkers.restored):
-            raise Violated("no_acknowledged_entry_lost", f"entry {entry.seq} of {device.name} never arrived")
-    if device.center_id not in world.checkers.restored:
-        _judge_outcomes(device, stored)
+    world.checkers.books.check_told(device)
+    _judge_outcomes(device, stored)
 
 
 def _judge_outcomes(device: "Device", stored: dict[tuple[str, int], StoredEntry]) -> None:
-    """What the desk shows of an entry is what the server decided.
-
-    Not so after a restore: the server decides anew what its backup did not hold, and an answer lost after that is
-    never asked for again, since the desk has one already.
-    """
+    """What the desk shows of an entry is what the server decided, in whatever life it did so."""
     for own in device.replica.journal.recent(-(2**62)):
         line = stored[(own.incarnation, own.seq)]
         decided = line.outcome

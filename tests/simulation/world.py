@@ -1,8 +1,9 @@
 """Everything of one seed, wired together: timeline, luck, server, desks, people, faults and checkers."""
 
-import hashlib
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from tests.simulation.checkers import Checkers
 from tests.simulation.device import Device
@@ -10,10 +11,15 @@ from tests.simulation.link import Link
 from tests.simulation.luck import Luck
 from tests.simulation.model_store import ModelServerStore
 from tests.simulation.people import Office
-from tests.simulation.plan import Plan
+from tests.simulation.plan import Lane, Plan
 from tests.simulation.server import Server
+from tests.simulation.signatures import keyed_hash, private_key
 from tests.simulation.timeline import Timeline
 from tests.simulation.trace import Trace
+from tests.simulation.truth import Truth
+
+StoreMaker = Callable[["World", str], Any]
+"""Makes the store of a centre by its id."""
 
 # Monday 2026-03-02 07:00 UTC: the moment at which every seed begins.
 DAWN_WALL_MS = 1_772_434_800_000
@@ -22,27 +28,36 @@ DAWN_WALL_MS = 1_772_434_800_000
 class World:
     """One run. Nothing in it is shared with another one."""
 
-    def __init__(self, plan: Plan, show: Callable[[str], None] | None = None, folder: Path | None = None) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        show: Callable[[str], None] | None = None,
+        folder: Path | None = None,
+        server_store: StoreMaker | None = None,
+    ) -> None:
         self.plan = plan
         self.timeline = Timeline()
         self.trace = Trace(self.timeline, show)
         self.ids = self.luck("ids")
         self.checkers = Checkers(self)
+        self.truth = Truth()
         self.device_store_delay_ms = (0, 6)
         self.is_partitioned = False
+        self.revoked_ms: dict[str, int] = {}
         self.links: list[Link] = []
         self._links_made = 0
         self._link_luck = self.luck("links")
         salts = self.luck("salts")
         centers = [self.ids.uuid() for _ in range(plan.centers)]
-        self.stores = {center: self._store(center, salts) for center in centers}
+        make = partial(server_store, self) if server_store else partial(self._store, salts)
+        self.stores: dict[str, Any] = {center: make(center) for center in centers}
         self.offices = {center: Office(self, store) for center, store in self.stores.items()}
         self.server = Server(self, self.stores)
         self.devices = [
             Device(self, f"desk-{index}", centers[index % len(centers)], folder) for index in range(plan.devices)
         ]
 
-    def _store(self, center_id: str, salts: Luck) -> ModelServerStore:
+    def _store(self, salts: Luck, center_id: str) -> ModelServerStore:
         store = ModelServerStore(
             center_id,
             epoch=self.ids.uuid(),
@@ -64,8 +79,8 @@ class World:
         return DAWN_WALL_MS + self.timeline.now_ms
 
     def signer(self, device_id: str) -> Callable[[bytes], bytes]:
-        """The signature of a device: a keyed hash of 64 bytes, which nobody else in this world can make."""
-        return lambda digest: hashlib.sha512(b"secret of " + device_id.encode() + digest).digest()
+        """The signature of a device."""
+        return private_key(device_id).sign if self.plan.lane is Lane.POSTGRES else keyed_hash(device_id)
 
     def round_trip_ms(self, luck: Luck) -> int:
         """How long a link takes to be opened."""

@@ -1,0 +1,56 @@
+"""The pages about the simulator name what exists, and leave nothing out."""
+
+import re
+from pathlib import Path
+
+from tests.simulation.crashes import POINTS
+from tests.simulation.mutants import MUTANTS
+from tests.simulation.plan import FAULTS
+
+ROOT = Path(__file__).parents[2]
+SIMULATOR = (ROOT / "docs/simulator.md").read_text(encoding="utf-8")
+RELIABILITY = (ROOT / "docs/reliability.md").read_text(encoding="utf-8")
+_COMPLAINT = re.compile(r'(?:Violated|return|violation =|or) ?\("([a-z_]+)"')
+
+
+def _section(page: str, title: str) -> str:
+    return page.split(f"\n## {title}\n")[1].split("\n## ", maxsplit=1)[0]
+
+
+def _first_column(table: str) -> list[str]:
+    rows = [line.split("|")[1] for line in table.splitlines() if line.startswith("| `")]
+    return [name for cell in rows for name in re.findall(r"`([^`]+)`", cell)]
+
+
+def _checkers() -> set[str]:
+    sources = [path.read_text(encoding="utf-8") for path in (ROOT / "tests/simulation").glob("*.py")]
+    return {name for source in sources for name in _COMPLAINT.findall(source)}
+
+
+def test_every_checker_is_described_and_every_one_described_exists() -> None:
+    assert sorted(_first_column(_section(SIMULATOR, "What is checked"))) == sorted(_checkers())
+
+
+def test_every_planted_defect_is_in_the_table_with_the_checker_that_finds_it() -> None:
+    rows = [line.split("|") for line in _section(RELIABILITY, "Planted defects").splitlines() if line.startswith("| `")]
+    assert sorted(row[1].strip(" `") for row in rows) == sorted(MUTANTS)
+    assert {row[3].strip(" `") for row in rows} <= _checkers()
+    assert all(1 <= int(row[2]) <= 300 for row in rows)
+
+
+def test_every_fault_and_crash_point_of_the_long_run_is_in_its_tables() -> None:
+    assert _first_column(_section(RELIABILITY, "The long run")) == [*sorted(FAULTS), *POINTS]
+
+
+def test_whatever_the_catalogue_calls_a_proof_exists() -> None:
+    catalogue = _section(RELIABILITY, "The catalogue")
+    proofs = {name for row in catalogue.splitlines() for name in re.findall(r"`([a-z0-9_]+)`", row.split("|")[-2:][0])}
+    sources = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "tests").rglob("*.py"))
+    tests = set(re.findall(r"def (test_[a-z0-9_]+)", sources))
+    known = tests | set(FAULTS) | _checkers() | set(MUTANTS)
+    assert sorted(proofs - known) == []
+
+
+def test_every_fault_of_the_simulator_has_its_place_in_the_catalogue() -> None:
+    catalogue = _section(RELIABILITY, "The catalogue")
+    assert [name for name in FAULTS if f"`{name}`" not in catalogue] == []
