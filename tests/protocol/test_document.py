@@ -1,27 +1,33 @@
 """docs/protocol.md says what the code does: fields, numbers, bounds, states and test vectors are compared."""
 
-import hashlib
-import json
 import re
 from enum import IntEnum
-from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from msgspec import inspect
 
-from sync import change_log, device_session, errors, journal, limits, messages, push_size, server_session
-from sync.change_log import Change, ChangeDraft, Operation
-from sync.codec import encode
+from sync import (
+    device_session,
+    device_uploads,
+    errors,
+    limits,
+    messages,
+    push_size,
+    server_session,
+)
+from sync.attendance import AttendanceEvent, EventKind
+from sync.change_log import Change, Operation
 from sync.errors import NEEDS_A_PERSON, CloseCode
-from sync.journal import Draft, Entry, EntryOutcome, Outcome, ParkReason
-from sync.messages import AdviceKind, Applied, Heartbeat, Plan, Push, PushStored, SnapshotRecord
-from sync.records import Entity
+from sync.incidents import INCIDENT_KIND, DeviceIncident, Incident
+from sync.intake import WITNESSED_KIND
+from sync.journal import Entry, EntryOutcome, Outcome, ParkReason
+from sync.messages import AdviceKind, Applied, Heartbeat, Plan, Proof, Push, SnapshotRecord
+from sync.records import RECORD_TYPES, AlertRecord, Entity
+from tests.protocol.document import TEXT, Row, section, table
+from tests.protocol.protocol_one import FIELDS as PROTOCOL_ONE_FIELDS
 
-DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "protocol.md"
-TEXT = DOCUMENT.read_text(encoding="utf-8")
 MESSAGES = (
     messages.Hello,
     messages.Welcome,
@@ -32,29 +38,28 @@ MESSAGES = (
     messages.Applied,
     messages.Heartbeat,
     messages.Advice,
+    messages.Challenge,
+    messages.Proof,
+    messages.RepairRequest,
+    messages.ForkFound,
 )
-NESTED = (Entry, EntryOutcome, Change, SnapshotRecord)
+NESTED = (
+    Entry,
+    EntryOutcome,
+    Change,
+    SnapshotRecord,
+    messages.BucketDigest,
+    messages.JournalPosition,
+    messages.StagedSnapshot,
+)
+BODIES = (
+    *RECORD_TYPES.values(),
+    AlertRecord,
+    AttendanceEvent,
+    DeviceIncident,
+)
 ENUMS: tuple[type[IntEnum], ...] = (Plan, Outcome, ParkReason, AdviceKind, Operation)
 _POWERS = {2**63 - 1: "2^63-1", -(2**63 - 1): "-(2^63-1)", 2**31 - 1: "2^31-1"}
-
-Row = tuple[str, ...]
-
-
-def section(heading: str) -> str:
-    """The text below a heading up to the next one of its level or above."""
-    found = re.search(rf"^(#+) {re.escape(heading)}$", TEXT, re.MULTILINE)
-    assert found, f"docs/protocol.md has no section {heading!r}"
-    rest = TEXT[found.end() :]
-    following = re.search(rf"^#{{1,{len(found[1])}}} ", rest, re.MULTILINE)
-    return rest[: following.start()] if following else rest
-
-
-def table(text: str) -> list[Row]:
-    """The cells of the first table of a text, without its heading."""
-    lines = re.search(r"(^\|.*\n)+", text, re.MULTILINE)
-    assert lines, "a table is missing"
-    rows = [tuple(cell.strip().strip("`") for cell in line.strip("|").split("|")) for line in lines[0].splitlines()]
-    return rows[2:]
 
 
 def kind_and_bound(info: inspect.Type) -> tuple[str, str]:
@@ -100,7 +105,14 @@ def _default(field: inspect.Field) -> str:
         return "-"
     if isinstance(field.default, IntEnum):
         return str(field.default.value)
-    return "[]" if field.default in ((), msgspec.NODEFAULT) else str(field.default)
+    default = field.default_factory() if field.default is msgspec.NODEFAULT else field.default
+    match default:
+        case msgspec.Struct():
+            return msgspec.json.encode(msgspec.structs.astuple(default)).decode().replace(",", ", ")
+        case bytes():
+            return f'b"{default.hex()}"'
+        case _:
+            return msgspec.json.encode(default).decode()
 
 
 @pytest.mark.parametrize("struct", [*MESSAGES, *NESTED], ids=lambda struct: struct.__name__)
@@ -126,9 +138,59 @@ def test_the_list_of_messages_is_the_one_that_is_sent() -> None:
 
 def test_who_may_send_what_is_documented() -> None:
     sender = {row[1]: row[2] for row in table(section("Messages"))}
-    device = {each.__name__ for each in (messages.Hello, Push, Applied, Heartbeat)}
+    device = {each.__name__ for each in (messages.Hello, Push, Applied, Heartbeat, Proof, messages.RepairRequest)}
     assert {name for name, who in sender.items() if who in ("device", "both")} == device
     assert [name for name, who in sender.items() if who == "both"] == ["Heartbeat"]
+
+
+@pytest.mark.parametrize("struct", [*MESSAGES, *NESTED], ids=lambda struct: struct.__name__)
+def test_what_came_with_protocol_2_is_marked_and_nothing_else(struct: type[msgspec.Struct]) -> None:
+    text = section(struct.__name__)
+    if re.search(r"^.*[Ss]ince 2\.$", text.split("|", 1)[0], re.MULTILINE):
+        assert struct.__name__ not in PROTOCOL_ONE_FIELDS
+        return
+    marked = {row[1] for row in table(text) if row[6].startswith("since 2")}
+    assert {row[1] for row in table(text)} - marked == set(PROTOCOL_ONE_FIELDS[struct.__name__])
+
+
+@pytest.mark.parametrize("struct", BODIES, ids=lambda struct: struct.__name__)
+def test_every_field_of_a_body_is_documented(struct: type[msgspec.Struct]) -> None:
+    info = inspect.type_info(struct)
+    assert isinstance(info, inspect.StructType)
+    told = [row[:3] for row in table(section(struct.__name__))]
+    assert told == [(field.encode_name, json_type(field.type), _default(field)) for field in info.fields]
+
+
+def json_type(info: inspect.Type) -> str:
+    """How the document writes what a field is in JSON."""
+    match info:
+        case inspect.UnionType(types):
+            return " or ".join(json_type(each) for each in types)
+        case inspect.VarTupleType(item):
+            return f"array of {json_type(item)}"
+        case inspect.StructType(cls):
+            return cls.__name__
+    names: dict[type[inspect.Type], str] = {
+        inspect.StrType: "string",
+        inspect.EnumType: "string",
+        inspect.IntType: "number",
+        inspect.BoolType: "boolean",
+        inspect.NoneType: "null",
+        inspect.DictType: "object",
+        inspect.RawType: "any",
+    }
+    return names[type(info)]
+
+
+def test_every_kind_of_entry_is_documented() -> None:
+    told = [row[0] for row in table(section("Kinds of entries"))]
+    assert told == [*EventKind, WITNESSED_KIND, INCIDENT_KIND]
+
+
+def test_every_incident_is_documented() -> None:
+    text = section("DeviceIncident")
+    told = [row[0] for row in table(text[text.index("| incident |") :])]
+    assert told == list(Incident)
 
 
 @pytest.mark.parametrize("enum", ENUMS, ids=lambda enum: enum.__name__)
@@ -167,7 +229,7 @@ def test_the_numbers_of_the_push_size_are_documented() -> None:
 @pytest.mark.parametrize(
     ("heading", "states"),
     [
-        ("The device", [*device_session.State, *device_session.Upload]),
+        ("The device", [*device_session.State, *device_uploads.Upload]),
         ("The server", [*server_session.State]),
     ],
 )
@@ -178,7 +240,7 @@ def test_every_state_is_drawn(heading: str, states: list[Any]) -> None:
 
 def test_no_state_is_drawn_that_does_not_exist() -> None:
     drawn = set(re.findall(r"\b[A-Z]{3,}(?:_[A-Z]+)*\b", "".join(_drawings(section("State machines")))))
-    kinds = (device_session.State, device_session.Upload, server_session.State, Plan)
+    kinds = (device_session.State, device_uploads.Upload, server_session.State, Plan)
     assert drawn <= {member.name for kind in kinds for member in kind}
 
 
@@ -193,101 +255,6 @@ def test_every_entity_is_named() -> None:
 
 def test_the_subprotocol_is_the_one_that_is_offered() -> None:
     assert f"`{limits.SUBPROTOCOL}`" in TEXT
-
-
-# -- vectors
-
-
-def vectors(told: dict[str, Any]) -> dict[str, str]:
-    """Compute every vector from the inputs that the document gives."""
-    key = Ed25519PrivateKey.from_private_bytes(bytes.fromhex(told["private_key"]))
-    head = journal.genesis(told["device_id"], told["incarnation"])
-    found = {
-        "public key": key.public_key().public_bytes_raw().hex(),
-        "journal genesis": head.hash.hex(),
-    }
-    entries = []
-    for number, fields in enumerate(told["entries"], start=1):
-        drafted = Draft(**{**fields, "body": fields["body"].encode()})
-        entry = journal.seal(head, drafted, key.sign)
-        found[f"entry {number}: canonical"] = journal.canonical(entry).hex()
-        found[f"entry {number}: hash"] = entry.hash.hex()
-        found[f"entry {number}: signature"] = entry.signature.hex()
-        head = journal.head_after(entry)
-        entries.append(entry)
-    return found | _log_vectors(told) | _frame_vectors(entries)
-
-
-def _log_vectors(told: dict[str, Any]) -> dict[str, str]:
-    head = change_log.genesis(told["center_id"], told["epoch"])
-    found = {"log genesis": head.hash.hex()}
-    drafts = [
-        ChangeDraft(**{**fields, "body": fields["body"].encode(), "operation": Operation(fields["operation"])})
-        for fields in told["changes"]
-    ]
-    _, rows = change_log.number(head, drafts, [bytes.fromhex(salt) for salt in told["salts"]])
-    for row in rows:
-        found[f"version {row.change.version}: commitment"] = row.change.commitment.hex()
-        found[f"version {row.change.version}: hash"] = row.hash.hex()
-    return found
-
-
-def _frame_vectors(entries: list[Entry]) -> dict[str, str]:
-    last = entries[-1]
-    outcomes = (
-        EntryOutcome(1, entries[0].event_id, Outcome.APPLIED, ParkReason.NOT_PARKED, 41),
-        EntryOutcome(2, last.event_id, Outcome.PARKED, ParkReason.UNKNOWN_REFERENCE, 0),
-    )
-    return {
-        "frame: Heartbeat(version=300, queue_depth=2)": encode(Heartbeat(version=300, queue_depth=2)).hex(),
-        'frame: Applied(epoch="e", version=7)': encode(Applied(epoch="e", version=7)).hex(),
-        "frame: Push of both entries": encode(Push(tuple(entries))).hex(),
-        "frame: PushStored, applied at 41 and parked for UNKNOWN_REFERENCE": encode(
-            PushStored(through_seq=2, hash=last.hash, outcomes=outcomes)
-        ).hex(),
-    }
-
-
-def test_the_vectors_are_what_the_code_computes() -> None:
-    inputs = re.search(r"^```json\n(.*?)^```", section("Test vectors"), re.MULTILINE | re.DOTALL)
-    assert inputs
-    told = {row[0]: row[1] for row in table(section("Test vectors"))}
-    assert told == vectors(json.loads(inputs[1]))
-
-
-def test_the_hashes_are_what_the_prose_says() -> None:
-    """Recompute the first of each kind by hand, so that code and document cannot be wrong together."""
-    inputs = re.search(r"^```json\n(.*?)^```", section("Test vectors"), re.MULTILINE | re.DOTALL)
-    assert inputs
-    given = json.loads(inputs[1])
-    told = {row[0]: bytes.fromhex(row[1]) for row in table(section("Test vectors"))}
-    device, life = given["device_id"].encode(), given["incarnation"].encode()
-    assert told["journal genesis"] == _sha(b"rollcall.journal.v1\0" + device + b"\0" + life)
-    assert told["entry 1: hash"] == _sha(told["journal genesis"] + told["entry 1: canonical"])
-    assert told["entry 2: hash"] == _sha(told["entry 1: hash"] + told["entry 2: canonical"])
-    center, epoch = given["center_id"].encode(), given["epoch"].encode()
-    assert told["log genesis"] == _sha(b"rollcall.change_log.v1\0" + center + b"\0" + epoch)
-    change = given["changes"][0]
-    commitment = _sha(bytes.fromhex(given["salts"][0]) + change["body"].encode())
-    assert told["version 1: commitment"] == commitment
-    entity, entity_id = change["entity"].encode(), change["entity_id"].encode()
-    chained = b"".join(
-        (
-            told["log genesis"],
-            (1).to_bytes(8, "big"),
-            len(entity).to_bytes(2, "big"),
-            entity,
-            len(entity_id).to_bytes(2, "big"),
-            entity_id,
-            b"\x01",
-            commitment,
-        )
-    )
-    assert told["version 1: hash"] == _sha(chained)
-
-
-def _sha(material: bytes) -> bytes:
-    return hashlib.sha256(material).digest()
 
 
 def test_every_exception_that_closes_a_link_has_a_documented_code() -> None:
