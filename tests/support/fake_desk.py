@@ -13,6 +13,9 @@ from kiosk.messages import (
     LinkPhase,
     Mark,
     Presence,
+    Quarantined,
+    Resync,
+    Revoked,
 )
 from kiosk.services.desk import Collector, Recorded, RosterLine
 from kiosk.services.errors import DeskError
@@ -66,12 +69,14 @@ class FakeDesk:
             device_name="Front desk",
             time_zone="Europe/Lisbon",
         )
+        self.quarantined: Quarantined | None = None
         self.fail_next: Exception | None = None
         self.run_link_failure: Exception | None = None
 
     async def roster(self) -> list[RosterLine]:
         """Every child, by room and name."""
         self._fail_if_told()
+        self._refuse_if_locked()
         return sorted(self._lines.values(), key=_order)
 
     async def search(self, text: str) -> list[RosterLine]:
@@ -83,6 +88,7 @@ class FakeDesk:
     async def collectors(self, child_id: str) -> list[Collector]:
         """The child's adults."""
         self._fail_if_told()
+        self._refuse_if_locked()
         return list(self._child(child_id).collectors)
 
     async def check_in(self, child_id: str) -> Recorded:
@@ -129,6 +135,29 @@ class FakeDesk:
         """Get the link back, with all data."""
         now_ms = self._clock.wall_ms()
         self._status = replace(self._status, link=LinkPhase.ONLINE, offline_since_ms=None, data_as_of_ms=now_ms)
+        self._hub.publish(LinkChanged(await self.status()))
+
+    async def lock(self) -> None:
+        """Let the lease end."""
+        self._status = replace(self._status, link=LinkPhase.OFFLINE, locked=True, lease_left_ms=0)
+        self._hub.publish(LinkChanged(await self.status()))
+
+    async def unlock(self) -> None:
+        """Let the server answer."""
+        self._status = replace(self._status, locked=False, lease_left_ms=30 * 24 * 60 * MINUTE_MS)
+        self._hub.publish(Resync())
+        await self.go_online()
+
+    async def let_lease_run_down(self, left_ms: int) -> None:
+        """So much of the lease is left."""
+        self._status = replace(self._status, lease_left_ms=left_ms)
+        self._hub.publish(LinkChanged(await self.status()))
+
+    async def revoke(self, sentence: str) -> None:
+        """The manager has switched this desk off."""
+        self._lines.clear()
+        self._status = replace(self._status, link=LinkPhase.NEEDS_PERSON, detail=sentence, revoked=True)
+        self._hub.publish(Revoked(sentence))
         self._hub.publish(LinkChanged(await self.status()))
 
     async def settle(self, event_id: str, mark: Mark = Mark.CONFIRMED) -> None:
@@ -185,7 +214,8 @@ class FakeDesk:
         self._hub.publish(
             ChildChanged(line.child_id, event_id=event_id, status=status, since_ms=now_ms, device_name="", own=True)
         )
-        return Recorded(event_id, kind, line.child_id, line.display_name, now_ms)
+        name = "" if self._status.locked else line.display_name
+        return Recorded(event_id, kind, line.child_id, name, now_ms)
 
     def _require_may_collect(self, child_id: str, adult_id: str, adult_name: str) -> None:
         known = self._child(child_id).collectors
@@ -204,6 +234,10 @@ class FakeDesk:
         if child_id not in self._lines:
             raise DeskError("unknown_child", "This child is not on the roster of this desk.")
         return self._lines[child_id]
+
+    def _refuse_if_locked(self) -> None:
+        if self._status.locked:
+            raise DeskError("locked", "This desk shows no names any more; connect it.")
 
     def _fail_if_told(self) -> None:
         failure, self.fail_next = self.fail_next, None

@@ -1,17 +1,22 @@
 """Drafts, pages and replicas for the kiosk's tests."""
 
+import itertools
+
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from kiosk.store.database import Database
+from kiosk.store.pen import Pen
 from kiosk.store.replica import Replica
 from sync.attendance import AttendanceEvent, EventKind, encode_event
 from sync.change_log import Change, ChangeDraft, Head, Operation, genesis, number
+from sync.digest import Held, sums, wire_digests
 from sync.journal import Draft, Entry
-from sync.messages import Page, SnapshotPart, SnapshotRecord
+from sync.messages import BucketDigest, Page, SnapshotPart, SnapshotRecord
 from sync.records import REFERENCE_BUCKET, ChildRecord, Entity, EventRecord, encode_record
 
 DEVICE_ID = "018f0000-0000-7000-8000-0000000000d1"
+OTHER_DEVICE_ID = "018f0000-0000-7000-8000-0000000000d2"
 CENTER_ID = "018f0000-0000-7000-8000-00000000c0de"
 CHILD_ID = "018f0000-0000-7000-8000-00000000000a"
 INCARNATION = "11111111-1111-4111-8111-111111111111"
@@ -26,6 +31,17 @@ def sign(message: bytes) -> bytes:
 
 def uuid_of(number_: int) -> str:
     return f"018f0000-0000-7000-8000-{number_:012x}"
+
+
+def new_pen(first: int = 1) -> Pen:
+    """A pen of the test's device; its fresh ids are 5000...1, 5000...2 and so on."""
+    numbers = itertools.count(first)
+    return Pen(
+        sign=sign,
+        new_id=lambda: f"50000000-0000-4000-8000-{next(numbers):012x}",
+        monotonic_ms=lambda: 1_000,
+        boot_id="boot",
+    )
 
 
 def new_replica(database: Database | None = None) -> Replica:
@@ -45,9 +61,9 @@ def event_of(number_: int, child_id: str = CHILD_ID) -> AttendanceEvent:
     )
 
 
-def append(replica: Replica, number_: int) -> Entry:
+def entry_draft(number_: int) -> Draft:
     event = event_of(number_)
-    draft = Draft(
+    return Draft(
         event_id=event.event_id,
         kind=event.kind,
         body=encode_event(event),
@@ -58,8 +74,11 @@ def append(replica: Replica, number_: int) -> Entry:
         base_epoch="",
         base_version=0,
     )
+
+
+def append(replica: Replica, number_: int) -> Entry:
     with replica.database.transaction():
-        return replica.journal.append(lambda _: draft, sign, child_id=CHILD_ID)
+        return replica.journal.append(lambda _: entry_draft(number_), sign, child_id=CHILD_ID)
 
 
 class Log:
@@ -94,7 +113,7 @@ class Log:
     def put_event(self, number_: int, day: str = "2026-09-21", outcome: str = "applied") -> None:
         record = EventRecord(
             event=msgspec.Raw(encode_event(event_of(number_))),
-            device_id="another",
+            device_id=OTHER_DEVICE_ID,
             device_name="Back door",
             incarnation="x",
             seq=number_,
@@ -124,13 +143,26 @@ class Log:
                 found[(change.entity, change.entity_id)] = (change.version, change.body)
         return found
 
-    def snapshot(self, records_a_part: int) -> list[SnapshotPart]:
-        last = {(c.entity, c.entity_id): c for c in self.changes}
+    def standing(self) -> list[Change]:
+        """The last change of each record that was not removed."""
+        last: dict[tuple[str, str], Change] = {}
+        for change in self.changes:
+            last[(change.entity, change.entity_id)] = change
+        return [change for change in last.values() if change.operation is Operation.PUT]
+
+    def digests(self) -> tuple[BucketDigest, ...]:
+        """Of every bucket, at the head."""
+        held = (Held(c.bucket, c.entity, c.entity_id, c.version, c.commitment) for c in self.standing())
+        return wire_digests(sums(held))
+
+    def snapshot(self, records_a_part: int, bucket: str = "") -> list[SnapshotPart]:
+        """All records at the head, or those of one bucket, as a server of protocol 2 sends them."""
         records = [
-            SnapshotRecord(c.bucket, c.entity, c.entity_id, c.version, c.body, c.salt)
-            for c in last.values()
-            if c.operation is Operation.PUT
+            SnapshotRecord(c.bucket, c.entity, c.entity_id, c.version, c.body, c.salt, c.commitment)
+            for c in self.standing()
+            if bucket in ("", c.bucket)
         ]
+        digests = tuple(each for each in self.digests() if bucket in ("", each.bucket))
         pieces = [records[at : at + records_a_part] for at in range(0, max(len(records), 1), records_a_part)]
         return [
             SnapshotPart(
@@ -140,9 +172,16 @@ class Log:
                 part=part,
                 parts=len(pieces),
                 records=tuple(piece),
+                bucket=bucket,
+                digests=digests if part == len(pieces) else (),
             )
             for part, piece in enumerate(pieces, start=1)
         ]
+
+
+def new_epoch(part: SnapshotPart, epoch: str) -> SnapshotPart:
+    """The same part in another life of the log."""
+    return msgspec.structs.replace(part, epoch=epoch)
 
 
 def draft_of(

@@ -20,11 +20,13 @@ from sync.change_log import (
     next_hash,
     number,
 )
+from sync.digest import Held, sums, wire_digests
 from sync.driver import Driver
+from sync.errors import CloseCode
 from sync.intake import Intake, Origin, StoredFact, fact_of_record
-from sync.journal import Entry, EntryOutcome, Hole, JournalHead, head_after, judge_run
+from sync.journal import Entry, EntryOutcome, Fork, Hole, JournalHead, head_after, judge_run
 from sync.journal import genesis as journal_genesis
-from sync.messages import Page, SnapshotPart, SnapshotRecord
+from sync.messages import BucketDigest, JournalPosition, Page, SnapshotPart, SnapshotRecord
 from sync.records import (
     RECORD_TYPES,
     REFERENCE_BUCKET,
@@ -68,6 +70,8 @@ class FakeCenter:
         self.journals: dict[tuple[str, str], Journal] = {}
         self.clock_offset_ms = 0
         self.part_records = 3
+        self.lease_ms = 0
+        self.revoked: set[str] = set()
         self.drivers: list[Driver[do.ServerEffect]] = []
 
     @property
@@ -114,14 +118,21 @@ class FakeCenter:
         record = ChildRecord(given_name=given, family_name=family, home_room_id=ROOM_ID, **more)
         self.put(Entity.CHILD, child_id, record)
 
-    def begin_anew_without(self, entity_id: str) -> None:
-        """A new life of the log, as after a restored backup, in which one record never was."""
-        kept = [change for change in self.changes if change.entity_id != entity_id]
+    def begin_anew_without(self, *entity_ids: str) -> None:
+        """A new life of the log, as after a restored backup, in which some records never were."""
+        kept = [change for change in self.changes if change.entity_id not in entity_ids]
         self.changes = []
         self.head = genesis(self.center_id, str(uuid.UUID(int=8, version=4)))
         for change in kept:
             record = msgspec.json.decode(change.body, type=RECORD_TYPES[Entity(change.entity)])
             self.put(Entity(change.entity), change.entity_id, record, change.bucket)
+
+    def forget_journals(self, *, after_seq: int) -> None:
+        """Restore the journals from an older backup, in which none was longer than this."""
+        for (device_id, incarnation), journal in self.journals.items():
+            kept = journal.entries[:after_seq]
+            head = head_after(kept[-1]) if kept else journal_genesis(device_id, incarnation)
+            self.journals[(device_id, incarnation)] = Journal(head, kept, journal.outcomes[:after_seq])
 
     def live_records(self) -> dict[tuple[str, str], Change]:
         live: dict[tuple[str, str], Change] = {}
@@ -134,7 +145,7 @@ class FakeCenter:
 
     def snapshot(self) -> tuple[SnapshotPart, ...]:
         records = [
-            SnapshotRecord(c.bucket, c.entity, c.entity_id, c.version, c.body, c.salt)
+            SnapshotRecord(c.bucket, c.entity, c.entity_id, c.version, c.body, c.salt, c.commitment)
             for c in self.live_records().values()
         ]
         size = self.part_records
@@ -147,9 +158,14 @@ class FakeCenter:
                 part=part,
                 parts=len(slices),
                 records=piece,
+                digests=self.digests() if part == len(slices) else (),
             )
             for part, piece in enumerate(slices, start=1)
         )
+
+    def digests(self) -> tuple[BucketDigest, ...]:
+        live = self.live_records().values()
+        return wire_digests(sums(Held(c.bucket, c.entity, c.entity_id, c.version, c.commitment) for c in live))
 
     def page(self, after_version: int) -> Page:
         changes = cut_page(self.changes[after_version:])
@@ -183,13 +199,19 @@ class FakeCenter:
             self.journals[key] = Journal(journal_genesis(device_id, incarnation))
         return self.journals[key]
 
-    def store_batch(self, device_id: str, entries: tuple[Entry, ...]) -> on.BatchStored:
+    def position(self, device_id: str, incarnation: str) -> JournalPosition:
+        head = self.journal(device_id, incarnation).head
+        return JournalPosition(incarnation, head.seq, head.hash)
+
+    def store_batch(self, device_id: str, entries: tuple[Entry, ...]) -> on.BatchStored | on.BatchRefused:
         journal = self.journal(device_id, entries[0].incarnation)
         hashes = {entry.seq: entry.hash for entry in journal.entries}
         try:
             verdict = judge_run(journal.head, hashes.get, entries)
         except Hole:
             return on.BatchStored(through_seq=journal.head.seq, hash=journal.head.hash, outcomes=())
+        except Fork:
+            return on.BatchRefused(CloseCode.FORK, "another entry is stored")
         intake = Intake(
             center_id=self.center_id,
             time_zone="Europe/Paris",
@@ -197,7 +219,12 @@ class FakeCenter:
             known_children=[key[1] for key in self.live_records() if key[0] == Entity.CHILD],
             stored=[StoredFact(fact_of_record(record), 0) for record in self.events()],
         )
-        origin = Origin(device_id=device_id, device_name="Desk", is_entitled=True, received_at_ms=self.clock_ms)
+        origin = Origin(
+            device_id=device_id,
+            device_name="Desk",
+            is_entitled=device_id not in self.revoked,
+            received_at_ms=self.clock_ms,
+        )
         for entry in verdict.fresh:
             decision = intake.decide(entry, origin)
             journal.entries.append(entry)

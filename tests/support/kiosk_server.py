@@ -3,12 +3,14 @@
 import asyncio
 import base64
 import contextlib
+import os
 import socket
 import time
 import uuid
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
+import msgspec
 import uvicorn
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -20,10 +22,11 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from sync import effects as do
 from sync import events as on
-from sync.codec import encode
-from sync.driver import Driver, LinkLost
+from sync.codec import decode_from_device, encode
+from sync.driver import Driver, LinkLost, StoreUnavailable
 from sync.errors import CloseCode
-from sync.limits import SUBPROTOCOL
+from sync.limits import NONCE_BYTES, PROTOCOL_VERSION, SUBPROTOCOL
+from sync.messages import Hello, proof_material
 from sync.server_session import ServerSession
 from tests.support.kiosk_center import ADA, BEN, BLOCKED, CENTER_ID, MOTHER, TWIN, ZOE, FakeCenter
 
@@ -43,7 +46,13 @@ class FakeServer(FakeCenter):
         self.lose_enrolment_answers = 0
         self.refuse_tokens = 0
         self.close_with: CloseCode | None = None
+        self.refused = 0
+        self.stores_nothing = False
+        self.good_for_ms = 0
+        self.protocol_max = PROTOCOL_VERSION
+        self.proofs: list[bool] = []
         self.sockets: set[WebSocket] = set()
+        self.links: dict[str, set[Driver[do.ServerEffect]]] = {}
         self.port = 0
         self._nonces: dict[str, str] = {}
         self._running: tuple[uvicorn.Server, asyncio.Task[None]] | None = None
@@ -110,6 +119,7 @@ class FakeServer(FakeCenter):
             return
         await websocket.accept(subprotocol=SUBPROTOCOL)
         if self.close_with is not None:
+            self.refused += 1
             await websocket.close(self.close_with)
             return
         self.sockets.add(websocket)
@@ -118,6 +128,21 @@ class FakeServer(FakeCenter):
             await link.run()
         finally:
             self.sockets.discard(websocket)
+
+    def revoke(self, device_id: str) -> None:
+        """A manager switches a device off, as a server does it that still takes what the device holds."""
+        self.revoked.add(device_id)
+        for driver in self.links.get(device_id, ()):
+            driver.deliver(on.RightsLost(CloseCode.REVOKED))
+
+    def is_signed(self, device_id: str, nonce: bytes, signature: bytes) -> bool:
+        """Whether this device signed a nonce of a link."""
+        raw = base64.urlsafe_b64decode(self.devices[device_id] + "=")
+        try:
+            Ed25519PublicKey.from_public_bytes(raw).verify(signature, proof_material(device_id, nonce))
+        except InvalidSignature:
+            return False
+        return True
 
     # -- running
 
@@ -172,19 +197,22 @@ class _Link:
 
     async def run(self) -> None:
         self._server.drivers.append(self._driver)
-        self._driver.deliver(on.LinkOpened())
+        self._server.links.setdefault(self._device_id, set()).add(self._driver)
+        self._driver.deliver(on.LinkOpened(self._server.good_for_ms))
         reader = asyncio.create_task(self._read())
         try:
             await self._driver.run()
         finally:
             self._server.drivers.remove(self._driver)
+            self._server.links[self._device_id].discard(self._driver)
             reader.cancel()
             await asyncio.gather(reader, return_exceptions=True)
 
     async def _read(self) -> None:
         try:
             while True:
-                await self._driver.deliver_frame(await self._websocket.receive_bytes())
+                frame = await self._websocket.receive_bytes()
+                await self._driver.deliver_frame(_as_heard(frame, self._server.protocol_max))
         except (WebSocketDisconnect, RuntimeError):
             pass
         finally:
@@ -201,6 +229,8 @@ class _Link:
             case do.LoadDevice():
                 return self._load(effect)
             case do.StoreBatch(entries):
+                if server.stores_nothing:
+                    raise StoreUnavailable("as the test says")
                 stored = server.store_batch(self._device_id, entries)
                 if server.lose_acknowledgements > 0:
                     server.lose_acknowledgements -= 1
@@ -220,24 +250,28 @@ class _Link:
             case do.LoadSnapshot():
                 frames = tuple(encode(part) for part in server.snapshot())
                 return on.SnapshotLoaded(head=server.head, frames=frames)
-            case do.RecordApplied():
+            case do.IssueChallenge():
+                return on.ChallengeIssued(os.urandom(NONCE_BYTES))
+            case do.CheckProof(nonce, signature):
+                is_good = server.is_signed(self._device_id, nonce, signature)
+                server.proofs.append(is_good)
+                return on.ProofChecked(server.good_for_ms if is_good else 0)
+            case _:
                 pass
         return None
 
     def _load(self, effect: do.LoadDevice) -> on.DeviceLoaded:
         server = self._server
         journal = server.journal(self._device_id, effect.incarnation)
-        matches = (
-            effect.epoch == server.head.epoch
-            and effect.version <= server.head.version
-            and effect.hash == server.hash_at(effect.version)
-        )
         return on.DeviceLoaded(
             stored_seq=journal.head.seq,
             stored_hash=journal.head.hash,
             head=server.head,
-            cursor_matches=matches,
+            cursor=_cursor(server, effect),
             server_wall_ms=server.clock_ms,
+            is_entitled=self._device_id not in server.revoked,
+            older=tuple(server.position(self._device_id, one.incarnation) for one in effect.older),
+            lease_ms=server.lease_ms,
         )
 
     async def _send(self, frame: bytes) -> None:
@@ -245,6 +279,21 @@ class _Link:
             await self._websocket.send_bytes(frame)
         except (RuntimeError, WebSocketDisconnect) as error:
             raise LinkLost("gone") from error
+
+
+def _cursor(server: FakeServer, effect: do.LoadDevice) -> on.Cursor:
+    if effect.epoch in ("", server.head.epoch) and effect.version == 0:
+        return on.Cursor.NONE
+    is_ours = effect.epoch == server.head.epoch and effect.version <= server.head.version
+    return on.Cursor.OURS if is_ours and effect.hash == server.hash_at(effect.version) else on.Cursor.FOREIGN
+
+
+def _as_heard(frame: bytes, protocol_max: int) -> bytes:
+    """A server of protocol 1 knows nothing of what a newer device offers beside it."""
+    message = decode_from_device(frame)
+    if protocol_max == PROTOCOL_VERSION or not isinstance(message, Hello):
+        return frame
+    return encode(msgspec.structs.replace(message, protocol_max=protocol_max, older=(), digests=()))
 
 
 def _monotonic_ms() -> int:

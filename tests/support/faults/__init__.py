@@ -1,0 +1,1 @@
+"""Faults for tests on real processes: named failpoints, system calls that fail, links that misbehave."""

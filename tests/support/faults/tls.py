@@ -1,0 +1,74 @@
+"""A TLS server with a trusted certificate of another host: whoever talks to it did not check the name."""
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+OTHER_HOST = "elsewhere.example"
+
+
+class Impostor:
+    """Listens as another host; `heard` is what came through TLS."""
+
+    def __init__(self, port: int, certificate: Path) -> None:
+        self.port = port
+        self.certificate = certificate
+        self.dialled = asyncio.Event()
+        self.heard = bytearray()
+
+
+@asynccontextmanager
+async def impostor(folder: Path) -> AsyncIterator[Impostor]:
+    """Run an impostor; its certificate is to be trusted by SSL_CERT_FILE."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*_certificate(folder))
+    found = Impostor(0, folder / "impostor.pem")
+
+    async def hear(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        found.heard += await reader.read()
+        writer.close()
+
+    async def pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        found.dialled.set()
+        try:
+            await writer.start_tls(context)
+            await hear(reader, writer)
+        except (OSError, asyncio.CancelledError):
+            pass  # the desk hung up, as it should
+        finally:
+            writer.transport.abort()
+
+    server = await asyncio.start_server(pass_on, "127.0.0.1", 0)
+    found.port = server.sockets[0].getsockname()[1]
+    async with server:
+        yield found
+
+
+def _certificate(folder: Path) -> tuple[Path, Path]:
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, OTHER_HOST)])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(OTHER_HOST)]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    paths = folder / "impostor.pem", folder / "impostor.key"
+    paths[0].write_bytes(certificate.public_bytes(Encoding.PEM))
+    paths[1].write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    return paths
