@@ -3,7 +3,7 @@
 After Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015.
 """
 
-from sync.limits import BACKOFF_FIRST_MS, BACKOFF_MAX_MS
+from sync.limits import ADVISED_WAIT_MAX_MS, BACKOFF_FIRST_MS, BACKOFF_MAX_MS
 
 
 def delay_ms(*, failures: int, luck: float, advised_ms: int | None = None) -> int:
@@ -13,6 +13,6 @@ def delay_ms(*, failures: int, luck: float, advised_ms: int | None = None) -> in
     the same come back spread out.
     """
     if advised_ms is not None:
-        return int(min(advised_ms, BACKOFF_MAX_MS) * (1 + luck / 2))
+        return int(min(advised_ms, ADVISED_WAIT_MAX_MS) * (1 + luck / 2))
     ceiling = min(BACKOFF_MAX_MS, BACKOFF_FIRST_MS * 2 ** min(failures - 1, 10))
     return max(1, int(ceiling * luck))

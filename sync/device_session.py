@@ -18,7 +18,7 @@ from sync.device_downloads import DeviceDownloads
 from sync.device_uploads import DeviceUploads
 from sync.effects import DeviceEffect
 from sync.errors import CloseCode, ImpossibleTransition, ProtocolViolation, demand, require
-from sync.limits import PROTOCOL_MIN, PROTOCOL_VERSION, WELCOME_DEADLINE_MS
+from sync.limits import CLOCK_NOTE_INTERVAL_MS, PROTOCOL_MIN, PROTOCOL_VERSION, WELCOME_DEADLINE_MS
 from sync.liveness import Liveness
 from sync.messages import (
     Advice,
@@ -61,6 +61,7 @@ class DeviceSession:
         self._schema_version = schema_version
         self._liveness = Liveness(now_ms)
         self._greeted_ms = now_ms
+        self._noted_ms = now_ms
         self._is_open = False
         self._is_closed = False
         self._is_revoked = False
@@ -183,6 +184,7 @@ class DeviceSession:
         demand(PROTOCOL_MIN <= welcome.protocol <= PROTOCOL_VERSION, "a protocol that was not offered")
         self._is_revoked = welcome.plan is Plan.UPLOAD_ONLY
         self._lease_ms = welcome.lease_ms
+        self._noted_ms = now_ms
         self._uploads = uploads = DeviceUploads(progress, now_ms)
         self._downloads = downloads = DeviceDownloads(progress)
         clock = do.NoteClock(
@@ -228,9 +230,11 @@ class DeviceSession:
         return (*self._clock_sample(heartbeat, now_ms), self._phase())
 
     def _clock_sample(self, heartbeat: Heartbeat, now_ms: int) -> Effects:
-        """A round trip that began with a heartbeat of ours and was held by the server for a while."""
-        if not heartbeat.echo_monotonic_ms:
+        """A round trip that began with a heartbeat of ours and was held by the server for a while, if one is due."""
+        every_ms = min(CLOCK_NOTE_INTERVAL_MS, self._lease_ms // 4) if self._lease_ms else CLOCK_NOTE_INTERVAL_MS
+        if not heartbeat.echo_monotonic_ms or now_ms - self._noted_ms < every_ms:
             return ()
+        self._noted_ms = now_ms
         # Both sides round to whole milliseconds.
         round_trip_ms = max(0, now_ms - heartbeat.echo_monotonic_ms - heartbeat.held_ms)
         sent_ms = now_ms - round_trip_ms

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import msgspec
 
+from kiosk.services.witnessed import Witnessed
 from kiosk.store.journal import OwnEntry
 from kiosk.store.records import StoredRecord
 from sync.attendance import ChildAttendance, EventKind, Fact, decode_event, fold
@@ -79,6 +80,7 @@ class Knowledge:
     _own: dict[str, OwnEntry] = field(default_factory=dict)
     _own_facts: dict[str, dict[str, Fact]] = field(default_factory=dict)
     _others_waiting: set[str] = field(default_factory=set)
+    witnessed: Witnessed = field(default_factory=Witnessed)
     _folded: dict[str, ChildAttendance] = field(default_factory=dict)
     # Own entries without an answer; answered ones whose fact the log here does not hold yet; children to look at again.
     _waiting: set[str] = field(default_factory=set)
@@ -111,6 +113,7 @@ class Knowledge:
             self._put(record.entity, record.entity_id, record.body.encode())
         self._forget_settled_but(frozenset(entry.event_id for entry in own))
         self._others_waiting.clear()
+        self.witnessed.clear()
         for entry in own:
             self._put_own(entry)
         fresh = tuple((child, event) for event, child in self._child_of_event.items() if event not in before)
@@ -149,6 +152,8 @@ class Knowledge:
                 self._others_waiting.add(entry.event_id)
             else:
                 self._others_waiting.discard(entry.event_id)
+            self.witnessed.put(entry)
+            self._stir(entry.child_id)
             return
         self._own[entry.event_id] = entry
         fact = _fact_of_own(entry, self.device_id)
@@ -239,11 +244,13 @@ class Knowledge:
         return folded
 
     def facts(self, child_id: str) -> dict[str, Fact]:
-        """Confirmed facts, and own ones that no confirmed record tells of yet, by event id."""
+        """Confirmed facts, and own and witnessed ones that no confirmed record tells of yet, by event id."""
         facts = {event_id: known.fact for event_id, known in self._confirmed.get(child_id, {}).items()}
         for event_id, fact in self._own_facts.get(child_id, {}).items():
             if self._counts_by_itself(self._own[event_id]):
                 facts.setdefault(event_id, fact)
+        for event_id, fact in self.witnessed.counting(child_id, self.version):
+            facts.setdefault(event_id, fact)
         return facts
 
     def _counts_by_itself(self, entry: OwnEntry) -> bool:

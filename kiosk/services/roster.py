@@ -92,6 +92,8 @@ def _mark(knowledge: Knowledge, child_id: str, today: Span, attendance: ChildAtt
     if own is not None and own.outcome is Outcome.PARKED and _within(own.recorded_at_ms, today):
         return Mark.NEEDS_REVIEW
     current = _current_event_ids(knowledge, child_id, today, attendance.open_stay)
+    if current & knowledge.witnessed.unanswered(child_id):
+        return Mark.RECORDED
     if any(current & frozenset(finding.event_ids) for finding in attendance.findings):
         return Mark.NEEDS_REVIEW
     return Mark.CONFIRMED if current else Mark.NONE

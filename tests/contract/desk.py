@@ -15,7 +15,7 @@ from kiosk.screens.port import DeskPort
 from kiosk.services.desk import RosterLine
 from kiosk.services.errors import DeskError
 
-DEADLINE_S = 10
+DEADLINE_S = 60
 BLOCKED = pytest.mark.parametrize("status", ["not_authorised", "not_today"])
 
 

@@ -19,7 +19,7 @@ from tests.support.postgres import FreshDatabase
 
 pytestmark = pytest.mark.postgres
 
-DEADLINE_S = 10
+DEADLINE_S = 60
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ from tests.support.postgres import FreshDatabase
 
 pytestmark = pytest.mark.postgres
 
-DEADLINE_S = 20.0
+DEADLINE_S = 60.0
 
 
 @pytest.fixture

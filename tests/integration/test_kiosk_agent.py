@@ -119,7 +119,7 @@ async def test_every_end_is_clean(folder: Path, server: FakeServer, end: str) ->
             transport = process.process._transport.get_pipe_transport(1)  # type: ignore[attr-defined]
             transport.close()
             await process.send({"do": "roster"})
-            await asyncio.wait_for(process.process.wait(), 15)
+            await asyncio.wait_for(process.process.wait(), 60)
             assert process.process.returncode == 0
             return
         code, errors = await process.ended()
@@ -291,7 +291,7 @@ async def desk_told_everything(folder: Path) -> None:
     try:
         with contextlib.suppress(DeskError):
             await desk.check_in(BEN)
-        await until(is_told, 20)
+        await until(is_told)
     finally:
         link.cancel()
         await asyncio.gather(link, return_exceptions=True)

@@ -180,7 +180,7 @@ async def test_a_lost_acknowledgement_is_asked_for_again_and_nothing_is_stored_t
     async with opened(folder) as desk:
         messages = desk.subscribe()
         recorded = await desk.check_in(ADA)
-        await until(is_settled(desk), 20)
+        await until(is_settled(desk))
         assert len(server.events()) == 1
         settled = [one for one in await drained(messages) if isinstance(one, EntrySettled)]
         assert [one.event_id for one in settled] == [recorded.event_id]
@@ -230,8 +230,8 @@ async def test_two_desks_that_both_take_a_child_in_while_apart_agree_afterwards(
         first = await front.check_in(ADA)
         await back.check_in(ADA, occurred_at_ms=first.occurred_at_ms + hour_ms)
         await server.start()
-        await until(is_settled(front), 20)
-        await until(is_settled(back), 20)
+        await until(is_settled(front))
+        await until(is_settled(back))
         await until(lambda: line_marked(front, ADA, Mark.NEEDS_REVIEW))
         await until(lambda: line_marked(back, ADA, Mark.NEEDS_REVIEW))
         assert (await front.status()).needs_review == 1
@@ -251,7 +251,7 @@ async def test_a_parked_entry_needs_review_and_does_not_hold_up_the_next(server:
         await desk.check_in(BEN)
         server.begin_anew_without(ZOE)
         await server.start()
-        await until(is_settled(desk), 20)
+        await until(is_settled(desk))
         outcomes = [(one.outcome, one.reason) for one in await drained(messages) if isinstance(one, EntrySettled)]
         assert outcomes == [
             (Outcome.PARKED, ParkReason.UNKNOWN_REFERENCE),
@@ -315,7 +315,7 @@ async def test_a_link_that_needs_a_person_says_so_and_the_desk_goes_on(
 async def test_a_token_that_is_refused_is_bought_anew(server: FakeServer, folder: Path) -> None:
     server.refuse_tokens = 2
     async with opened(folder) as desk:
-        await until(is_settled(desk), 20)
+        await until(is_settled(desk))
 
 
 async def test_a_device_that_the_server_does_not_know_needs_a_person(server: FakeServer, folder: Path) -> None:

@@ -76,7 +76,7 @@ async def deliver(folder: Path) -> None:
         return (await desk.status()).waiting == 0 and desk.is_current
 
     try:
-        await until(is_told, 20)
+        await until(is_told)
     finally:
         link.cancel()
         await asyncio.gather(link, return_exceptions=True)

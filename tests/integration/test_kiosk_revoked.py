@@ -115,10 +115,10 @@ async def test_a_desk_that_is_linked_is_gone_within_seconds_and_says_so_once(ser
     link = asyncio.create_task(desk.run_link())
     messages = desk.subscribe()
     try:
-        await desk.check_in(BEN)
-        await until(lambda: desk.is_current)
+        recorded = await desk.check_in(BEN)
+        await until(lambda: desk.is_current and recorded.event_id in {change.entity_id for change in server.changes})
         server.revoke(device_of(folder))
-        await asyncio.wait_for(link, 10)
+        await asyncio.wait_for(link, 60)
         found = [message async for message in take_until_revoked(messages)]
         assert len(found) == 1
         assert (await desk.status()).revoked
@@ -154,7 +154,7 @@ async def test_what_is_recorded_at_the_last_moment_is_handed_over_before_the_end
         for child in (BEN, ZOE):
             with contextlib.suppress(DeskError):  # the end came first
                 recorded.append((await desk.check_in(child)).event_id)
-        await asyncio.wait_for(link, 20)
+        await asyncio.wait_for(link, 60)
     finally:
         link.cancel()
         await asyncio.gather(link, return_exceptions=True)
@@ -179,7 +179,7 @@ async def test_a_real_server_takes_what_a_revoked_desk_holds_and_lets_none_of_it
             assert (confirmed["outcome"], confirmed["reason"]) == ("parked", "device_not_entitled")
         revoked = await one.until(lambda line: line["event"] == "revoked")
         assert one.agent is not None
-        assert await asyncio.wait_for(one.agent.process.wait(), 20) == 5
+        assert await asyncio.wait_for(one.agent.process.wait(), 60) == 5
         assert left_of(one.data) == {"device.json", "kiosk.lock"}
         assert revoked["message"] in say(one.data, "status").stderr
         world.desks.remove(one)

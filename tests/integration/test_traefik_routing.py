@@ -22,7 +22,7 @@ pytestmark = pytest.mark.skipif(traefik_program() is None, reason="no traefik wh
 HOST = "rollcall.test"
 SUBPROTOCOL = Subprotocol("rollcall.sync.v1")
 FRAME_BYTES_MAX = 256 * 1024
-START_DEADLINE_S = 10
+START_DEADLINE_S = 60
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]

@@ -48,6 +48,13 @@ class Books:
         self._gone[device.name] = lost
         self._holds_no_more(device)
 
+    def may_drop(self, device: "Device", event_ids: set[str]) -> None:
+        """A desk may forget these: they were answered long ago, so the server has them."""
+        missing = event_ids - self._stored_of(device).keys()
+        if missing:
+            raise Violated("no_acknowledged_entry_lost", f"{device.name} may drop {sorted(missing)}, which nobody has")
+        self._gone.setdefault(device.name, set()).update(event_ids)
+
     def _at_a_twin(self, device: "Device") -> set[str]:
         twins = [one for one in self.world.devices if one.id == device.id and one is not device]
         return {event_id for twin in twins if not twin.is_destroyed for event_id in bodies_of(twin)}

@@ -10,7 +10,9 @@ from sync.journal import EntryOutcome
 from sync.limits import PAGES_IN_FLIGHT_MAX, SNAPSHOT_PARTS_MAX
 from sync.messages import Applied, Page, Push, PushStored, SnapshotPart, SnapshotRecord
 from tests.simulation.books import Books, bodies_of
-from tests.simulation.model_store import CenterState, RecordKey, fold_of_log
+from tests.simulation.model_records import RecordKey, fold_of_log
+from tests.simulation.model_store import CenterState
+from tests.simulation.replicas import held_by, kept_of
 from tests.simulation.trace import Violated
 from tests.simulation.truth import Pushes
 
@@ -237,10 +239,9 @@ class Checkers:
     def snapshot_stored(self, device: "Device", bucket: str) -> None:
         """A desk has the last part of a snapshot, or of the bucket that was sent to it again."""
         head = device.replica.progress.read().head
-        rows = [row for row in device.replica.records.all() if bucket in {"", row.bucket}]
         records = fold_of_log(self.lives[head.epoch][: head.version]).values()
-        wanted = {(one.entity, one.entity_id): one.version for one in records if bucket in {"", one.bucket}}
-        if {(row.entity, row.entity_id): row.version for row in rows} != wanted:
+        held, wanted = held_by(device, bucket), kept_of(device, records, bucket)
+        if held != wanted:
             raise Violated("repair_heals", f"{device.name} at {head.version} still differs in {bucket or 'all'}")
 
     def _check_replica(self, device: "Device", head: Head) -> None:
@@ -249,8 +250,7 @@ class Checkers:
             raise Violated("no_hole_in_a_replica", f"{device.name} is at {head.version}, which the log never was")
         shadow = self._shadows.setdefault(device.name, Shadow())
         shadow.follow(head.epoch, head.version, log)
-        held = {(row.entity, row.entity_id): row.version for row in device.replica.records.all()}
-        wanted = {key: record.version for key, record in shadow.records.items()}
+        held, wanted = held_by(device), kept_of(device, shadow.records.values())
         if held == wanted:
             device.is_rotten = False
         elif not device.is_rotten:

@@ -4,8 +4,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
 from kiosk.link.device_store import perform_store
 from kiosk.store.errors import StoreError
 from kiosk.store.pen import Pen
@@ -25,19 +23,13 @@ from tests.simulation.desk_store import CrashingDatabase, copy_database
 from tests.simulation.disk import CrashDisk, MemoryDisk
 from tests.simulation.link import Link
 from tests.simulation.loop import SessionLoop
+from tests.simulation.tidying import TIDY_EVERY_MS, tidy
 from tests.simulation.worker import StoreWorker
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
 
 DIAL_TIMEOUT_MS = 10_000
-
-
-class Press(msgspec.Struct, frozen=True):
-    """What a person enters: for which child, and the draft of it once the desk knows where it stands."""
-
-    child_id: str
-    draft: Callable[[Progress], Draft]
 
 
 class Device:
@@ -62,6 +54,7 @@ class Device:
         self.boots = 0
         self.is_up = False
         self.is_partitioned = False
+        self.is_away = False
         self.person_needed = ""
         self.paused_until_ms = 0
         self.told: list[Entry] = []
@@ -113,6 +106,7 @@ class Device:
             return
         self.world.checkers.device_booted(self)
         self._dial_after(self.luck.between(0, 500))
+        self.after(TIDY_EVERY_MS, lambda: tidy(self))
 
     def crash(self) -> None:
         """Lose power: whatever was not committed is gone."""
@@ -177,20 +171,23 @@ class Device:
 
     # -- the person
 
-    def press(self, press: Press) -> None:
-        """Somebody presses: an entry is written and, once durable, shown as recorded."""
+    def press(self, child_id: str, draft: Callable[[Progress], Draft]) -> None:
+        """Somebody presses for a child: an entry is written and, once durable, shown as recorded.
+
+        `draft` makes the entry once the desk knows where it stands.
+        """
         if not self.is_up or self.person_needed or self.is_destroyed:
             return
-        self._submit(lambda: self._record(press), self._tell)
+        self.submit(lambda: self._record(child_id, draft), self._tell)
 
-    def _record(self, press: Press) -> Entry:
+    def _record(self, child_id: str, draft: Callable[[Progress], Draft]) -> Entry:
         entry: Entry | None = None
         try:
             with self.database.transaction():
                 self.replica.progress.advance_ratchet(
                     monotonic_ms=self.world.timeline.now_ms, boot_id=self.pen.boot_id, wall_ms=self.wall_ms()
                 )
-                entry = self.replica.journal.append(press.draft, self.pen.sign, child_id=press.child_id)
+                entry = self.replica.journal.append(draft, self.pen.sign, child_id=child_id)
         except StoreError:
             # As `write_down` of the desk: a COMMIT that failed may have taken effect; the file, opened again, knows.
             if entry is None or self.replica.journal.find(entry.event_id) is None:
@@ -220,7 +217,7 @@ class Device:
         self.crash()
         self.world.reboot_later(self)
 
-    def _submit(self, work: Callable[[], Any], done: Callable[[Any], None]) -> None:
+    def submit(self, work: Callable[[], Any], done: Callable[[Any], None]) -> None:
         """Do work on the store's thread; `done` gets the result or the `StoreError`."""
 
         def guarded() -> Any:
@@ -242,7 +239,7 @@ class Device:
 
     # -- the link
 
-    def _after(self, delay_ms: int, action: Callable[[], object]) -> None:
+    def after(self, delay_ms: int, action: Callable[[], object]) -> None:
         """Do something later, unless this process is dead by then."""
         generation = self._generation
 
@@ -254,16 +251,16 @@ class Device:
 
     def _dial_after(self, wait_ms: int) -> None:
         pause_ms = self.paused_until_ms - self.world.timeline.now_ms
-        self._after(max(wait_ms, pause_ms), self._dial)
+        self.after(max(wait_ms, pause_ms), self._dial)
 
     def _dial(self) -> None:
         if self.person_needed or self.is_destroyed:
             return
         self.world.trace.note(self.name, "dials")
-        if self.is_partitioned:
-            self._after(DIAL_TIMEOUT_MS, self._failed)
+        if self.is_partitioned or self.is_away:
+            self.after(DIAL_TIMEOUT_MS, self._failed)
         else:
-            self._after(self.world.round_trip_ms(self.luck), self._connect)
+            self.after(self.world.round_trip_ms(self.luck), self._connect)
 
     def _failed(self) -> None:
         self._failures += 1
@@ -319,7 +316,7 @@ class Device:
                 self.phase = effect
                 self._failures = 0
             case do.NoteClock():
-                self._submit(lambda: self._perform(effect), lambda result: self._clock_noted(loop, result))
+                self.submit(lambda: self._perform(effect), lambda result: self._clock_noted(loop, result))
             case do.SignChallenge(nonce):
                 signature = self.pen.sign(proof_material(self.id, nonce))
                 loop.deliver(on.ChallengeSigned(nonce, signature))
@@ -366,7 +363,7 @@ class Device:
             done(on.StoreFailed(effect.lane, "the store failed") if failed else result)
             self._drained()
 
-        self._submit(lambda: self._perform(effect), finished)
+        self.submit(lambda: self._perform(effect), finished)
 
     def _ended(self, loop: SessionLoop) -> None:
         """The session is over: wait until its store effects are, then dial again."""
@@ -381,7 +378,7 @@ class Device:
                 self._over()
 
         if loop.lanes_busy:
-            self._after(int(LANE_DRAIN_S * 1000), give_up_waiting)
+            self.after(int(LANE_DRAIN_S * 1000), give_up_waiting)
         else:
             self._over()
 

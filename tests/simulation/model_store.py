@@ -11,32 +11,29 @@ import msgspec
 
 from sync import effects as do
 from sync import events as on
-from sync.attendance import Fact
 from sync.change_log import (
     CHANGE_OVERHEAD_BYTES,
-    Change,
     ChangeDraft,
     Head,
     Numbered,
-    Operation,
     cut_page,
     genesis,
     number,
 )
 from sync.codec import encode
-from sync.digest import Held, sums, wire_digests
+from sync.digest import sums, wire_digests
 from sync.driver import StoreUnavailable
 from sync.errors import BrokenChain, CloseCode
 from sync.incidents import DeviceIncident
-from sync.intake import Decision, Intake, Origin, StoredFact, fact_of_record
+from sync.intake import Decision, Intake, Origin, StoredFact
 from sync.journal import Entry, EntryOutcome, Fork, Hole, JournalHead, head_after, judge_run
 from sync.journal import genesis as journal_genesis
 from sync.limits import LEASE_MS, PAGE_CHANGES_MAX, PAYLOAD_BYTES_MAX, SNAPSHOT_PART_RECORDS_MAX
 from sync.messages import BucketDigest, JournalPosition, Page, SnapshotPart, SnapshotRecord, StagedSnapshot
-from sync.records import SNAPSHOT_PRIORITY, Entity, EventRecord
+from sync.records import SNAPSHOT_PRIORITY, Entity
+from tests.simulation.model_records import RecordKey, apply, held_of, move_total
 
 JournalKey = tuple[str, str]
-RecordKey = tuple[str, str]
 
 
 class StoredEntry(msgspec.Struct, frozen=True):
@@ -52,6 +49,7 @@ class CenterState(msgspec.Struct, frozen=True, kw_only=True):
     head: Head
     log: tuple[Numbered, ...] = ()
     records: dict[RecordKey, SnapshotRecord] = {}
+    totals: dict[str, int] = {}
     journals: dict[JournalKey, tuple[StoredEntry, ...]] = {}
     facts: tuple[StoredFact, ...] = ()
     incidents: dict[str, tuple[str, DeviceIncident]] = {}
@@ -134,10 +132,13 @@ class ModelServerStore:
         """The process that held them died."""
         self._snapshots.clear()
 
-    def compact(self) -> int:
-        """Keep no bodies behind the slowest device that is known; gives the version from which on pages are served."""
+    def compact(self, horizon: int = 0) -> int:
+        """Keep no bodies behind the slowest device that is known, nor before a version that is too old for anybody.
+
+        Gives the version from which on pages are served.
+        """
         slowest = min(self.state.applied.values(), default=0)
-        floor = max(self.state.compacted_version, slowest)
+        floor = max(self.state.compacted_version, slowest, horizon)
         self.state = msgspec.structs.replace(self.state, compacted_version=floor)
         return floor
 
@@ -204,10 +205,13 @@ class ModelServerStore:
         if not drafts:
             return state
         head, rows = number(state.head, drafts, [self._salt(16) for _ in drafts])
-        records = dict(state.records)
+        records, totals = dict(state.records), dict(state.totals)
         for row in rows:
-            _apply(records, row.change)
-        return msgspec.structs.replace(state, head=head, log=state.log + rows, records=records)
+            key = (row.change.entity, row.change.entity_id)
+            move_total(totals, records.get(key), -1)
+            apply(records, row.change)
+            move_total(totals, records.get(key), 1)
+        return msgspec.structs.replace(state, head=head, log=state.log + rows, records=records, totals=totals)
 
     def _commit(self, state: CenterState) -> None:
         self.reach("server: before commit")
@@ -248,11 +252,8 @@ class ModelServerStore:
         return on.Cursor.COMPACTED if effect.version < self.state.compacted_version else on.Cursor.OURS
 
     def _differing(self, told: Iterable[BucketDigest]) -> tuple[str, ...]:
-        totals = self._totals()
+        totals = self.state.totals
         return tuple(one.bucket for one in told if totals.get(one.bucket, 0).to_bytes(32, "big") != one.digest)
-
-    def _totals(self) -> dict[str, int]:
-        return sums(held_of(record) for record in self.state.records.values())
 
     def _log_hash(self, version: int) -> bytes | None:
         if version == 0:
@@ -267,7 +268,7 @@ class ModelServerStore:
         following = [row.change for row in state.log[after_version:end]]
         changes = cut_page(following[: self.page_changes_max]) or cut_page(following)
         to_version = after_version + len(changes)
-        totals = self._totals() if to_version == state.head.version else {}
+        totals = state.totals if to_version == state.head.version else {}
         touched = {change.bucket for change in changes} if totals else set()
         told = totals if all_digests else {bucket: totals.get(bucket, 0) for bucket in touched}
         page = Page(
@@ -345,21 +346,6 @@ def _incidents_of(reader: Reader, decisions: Iterable[Decision]) -> dict[str, tu
     return {incident.event_id: (reader.device_id, incident) for incident in found}
 
 
-def held_of(record: SnapshotRecord) -> Held:
-    """What a record adds to the digest of its bucket."""
-    return Held(record.bucket, record.entity, record.entity_id, record.version, record.commitment)
-
-
-def _apply(records: dict[RecordKey, SnapshotRecord], change: Change) -> None:
-    key = (change.entity, change.entity_id)
-    if change.operation is Operation.REMOVE:
-        records.pop(key, None)
-        return
-    records[key] = SnapshotRecord(
-        change.bucket, change.entity, change.entity_id, change.version, change.body, change.salt, change.commitment
-    )
-
-
 def _slices(records: Sequence[SnapshotRecord], records_max: int) -> Iterator[tuple[SnapshotRecord, ...]]:
     """Cut records into parts that fit a frame."""
     part: list[SnapshotRecord] = []
@@ -377,20 +363,3 @@ def _slices(records: Sequence[SnapshotRecord], records_max: int) -> Iterator[tup
 
 def _snapshot_order(record: SnapshotRecord) -> tuple[int, str, int]:
     return (SNAPSHOT_PRIORITY.index(Entity(record.entity)), record.bucket, record.version)
-
-
-def fold_of_log(log: Iterable[Numbered]) -> dict[RecordKey, SnapshotRecord]:
-    """The records that a run of the log from its beginning comes to."""
-    records: dict[RecordKey, SnapshotRecord] = {}
-    for row in log:
-        _apply(records, row.change)
-    return records
-
-
-def facts_of_records(records: Iterable[SnapshotRecord]) -> list[Fact]:
-    """The facts behind the event records among these."""
-    return [
-        fact_of_record(msgspec.json.decode(record.body, type=EventRecord))
-        for record in records
-        if record.entity == Entity.EVENT
-    ]

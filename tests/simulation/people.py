@@ -10,12 +10,13 @@ from sync.change_log import ChangeDraft, Operation
 from sync.journal import Draft
 from sync.records import REFERENCE_BUCKET, CenterRecord, ChildRecord, Entity, RoomRecord, encode_record
 from sync.stamps import next_stamp
-from tests.simulation.device import Device, Press
 from tests.simulation.model_store import ModelServerStore
 
 if TYPE_CHECKING:
+    from tests.simulation.device import Device
     from tests.simulation.world import World
 
+TIME_ZONE = "Europe/Berlin"
 ADULTS = ("", "Aunt Alma", "Father Bo", "Grandmother Chi")
 NAMES = ("Ada", "Ben", "Cem", "Dora", "Eli", "Fay", "Gus", "Hana")
 POISON = ("unknown_child", "wrong_center", "unknown_kind", "no_json", "nul", "year_1", "other_event_id")
@@ -41,7 +42,7 @@ class Office:
         self.luck = world.luck(f"office {store.center_id}")
         self.children = [self.luck.uuid() for _ in range(world.plan.children)]
         self.rooms: list[str] = []
-        center = CenterRecord(code="ELM", name="Elm House", time_zone="Europe/Berlin")
+        center = CenterRecord(code="ELM", name="Elm House", time_zone=TIME_ZONE)
         children = [put(Entity.CHILD, child, self._child()) for child in self.children]
         store.write([put(Entity.CENTER, store.center_id, center), *children])
 
@@ -75,7 +76,7 @@ class Office:
 class Visitors:
     """Who stands before one desk."""
 
-    def __init__(self, world: "World", device: Device) -> None:
+    def __init__(self, world: "World", device: "Device") -> None:
         self.world = world
         self.device = device
 
@@ -111,7 +112,7 @@ class Visitors:
             self.world.truth.saw(event, true_ms=self.world.true_wall_ms(), skew_ms=self.device.skew_ms)
             return self._draft(progress, event, wall_ms, poison, other)
 
-        self.device.press(Press(child, draft))
+        self.device.press(child, draft)
 
     def _draft(self, progress: Progress, event: AttendanceEvent, wall_ms: int, poison: str, other: str) -> Draft:
         return Draft(

@@ -22,7 +22,8 @@ from sync.journal import Entry, EntryOutcome, Outcome, ParkReason
 from sync.limits import LEASE_MS
 from sync.records import RECORD_TYPES, ChildRecord, Entity, EventRecord
 from tests.simulation.crashes import Crash
-from tests.simulation.model_store import CenterState, JournalKey, Reader, StoredEntry, fold_of_log
+from tests.simulation.model_records import fold_of_log
+from tests.simulation.model_store import CenterState, JournalKey, Reader, StoredEntry
 from tests.simulation.plan import Plan
 from tests.simulation.postgres_lane import PostgresLane
 from tests.simulation.signatures import private_key

@@ -5,8 +5,9 @@ from typing import Any
 
 import msgspec
 
+import kiosk.store.journal
 from kiosk.store.incarnations import IncarnationStore
-from kiosk.store.progress import Progress
+from kiosk.store.progress import Progress, ProgressStore
 from kiosk.store.snapshots import SnapshotStore
 from sync import effects as do
 from sync import events as on
@@ -170,6 +171,21 @@ def _only_the_end(self: ServerRights, now_ms: int, *, may_challenge: bool) -> tu
 
 _SHIPPED_TIMER: Callable[..., tuple[do.ServerEffect, ...]] = ServerRights.timer_fired
 
+
+def dropped_days_are_not_written_down() -> Sequence[Patch]:
+    """A desk drops old days and does not know of it afterwards."""
+    return [(ProgressStore, "days_dropped", _nothing_noted)]
+
+
+def _nothing_noted(self: ProgressStore, before: str) -> None:
+    del self, before
+
+
+def entries_are_kept_for_a_day() -> Sequence[Patch]:
+    """A desk drops answered entries before they could heal a server that was restored."""
+    return [(kiosk.store.journal, "JOURNAL_RETENTION_MS", 86_400_000)]
+
+
 PROTOCOL_MUTANTS: Sequence[Callable[[], Sequence[Patch]]] = (
     forget_to_close_a_revoked_socket,
     revoked_entries_count,
@@ -186,4 +202,6 @@ PROTOCOL_MUTANTS: Sequence[Callable[[], Sequence[Patch]]] = (
     slow_down_for_ever,
     lease_ignored,
     challenge_never_answered,
+    dropped_days_are_not_written_down,
+    entries_are_kept_for_a_day,
 )

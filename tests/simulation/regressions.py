@@ -7,9 +7,10 @@ from pathlib import Path
 import msgspec
 
 from tests.simulation.mutants import planted
-from tests.simulation.plan import Plan, draw
+from tests.simulation.plan import Plan
 from tests.simulation.run import Result, run_plan
 from tests.simulation.shrink import shrink
+from tests.simulation.weeks import draw
 
 FOLDER = Path(__file__).parent / "regressions"
 

@@ -9,15 +9,16 @@ from rich.markup import escape
 from rich.table import Table
 
 from tests.simulation.crashes import POINTS
-from tests.simulation.plan import FAULTS, Lane
+from tests.simulation.plan import AWAY, FAULTS, Lane
 from tests.simulation.regressions import Shrunk
 from tests.simulation.run import Death, Result
 
 HOUR_MS = 3_600_000
+WEEK_MS = 7 * 24 * HOUR_MS
 # In so many seeds everything that can happen does; in fewer, something may just not have come up.
 SEEDS_THAT_HAVE_ALL = 300
 
-_LISTS = ("faults", "workloads", "strikes", "visits", "edits")
+_LISTS = ("faults", "workloads", "strikes", "visits", "edits", "absences")
 
 Rows = list[tuple[str, str]]
 
@@ -29,6 +30,8 @@ class Totals(msgspec.Struct, frozen=True, kw_only=True):
     cpu_s: float
     violations: int
     device_hours: float
+    weeks: int
+    weeks_hours: float
     longest_healing_s: float
     counts: Counter[str]
     faults: Counter[str]
@@ -42,7 +45,11 @@ class Totals(msgspec.Struct, frozen=True, kw_only=True):
             ("seeds", f"{self.seeds:,}"),
             ("seeds that violate an invariant", f"{self.violations:,}"),
             *((f"seeds on {lane.value.replace('_', ' ')}", f"{self.lanes[lane]:,}") for lane in Lane),
+            ("seeds that last for weeks", f"{self.weeks:,}"),
             ("virtual device-hours", f"{self.device_hours:,.1f}"),
+            ("virtual device-hours of the seeds that last for weeks", f"{self.weeks_hours:,.1f}"),
+            ("old days dropped by desks", f"{self.counts['old days dropped']:,}"),
+            ("old entries dropped by desks", f"{self.counts['old entries dropped']:,}"),
             ("journal entries", f"{self.counts['entries']:,}"),
             ("links", f"{self.counts['links']:,}"),
             ("messages", f"{self.counts['messages']:,}"),
@@ -55,30 +62,37 @@ class Totals(msgspec.Struct, frozen=True, kw_only=True):
 
     def harm(self) -> tuple[Rows, Rows]:
         """Faults by kind, and crash points, with how often each came."""
-        faults = [(name, f"{self.faults[name]:,}") for name in sorted({*FAULTS, *self.faults})]
+        faults = [(name, f"{self.faults[name]:,}") for name in sorted({*FAULTS, AWAY, *self.faults})]
         return faults, [(point, f"{self.crash_points[point]:,}") for point in POINTS]
 
     def never(self) -> list[str]:
         """Faults and crash points that never came in so many seeds: they prove nothing."""
         if self.seeds < SEEDS_THAT_HAVE_ALL:
             return []
-        names = [name for name in FAULTS if not self.faults[name]]
+        names = [name for name in (*FAULTS, AWAY) if not self.faults[name]]
         return names + [point for point in POINTS if not self.crash_points[point]]
 
 
 def add_up(results: Sequence[Result]) -> Totals:
     """Everything that ran."""
+    weeks = [result for result in results if result.virtual_ms > WEEK_MS]
     return Totals(
         seeds=len(results),
         cpu_s=sum(result.cpu_s for result in results),
         violations=sum(1 for result in results if result.violation),
-        device_hours=sum(result.virtual_ms * result.devices for result in results) / HOUR_MS,
+        device_hours=_device_hours(results),
+        weeks=len(weeks),
+        weeks_hours=_device_hours(weeks),
         longest_healing_s=max((result.healed_ms for result in results), default=0) / 1000,
         counts=_sum(result.counts for result in results),
         faults=_sum(result.faults for result in results),
         crash_points=_sum(result.crash_points for result in results),
         lanes=Counter(result.lane for result in results),
     )
+
+
+def _device_hours(results: Iterable[Result]) -> float:
+    return sum(result.virtual_ms * result.devices for result in results) / HOUR_MS
 
 
 def _sum(counts: Iterable[dict[str, int]]) -> Counter[str]:

@@ -14,10 +14,11 @@ import msgspec
 from sync.limits import SILENCE_MAX_MS
 from tests.simulation.mutants import planted
 from tests.simulation.people import Visitors
-from tests.simulation.plan import HEALING_MS, POSTGRES_VARIABLE, Lane, Plan, draw
+from tests.simulation.plan import HEALING_MS, POSTGRES_VARIABLE, Lane, Plan
 from tests.simulation.trace import Violated
 from tests.simulation.turmoil import Turmoil
 from tests.simulation.verdict import Complaint, complaint_of, judge
+from tests.simulation.weeks import draw
 from tests.simulation.world import World
 
 LOOK_EVERY_MS = 1_000
@@ -146,19 +147,25 @@ def _live(world: World) -> int:
     return healed_ms
 
 
-def _wait_until_quiet(world: World, patience_ms: int, *, lasting_ms: int = 0) -> int:
-    """Wait until nothing is left to do, over links that stay; gives how long it took until then."""
+def _wait_until_quiet(world: World, within_ms: int, *, lasting_ms: int = 0) -> int:
+    """Wait until nothing is left to do, over links that stay, and see that it lasts; gives how long it took until then.
+
+    Raises:
+        Violated: it took longer than `within_ms`; the checker of what was the last thing to be done.
+
+    """
     begun_ms = quiet_ms = world.timeline.now_ms
     links = world.trace.counts["links"]
-    complaint: Complaint | None = None
-    while world.timeline.now_ms - begun_ms < patience_ms:
+    complaint: Complaint = ("nothing_stuck", "links come and go though no fault is left")
+    while quiet_ms - begun_ms <= within_ms:
         world.timeline.run_until(world.timeline.now_ms + LOOK_EVERY_MS)
-        complaint = complaint_of(world)
-        if complaint is not None or world.trace.counts["links"] != links:
+        found = complaint_of(world)
+        if found is not None or world.trace.counts["links"] != links:
             quiet_ms, links = world.timeline.now_ms, world.trace.counts["links"]
+            complaint = found or complaint
         elif world.timeline.now_ms - quiet_ms >= lasting_ms:
             return quiet_ms - begun_ms
-    raise Violated(*(complaint or ("nothing_stuck", "links come and go though no fault is left")))
+    raise Violated(complaint[0], f"not within {within_ms // 1000} s of the last fault: {complaint[1]}")
 
 
 def _people_come(world: World, visitors: list[Visitors]) -> None:

@@ -48,9 +48,9 @@ class Server:
         self.luck = world.luck("server")
         self.points = CrashPoints("server", world.trace)
         self._generation = 0
+        self._polls = False
         for store in stores.values():
             store.reach = self.points.reach
-        self._plan_poll()
 
     # -- the process
 
@@ -79,7 +79,7 @@ class Server:
             self.world.trace.note("server", "starts")
             self.is_up = True
             self._generation += 1
-            self._plan_poll()
+            self._polls = False
 
     def pause(self, duration_ms: int) -> None:
         """Stop the process and wake it later, as SIGSTOP does."""
@@ -120,6 +120,7 @@ class Server:
         link.up.receive = loop.offer_frame
         link.up.ended = lambda _code: self._link_closed(connection)
         self.connections.append(connection)
+        self._plan_poll()
         loop.deliver(on.LinkOpened(self._token_ms))
 
     @property
@@ -264,9 +265,13 @@ class Server:
                 connection.loop.deliver(on.HeadMoved(head.epoch, head.version))
 
     def _plan_poll(self) -> None:
-        self._after(POLL_MS, self._poll)
+        """The server polls for those who follow; with nobody there is nothing to tell."""
+        if self.connections and not self._polls:
+            self._polls = True
+            self._after(POLL_MS, self._poll)
 
     def _poll(self) -> None:
+        self._polls = False
         for center_id, store in self.stores.items():
             if not store.is_down:
                 self._wake(center_id)

@@ -5,13 +5,14 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from tests.simulation.plan import LASTING, Lane, Plan
+from tests.simulation.plan import LASTING, Absence, Lane, Plan
 
 Item = TypeVar("Item")
 Fails = Callable[[Plan], bool]
 
 # Enough for any plan that was drawn; a shrinker that never ends helps nobody.
 RUNS_MAX = 2_000
+_LISTS = ("strikes", "visits", "edits", "absences")
 
 
 class _Search:
@@ -58,12 +59,13 @@ def shrink(plan: Plan, fails: Fails) -> tuple[Plan, int]:
         search.thin_out(search.plan.strikes, lambda strikes: {"strikes": strikes})
         search.thin_out(search.plan.visits, lambda visits: {"visits": visits})
         search.thin_out(search.plan.edits, lambda edits: {"edits": edits})
+        search.thin_out(search.plan.absences, lambda absences: {"absences": absences})
         _simpler_world(search)
     return search.plan, search.runs
 
 
 def _size(plan: Plan) -> int:
-    lists = (plan.faults, plan.workloads, plan.strikes, plan.visits, plan.edits)
+    lists = (plan.faults, plan.workloads, plan.strikes, plan.visits, plan.edits, plan.absences)
     return plan.turmoil_ms + plan.devices + plan.centers + plan.children + 1_000 * sum(map(len, lists))
 
 
@@ -81,7 +83,8 @@ def _of_faults(plan: Plan, faults: tuple[str, ...]) -> dict[str, Any]:
 def _fewer_desks(search: _Search) -> None:
     for devices in range(1, search.plan.devices):
         visits = tuple(visit for visit in search.plan.visits if visit.desk < devices)
-        if search.take(devices=devices, visits=visits):
+        absences = tuple(absence for absence in search.plan.absences if absence.desk < devices)
+        if search.take(devices=devices, visits=visits, absences=absences):
             return
     for desk in range(search.plan.devices):
         search.take(visits=tuple(visit for visit in search.plan.visits if visit.desk != desk))
@@ -115,11 +118,14 @@ def _sooner(plan: Plan) -> dict[str, Any]:
     """Everything at half its time."""
     if not _moments(plan) or max(item.at_ms for item in _moments(plan)) < 1_000:
         return {}
-    return {
-        name: tuple(msgspec.structs.replace(item, at_ms=item.at_ms // 2) for item in getattr(plan, name))
-        for name in ("strikes", "visits", "edits")
-    }
+    return {name: tuple(map(_at_half_its_time, getattr(plan, name))) for name in _LISTS}
+
+
+def _at_half_its_time(item: Any) -> Any:
+    if isinstance(item, Absence):
+        return msgspec.structs.replace(item, at_ms=item.at_ms // 2, until_ms=item.until_ms // 2)
+    return msgspec.structs.replace(item, at_ms=item.at_ms // 2)
 
 
 def _moments(plan: Plan) -> list[Any]:
-    return [*plan.strikes, *plan.visits, *plan.edits]
+    return [item for name in _LISTS for item in getattr(plan, name)]

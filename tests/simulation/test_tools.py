@@ -8,9 +8,10 @@ import pytest
 
 from tests.simulation import regressions, report
 from tests.simulation.crashes import POINTS
-from tests.simulation.plan import FAULTS, LASTING, Lane, Plan, Visit, draw, lane_of
+from tests.simulation.plan import AWAY, FAULTS, LASTING, Lane, Plan, Visit, lane_of
 from tests.simulation.run import Result
 from tests.simulation.shrink import shrink
+from tests.simulation.weeks import draw
 
 
 def _result(**changes: object) -> Result:
@@ -23,7 +24,7 @@ def _result(**changes: object) -> Result:
         devices=2,
         healed_ms=0,
         counts={"entries": 3},
-        faults=dict.fromkeys(FAULTS, 1),
+        faults=dict.fromkeys((*FAULTS, AWAY), 1),
         crash_points=dict.fromkeys(POINTS, 1),
     )
     return msgspec.structs.replace(result, **changes)
@@ -77,7 +78,7 @@ def test_a_seed_that_holds_leaves_nothing_to_shrink() -> None:
 
 def test_a_fault_that_never_comes_in_many_seeds_is_reported() -> None:
     quiet = [_result(faults={}, crash_points={POINTS[0]: 1}) for _ in range(report.SEEDS_THAT_HAVE_ALL)]
-    assert report.add_up(quiet).never() == [*FAULTS, *POINTS[1:]]
+    assert report.add_up(quiet).never() == [*FAULTS, AWAY, *POINTS[1:]]
     assert report.add_up([*quiet, _result()]).never() == []
     assert report.add_up(quiet[1:]).never() == []
 
@@ -85,7 +86,7 @@ def test_a_fault_that_never_comes_in_many_seeds_is_reported() -> None:
 def test_the_tables_hold_every_fault_and_every_crash_point() -> None:
     totals = report.add_up([_result(), _result(lane=Lane.CRASH_FILES)])
     page = report.markdown(totals, wall_s=2.0, jobs=2)
-    assert all(f"| `{name}` | 2 |" in page for name in (*FAULTS, *POINTS))
+    assert all(f"| `{name}` | 2 |" in page for name in (*FAULTS, AWAY, *POINTS))
     assert "| seeds on crash files | 1 |" in page
     assert "| journal entries a second of one core | 6 |" in page
 
@@ -103,3 +104,18 @@ def test_the_lanes_have_their_shares_of_the_seeds() -> None:
 def test_a_strike_of_every_fault_that_comes_and_goes_is_drawn() -> None:
     drawn = {strike.fault for seed in range(1, 301) for strike in draw(seed).strikes}
     assert drawn == set(FAULTS) - LASTING
+
+
+def test_a_seed_that_lasts_for_weeks_is_told_of_as_such() -> None:
+    weeks = _result(virtual_ms=8 * 24 * 3_600_000)
+    rows = dict(report.add_up([_result(), weeks]).rows(wall_s=1.0, jobs=1))
+    assert rows["seeds that last for weeks"] == "1"
+    assert rows["virtual device-hours of the seeds that last for weeks"] == "384.0"
+
+
+def test_desks_are_away_for_days_in_a_seed_that_lasts_for_weeks() -> None:
+    plan = draw(25)
+    assert plan.has("weeks")
+    assert plan.turmoil_ms >= 7 * 24 * 3_600_000
+    assert max(absence.until_ms - absence.at_ms for absence in plan.absences) > 24 * 3_600_000
+    assert {absence.desk for absence in plan.absences} == set(range(plan.devices))

@@ -11,13 +11,14 @@ from tests.simulation.disk import CrashDisk
 from tests.simulation.luck import Luck
 from tests.simulation.model_store import CenterState
 from tests.simulation.people import Visitors
-from tests.simulation.plan import LASTING, Strike
+from tests.simulation.plan import AWAY, LASTING, Strike
 from tests.simulation.world import World
 
 DAY_MS = 86_400_000
 BACKUP_EVERY_MS = 15_000
 COPY_EVERY_MS = 10_000
 SHORT_LEASE_MS = 8_000
+LEASE_OF_DAYS_MS = 3 * DAY_MS
 # More would only make the run longer.
 TWINS_MAX = 2
 VISITS_AT_A_TWIN = 4
@@ -36,6 +37,9 @@ class Turmoil:
         self._set_the_scene()
         for strike in world.plan.strikes:
             world.timeline.at(strike.at_ms, partial(self._strike, strike))
+        for absence in world.plan.absences:
+            world.timeline.at(absence.at_ms, partial(self._away, world.devices[absence.desk], is_away=True))
+            world.timeline.at(absence.until_ms, partial(self._away, world.devices[absence.desk], is_away=False))
         if world.plan.has("server_restored_from_backup"):
             self._back_up()
         if world.plan.has("replica_set_back"):
@@ -57,7 +61,7 @@ class Turmoil:
             store.is_down = False
         for device in world.devices:
             device.points.disarm()
-            device.is_partitioned = False
+            device.is_partitioned = device.is_away = False
             device.heal()
             device.disk.heal()
             if device.is_rotten:
@@ -81,7 +85,7 @@ class Turmoil:
             world.server.store_delay_ms = (5, 4_000)
         if plan.has("lease_short"):
             for store in world.stores.values():
-                store.lease_ms = SHORT_LEASE_MS
+                store.lease_ms = LEASE_OF_DAYS_MS if plan.has("weeks") else SHORT_LEASE_MS
 
     def _strike(self, strike: Strike) -> None:
         if not self.is_over:
@@ -137,6 +141,16 @@ class Turmoil:
             if self.luck.chance(0.5):
                 self._later(1_000, 30_000, device.link.resume)
         self._later(1_000, 30_000, lambda: setattr(device, "is_partitioned", False))
+
+    def _away(self, device: Device, *, is_away: bool) -> None:
+        """No network reaches a desk for hours, days or weeks; then it does."""
+        if self.is_over:
+            return
+        device.is_away = is_away
+        if is_away:
+            self._note(AWAY, device.name)
+            if device.link is not None:
+                device.link.stall()
 
     def _frame_swallowed(self) -> None:
         """Software between the two loses one frame out of the middle; the protocol must notice the hole."""
@@ -256,7 +270,8 @@ class Turmoil:
 
     def _log_compacted(self) -> None:
         for store in self.world.stores.values():
-            self._note("log_compacted", f"up to {store.compact()}")
+            horizon = store.state.head.version if self.world.plan.has("weeks") and self.luck.chance(0.3) else 0
+            self._note("log_compacted", f"up to {store.compact(horizon)}")
 
     def _server_overloaded(self) -> None:
         self._note("server_overloaded")

@@ -5,8 +5,12 @@ from typing import TYPE_CHECKING
 
 from sync.attendance import ChildAttendance, Fact, fold
 from sync.device_session import State
+from sync.digest import sums
+from sync.records import Entity
 from tests.simulation.books import journal_of
-from tests.simulation.model_store import ModelServerStore, StoredEntry, facts_of_records, fold_of_log
+from tests.simulation.model_records import facts_of_records, fold_of_log, held_of
+from tests.simulation.model_store import ModelServerStore, StoredEntry
+from tests.simulation.replicas import is_kept
 from tests.simulation.trace import Violated
 from tests.simulation.truth import judge_attendance
 
@@ -69,6 +73,8 @@ def _judge_store(world: "World", store: ModelServerStore) -> None:
     state = store.state
     if fold_of_log(state.log) != state.records:
         raise Violated("replicas_equal", "the server's tables are not the fold of its log")
+    if isinstance(store, ModelServerStore) and state.totals != sums(map(held_of, state.records.values())):
+        raise Violated("replicas_equal", "the server's digests are not those of its records")
     facts = [known.fact for known in state.facts]
     logged = {fact.event.event_id: fact for fact in facts_of_records(state.records.values())}
     if {fact.event.event_id: fact for fact in facts} != logged:
@@ -89,13 +95,19 @@ def _judge_fold(facts: list[Fact], shuffled: Callable[[list[Fact]], list[Fact]])
 
 
 def _judge_device(world: "World", device: "Device", store: ModelServerStore) -> None:
-    state = store.state
-    held = {(row.entity, row.entity_id): (row.version, row.body.encode()) for row in device.replica.records.all()}
-    if held != {key: (record.version, record.body) for key, record in state.records.items()}:
+    dropped_before = device.replica.progress.read().dropped_before
+    held = {
+        (row.entity, row.entity_id): (row.version, row.body.encode())
+        for row in device.replica.records.all()
+        if is_kept(row.bucket, dropped_before)
+    }
+    wanted = {key: record for key, record in store.state.records.items() if is_kept(record.bucket, dropped_before)}
+    if held != {key: (record.version, record.body) for key, record in wanted.items()}:
         raise Violated("replicas_equal", f"the records of {device.name} are not those of the server")
     _judge_journal(world, device, store)
-    facts = facts_of_records(store.state.records[key] for key in held)
-    if _attendance(facts) != _attendance([known.fact for known in state.facts]):
+    facts = facts_of_records(wanted.values())
+    known = [known.fact for known in store.state.facts if (Entity.EVENT, known.fact.event.event_id) in held]
+    if _attendance(facts) != _attendance(known):
         raise Violated("same_attendance_everywhere", f"{device.name} sees other stays than the server")
 
 

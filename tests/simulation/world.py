@@ -89,7 +89,7 @@ class World:
 
     def connect(self, device: Device) -> Link | None:
         """Open a link, or None when nobody answers."""
-        if not self.server.is_up or device.is_partitioned:
+        if not self.server.is_up or device.is_partitioned or device.is_away:
             return None
         self._links_made += 1
         link = Link(f"link-{self._links_made}", self.timeline, self._link_luck, self.plan.link_delay_ms)

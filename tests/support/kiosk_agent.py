@@ -34,7 +34,7 @@ class AgentProcess:
         self.process.stdin.write(data + b"\n")
         await self.process.stdin.drain()
 
-    async def heard(self, timeout_s: float = 20, **wanted: Any) -> dict[str, Any]:
+    async def heard(self, timeout_s: float = 60, **wanted: Any) -> dict[str, Any]:
         """The next line, skipping others, that has these values."""
         try:
             async with asyncio.timeout(timeout_s):
@@ -57,7 +57,7 @@ class AgentProcess:
 
     async def ended(self) -> tuple[int, str]:
         """Wait for the end; the exit code and what it said on standard error."""
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(60):
             output, errors = await self.process.communicate()
         self.lines += [msgspec.json.decode(text) for text in output.splitlines()]
         return self.process.returncode or 0, errors.decode()

@@ -308,7 +308,7 @@ def _problem(status: int, code: str) -> Response:
     )
 
 
-async def until(condition: Callable[[], Any], timeout_s: float = 10.0) -> None:
+async def until(condition: Callable[[], Any], timeout_s: float = 60.0) -> None:
     """Wait until the condition holds, or fail with what it was."""
     try:
         async with asyncio.timeout(timeout_s):

@@ -46,7 +46,7 @@ from tests.contract.postgres_world import PostgresWorld, make_world
 from tests.contract.server_world import Desk
 from tests.support.postgres import FreshDatabase
 
-DEADLINE_S = 20
+DEADLINE_S = 60
 
 
 @dataclass

@@ -25,8 +25,8 @@ SHIPPED_HOST = "${ROLLCALL_HOST}"
 SHIPPED_UPSTREAM = "http://server:8000"
 SHIPPED_CERTIFICATE = "/run/secrets/tls_certificate"
 SHIPPED_KEY = "/run/secrets/tls_key"
-START_DEADLINE_S = 20
-STOP_DEADLINE_S = 10
+START_DEADLINE_S = 60
+STOP_DEADLINE_S = 60
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from server.demo.processes import Agent, Server, command, run_to_end
 PASSWORD = "a-long-enough-pass-phrase"
 MANAGER = "manager@example.org"
 CENTER_CODE = "sunny-gate"
-DEADLINE_S = 60.0
+DEADLINE_S = 120.0
 SAMPLE = Path(__file__).resolve().parents[2] / "server" / "sample" / "roster.csv"
 
 

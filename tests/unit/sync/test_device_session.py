@@ -9,7 +9,7 @@ from sync.device_session import State
 from sync.effects import Lane
 from sync.errors import CloseCode, ImpossibleTransition
 from sync.limits import PAGES_IN_FLIGHT_MAX
-from sync.messages import Advice, AdviceKind, Applied, Challenge, Heartbeat, Hello, Plan, Proof, SnapshotPart
+from sync.messages import Advice, AdviceKind, Applied, Heartbeat, Hello, Plan, SnapshotPart
 from tests.unit.sync.builders import EPOCH, INCARNATION, journal_of
 from tests.unit.sync.talk import (
     HEAD_VERSION,
@@ -335,66 +335,3 @@ def test_a_desk_that_reconciles_takes_its_outcomes_back_before_it_replaces_its_r
     effects = desk.on(on.EntriesReopened(INCARNATION, 0, queue_depth=5))
     assert only(do.StoreSnapshotPart, effects) == do.StoreSnapshotPart(part(1, 1), Plan.RECONCILE)
     assert only(do.ReadEntries, effects).after_seq == 0
-
-
-# -- clocks, proofs, advice
-
-
-def test_an_echo_in_a_heartbeat_is_a_sample_of_the_clocks() -> None:
-    desk = Desk()
-    desk.greets()
-    desk.hears(with_fields(welcome(), lease_ms=77))
-    desk.now_ms = START_MS + 1_000
-    desk.on(on.ClockNoted(9_000))
-    desk.now_ms = START_MS + 3_000
-    beat = Heartbeat(version=HEAD_VERSION, wall_ms=50_000, echo_monotonic_ms=START_MS + 2_000, held_ms=600)
-    sample = only(do.NoteClock, desk.hears(beat))
-    assert sample == do.NoteClock(sent_wall_ms=10_600, round_trip_ms=400, server_wall_ms=50_000, lease_ms=77)
-
-
-def test_an_echo_that_was_held_a_rounding_too_long_took_no_time() -> None:
-    desk = Desk()
-    desk.is_welcomed()
-    beat = Heartbeat(version=HEAD_VERSION, wall_ms=1, echo_monotonic_ms=START_MS, held_ms=1)
-    assert only(do.NoteClock, desk.hears(beat)).round_trip_ms == 0
-
-
-def test_a_challenge_is_signed_and_answered() -> None:
-    desk = Desk()
-    desk.is_welcomed()
-    nonce, signature = b"n" * 32, b"s" * 64
-    assert desk.hears(Challenge(nonce)) == (do.SignChallenge(nonce),)
-    assert said_by_device(desk.on(on.ChallengeSigned(nonce, signature))) == [Proof(nonce, signature)]
-
-
-def test_a_store_that_wakes_the_upload_by_itself_is_heard_when_the_time_comes() -> None:
-    desk = Desk(journal_seq=1, settled_seq=0)
-    desk.greets()
-    desk.hears(welcome())
-    desk.on(on.EntriesRead(journal_of(1)))
-    desk.hears(Advice(kind=AdviceKind.SLOW_DOWN, delay_ms=3_000))
-    desk.on(recorded(2))
-    desk.hears(stored(journal_of(1)))
-    assert [type(one) for one in desk.on(on.OutcomesStored(1, queue_depth=1))] == [do.NotePhase]
-    assert desk.session.deadline_ms == START_MS + 3_000
-    assert desk.at(3_000) == (do.ReadEntries(INCARNATION, 1, 64),)
-
-
-def test_data_for_a_revoked_device_breaks_the_protocol() -> None:
-    desk = Desk()
-    desk.is_welcomed(Plan.UPLOAD_ONLY)
-    assert close_code(desk.hears(page(10, 11))) is CloseCode.PROTOCOL_VIOLATION
-
-
-def test_an_event_of_the_other_half_is_a_defect() -> None:
-    desk = Desk()
-    desk.is_welcomed()
-    with pytest.raises(ImpossibleTransition):
-        desk.on(on.HeadMoved(EPOCH, 1))  # type: ignore[arg-type]
-
-
-def test_a_session_is_new_at_first_and_closed_at_last() -> None:
-    assert Desk().session.state is State.NEW
-    desk = Desk()
-    desk.on(on.LinkClosed())
-    assert desk.session.state is State.CLOSED

@@ -11,6 +11,7 @@ from sync import events as on
 from sync.change_log import Head
 from sync.device_session import State
 from sync.effects import Lane
+from sync.limits import CLOCK_NOTE_INTERVAL_MS
 from sync.messages import (
     Advice,
     AdviceKind,
@@ -27,6 +28,7 @@ from tests.unit.sync.talk import Desk, page, part, pushing, recorded, standing, 
 
 ENTRIES = journal_of(5)
 NONCE = b"n" * 32
+ECHO = Heartbeat(version=10, wall_ms=9, echo_monotonic_ms=1_000_000, held_ms=0)
 
 
 def greeted(plan: Plan = Plan.UP_TO_DATE, **standing_: int) -> Desk:
@@ -103,6 +105,14 @@ def hears(message: ServerMessage) -> Callable[[Desk], Sequence[do.DeviceEffect]]
     return lambda desk: desk.hears(message)
 
 
+def hears_later(message: ServerMessage, after_ms: int) -> Callable[[Desk], Sequence[do.DeviceEffect]]:
+    def hear(desk: Desk) -> Sequence[do.DeviceEffect]:
+        desk.now_ms += after_ms
+        return desk.hears(message)
+
+    return hear
+
+
 def told(event: on.DeviceEvent) -> Callable[[Desk], Sequence[do.DeviceEffect]]:
     return lambda desk: desk.on(event)
 
@@ -139,7 +149,8 @@ EVENTS: dict[str, Callable[[Desk], Sequence[do.DeviceEffect]]] = {
     "frame: SnapshotPart": hears(part(1, 2)),
     "frame: SnapshotPart of a bucket": hears(with_fields(part(1, 1), bucket="reference")),
     "frame: Heartbeat": hears(Heartbeat(version=10)),
-    "frame: Heartbeat with an echo": hears(Heartbeat(version=10, wall_ms=9, echo_monotonic_ms=1_000_000, held_ms=0)),
+    "frame: Heartbeat with an echo": hears(ECHO),
+    "frame: Heartbeat with an echo, a minute later": hears_later(ECHO, CLOCK_NOTE_INTERVAL_MS),
     "frame: Advice, slow down": hears(Advice(kind=AdviceKind.SLOW_DOWN, delay_ms=100)),
     "frame: Advice, come back later": hears(Advice(kind=AdviceKind.COME_BACK_LATER, delay_ms=100)),
     "frame: Challenge": hears(Challenge(NONCE)),
@@ -213,7 +224,11 @@ frame: Heartbeat: -
     new: close PROTOCOL_VIOLATION
     reading progress: close PROTOCOL_VIOLATION
     greeting: close PROTOCOL_VIOLATION
-frame: Heartbeat with an echo: NoteClock
+frame: Heartbeat with an echo: -
+    new: close PROTOCOL_VIOLATION
+    reading progress: close PROTOCOL_VIOLATION
+    greeting: close PROTOCOL_VIOLATION
+frame: Heartbeat with an echo, a minute later: NoteClock
     new: close PROTOCOL_VIOLATION
     reading progress: close PROTOCOL_VIOLATION
     greeting: close PROTOCOL_VIOLATION

@@ -12,7 +12,7 @@ from sync.effects import CloseLink, Lane
 from sync.errors import CloseCode, ImpossibleTransition
 from sync.events import EntryRecorded, FrameReceived, HeadMoved, LinkClosed, StoreFailed, TimerFired
 
-DEADLINE_S = 10
+DEADLINE_S = 60
 
 
 class Do(msgspec.Struct, frozen=True):

@@ -1,8 +1,10 @@
 """The parts of a desk on their own: what it knows, how sure it is, its times, and its bounded messages."""
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from kiosk.clock import Ids
@@ -16,6 +18,8 @@ from kiosk.services.subscription import Hub, Subscription
 from kiosk.store.journal import OwnEntry
 from kiosk.store.records import StoredRecord
 from sync.attendance import encode_event
+from sync.change_log import Change
+from sync.intake import WITNESSED_KIND
 from sync.journal import Outcome, ParkReason
 from sync.limits import WALL_MS_MAX, WALL_MS_MIN
 from tests.support.kiosk import CHILD_ID, INCARNATION, NOON_MS, Log, event_of, uuid_of
@@ -53,6 +57,45 @@ def test_a_line_says_how_sure_it_is(outcome: Outcome | None, status: Presence, m
     knowledge.add_own(own(1, outcome, version=6 if outcome is Outcome.APPLIED else 0))
     stand = standing(knowledge, CHILD_ID, TODAY)
     assert (stand.status, stand.mark) == (status, mark)
+
+
+def told_of(number: int) -> Change:
+    log = Log()
+    log.put_event(number)
+    return log.changes[0]
+
+
+def seen_elsewhere(outcome: Outcome | None, version: int = 0) -> OwnEntry:
+    """An event of another desk that a restored server lost, as this desk tells of it."""
+    return replace(own(1, outcome, version), kind=WITNESSED_KIND, body=told_of(1).body.decode())
+
+
+@pytest.mark.parametrize(
+    ("outcome", "version", "status", "mark"),
+    [
+        (None, 0, Presence.IN, Mark.RECORDED),
+        (Outcome.APPLIED, 6, Presence.IN, Mark.CONFIRMED),
+        (Outcome.DUPLICATE, 6, Presence.IN, Mark.CONFIRMED),
+        (Outcome.PARKED, 0, Presence.NOT_ARRIVED, Mark.NONE),
+        (Outcome.APPLIED, 5, Presence.NOT_ARRIVED, Mark.NONE),
+    ],
+)
+def test_a_child_that_another_desk_took_in_stays_in_until_the_restored_server_has_the_event_again(
+    outcome: Outcome | None, version: int, status: Presence, mark: Mark
+) -> None:
+    knowledge = Knowledge("device")
+    knowledge.load(5, [], [seen_elsewhere(outcome, version)])
+    stand = standing(knowledge, CHILD_ID, TODAY)
+    assert (stand.status, stand.mark) == (status, mark)
+
+
+def test_what_was_witnessed_counts_once_when_its_record_comes_back() -> None:
+    knowledge = Knowledge("device")
+    knowledge.load(5, [], [seen_elsewhere(None)])
+    knowledge.add_own(seen_elsewhere(Outcome.APPLIED, 6))
+    knowledge.apply(6, [msgspec.structs.replace(told_of(1), version=6)])
+    assert list(knowledge.facts(CHILD_ID)) == [uuid_of(1)]
+    assert not knowledge.is_own(uuid_of(1))
 
 
 def test_an_own_entry_and_its_record_are_one_event() -> None:

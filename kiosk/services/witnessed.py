@@ -1,0 +1,52 @@
+"""What this desk has seen other desks record and a restored server has lost: it counts here until the log has it again.
+
+When the server begins another life, the replica is replaced by what the server still knows. The events that it lacks
+are told to it as entries of this desk's own journal. Until they are back in the log they stand here as before, or a
+child who is in the building would be shown as gone for as long as the way to the server takes, which may be weeks.
+"""
+
+from collections.abc import Iterator
+from typing import Final
+
+import msgspec
+
+from kiosk.store.journal import OwnEntry
+from sync.attendance import Fact
+from sync.intake import WITNESSED_KIND, fact_of_record
+from sync.journal import Outcome
+from sync.records import EventRecord
+
+_DECODER: Final = msgspec.json.Decoder(EventRecord)
+
+
+class Witnessed:
+    """The facts in this desk's entries of kind `witnessed`, by child and event."""
+
+    def __init__(self) -> None:
+        self._of_child: dict[str, dict[str, tuple[OwnEntry, Fact]]] = {}
+
+    def clear(self) -> None:
+        """Begin anew from the store."""
+        self._of_child.clear()
+
+    def put(self, entry: OwnEntry) -> None:
+        """An entry of this desk, answered or not; one of another kind is none of them."""
+        if entry.kind != WITNESSED_KIND:
+            return
+        try:
+            fact = fact_of_record(_DECODER.decode(entry.body))
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            return  # a newer server made the record: it is kept, told, and not understood here
+        self._of_child.setdefault(entry.child_id, {})[entry.event_id] = (entry, fact)
+
+    def counting(self, child_id: str, version: int) -> Iterator[tuple[str, Fact]]:
+        """The facts of a child that the log up to this version does not hold, by event id."""
+        for event_id, (entry, fact) in self._of_child.get(child_id, {}).items():
+            is_ahead = entry.outcome is not Outcome.PARKED and entry.version > version
+            if entry.outcome is None or is_ahead:
+                yield event_id, fact
+
+    def unanswered(self, child_id: str) -> frozenset[str]:
+        """The events of a child about which the server has said nothing yet."""
+        found = self._of_child.get(child_id, {})
+        return frozenset(event_id for event_id, (entry, _) in found.items() if entry.outcome is None)
