@@ -4,6 +4,7 @@ import argparse
 import contextlib
 import multiprocessing
 import os
+import signal
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -16,9 +17,10 @@ from rich.markup import escape
 from rich.progress import track
 
 from tests.simulation import regressions, report
+from tests.simulation.kept import Kept
 from tests.simulation.mutants import MUTANTS
 from tests.simulation.plan import Lane, lane_of
-from tests.simulation.run import Result, kill, run_seed
+from tests.simulation.run import kill, run_seed
 
 SEEDS = 300
 
@@ -53,6 +55,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--shrink", type=int, metavar="SEED", help="make a failing seed small, and keep what is left")
     parser.add_argument("--mutant", default="", choices=sorted(MUTANTS), help="with --shrink: plant this defect")
     parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the tables to a file too")
+    parser.add_argument(
+        "--keep", type=Path, metavar="FILE", help="write each result there; a run that was stopped goes on behind them"
+    )
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes (default: %(default)s)")
     return parser
 
@@ -87,13 +92,19 @@ def _run_one(console: Console, seed: int, *, trace: bool) -> int:
 
 def _run_many(console: Console, options: argparse.Namespace) -> int:
     begun_s = time.perf_counter()
-    seeds = range(options.first, options.first + options.seeds)
-    results: list[Result] = []
-    for result in _spread(run_seed, seeds, options.jobs, "Seeds"):
-        results.append(result)
-        if result.violation:
-            report.print_one(console, result, with_tail=True)
-    totals, wall_s = report.add_up(results), time.perf_counter() - begun_s
+    kept = Kept.read(options.keep)
+    wanted = range(options.first, options.first + options.seeds)
+    results = [kept.results[seed] for seed in wanted if seed in kept.results]
+    try:
+        for result in _spread(run_seed, [seed for seed in wanted if seed not in kept.results], options.jobs, "Seeds"):
+            results.append(result)
+            kept.add(result)
+            if result.violation:
+                report.print_one(console, result, with_tail=True)
+    except KeyboardInterrupt:
+        console.print(f"[yellow]stopped after {len(results):,} of {len(wanted):,} seeds[/]")
+    totals, wall_s = report.add_up(results), kept.wall_s + time.perf_counter() - begun_s
+    kept.close(wall_s)
     report.print_totals(console, totals, wall_s=wall_s, jobs=options.jobs)
     if options.markdown is not None:
         options.markdown.write_text(report.markdown(totals, wall_s=wall_s, jobs=options.jobs), encoding="utf-8")
@@ -143,7 +154,9 @@ def _spread(work: Callable[[Given], Done], given: Iterable[Given], jobs: int, ti
     if jobs <= 1:
         yield from track(map(work, items), title, len(items), console=console, disable=hidden, transient=True)
         return
-    with ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn")) as pool:
+    context = multiprocessing.get_context("spawn")
+    # Ctrl-C is for this process: the others end with the seed they are at.
+    with ProcessPoolExecutor(jobs, context, signal.signal, (signal.SIGINT, signal.SIG_IGN)) as pool:
         done = pool.map(work, items, chunksize=1)
         yield from track(done, title, len(items), console=console, disable=hidden, transient=True)
 

@@ -23,6 +23,7 @@ from tests.simulation.desk_store import CrashingDatabase, copy_database
 from tests.simulation.disk import CrashDisk, MemoryDisk
 from tests.simulation.link import Link
 from tests.simulation.loop import SessionLoop
+from tests.simulation.shown import begins_another_life, check_nothing_vanished, events_shown
 from tests.simulation.tidying import TIDY_EVERY_MS, tidy
 from tests.simulation.worker import StoreWorker
 
@@ -338,7 +339,10 @@ class Device:
         return event
 
     def _stored(self, effect: Any) -> Any:
+        before = events_shown(self) if begins_another_life(effect) else set()
         event = perform_store(effect, self.replica, wall_ms=self.wall_ms(), pen=self.pen)
+        if before:
+            check_nothing_vanished(self, before)
         if isinstance(effect, do.StoreSnapshotPart) and effect.part.part == effect.part.parts:
             self.world.checkers.snapshot_stored(self, effect.part.bucket)
         return event

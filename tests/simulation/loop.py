@@ -69,8 +69,7 @@ class SessionLoop:
 
     def _plan_wake(self) -> None:
         now_ms = self._timeline.now_ms
-        deadline_ms = self.session.deadline_ms
-        due_ms = now_ms if self._inbox or self._hints else deadline_ms
+        due_ms = now_ms if self._inbox or self._hints else self.session.deadline_ms
         if due_ms is None:
             return
         due_ms = max(due_ms, now_ms, self.paused_until_ms)

@@ -21,7 +21,7 @@ class Luck:
         return self._random.random()
 
     def between(self, low: int, high: int) -> int:
-        return self._random.randint(low, high)
+        return low + int(self._random.random() * (high - low + 1))
 
     def pick(self, choices: Sequence[T]) -> T:
         return choices[self._random.randrange(len(choices))]

@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 import kiosk.store.journal
+from kiosk.services.witnessed import Witnessed
 from kiosk.store.incarnations import IncarnationStore
 from kiosk.store.progress import Progress, ProgressStore
 from kiosk.store.snapshots import SnapshotStore
@@ -186,6 +187,11 @@ def entries_are_kept_for_a_day() -> Sequence[Patch]:
     return [(kiosk.store.journal, "JOURNAL_RETENTION_MS", 86_400_000)]
 
 
+def what_was_witnessed_does_not_count() -> Sequence[Patch]:
+    """What a restored server has lost is off the screen until it is back."""
+    return [(Witnessed, "counting", lambda _self, _child_id, _version: ())]
+
+
 PROTOCOL_MUTANTS: Sequence[Callable[[], Sequence[Patch]]] = (
     forget_to_close_a_revoked_socket,
     revoked_entries_count,
@@ -204,4 +210,5 @@ PROTOCOL_MUTANTS: Sequence[Callable[[], Sequence[Patch]]] = (
     challenge_never_answered,
     dropped_days_are_not_written_down,
     entries_are_kept_for_a_day,
+    what_was_witnessed_does_not_count,
 )

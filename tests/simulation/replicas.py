@@ -15,19 +15,22 @@ Versions = dict[tuple[str, str], int]
 
 def held_by(device: "Device", bucket: str = "") -> Versions:
     """What is in a replica, or in one bucket of it."""
-    dropped_before = device.replica.progress.read().dropped_before
     rows = device.database.fetch_all("SELECT bucket, entity, entity_id, version FROM record")
-    return {row[1:3]: row[3] for row in rows if bucket in {"", row[0]} and is_kept(row[0], dropped_before)}
+    left_out = _left_out(device, {row[0] for row in rows}, bucket)
+    return {(row[1], row[2]): row[3] for row in rows if row[0] not in left_out}
 
 
 def kept_of(device: "Device", records: Iterable[SnapshotRecord], bucket: str = "") -> Versions:
     """What a replica must hold of these records."""
+    wanted = list(records)
+    left_out = _left_out(device, {record.bucket for record in wanted}, bucket)
+    return {(record.entity, record.entity_id): record.version for record in wanted if record.bucket not in left_out}
+
+
+def _left_out(device: "Device", buckets: set[str], wanted: str) -> set[str]:
+    """The buckets that are not looked at: days that were dropped, and with one wanted all the others."""
     dropped_before = device.replica.progress.read().dropped_before
-    return {
-        (record.entity, record.entity_id): record.version
-        for record in records
-        if bucket in {"", record.bucket} and is_kept(record.bucket, dropped_before)
-    }
+    return {name for name in buckets if not is_kept(name, dropped_before) or (wanted and name != wanted)}
 
 
 def is_kept(bucket: str, dropped_before: str) -> bool:

@@ -21,7 +21,7 @@ from tests.simulation.verdict import Complaint, complaint_of, judge
 from tests.simulation.weeks import draw
 from tests.simulation.world import World
 
-LOOK_EVERY_MS = 1_000
+LOOK_EVERY_MS = 2_000
 # Quiet must last longer than a half-open link can go unnoticed, or one of them may still be there.
 QUIET_FOR_MS = SILENCE_MAX_MS + 2_000
 # After all is quiet, one more press at each desk and one edit: they must arrive over the links that are there.

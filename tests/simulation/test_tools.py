@@ -8,6 +8,7 @@ import pytest
 
 from tests.simulation import regressions, report
 from tests.simulation.crashes import POINTS
+from tests.simulation.kept import Kept
 from tests.simulation.plan import AWAY, FAULTS, LASTING, Lane, Plan, Visit, lane_of
 from tests.simulation.run import Result
 from tests.simulation.shrink import shrink
@@ -119,3 +120,21 @@ def test_desks_are_away_for_days_in_a_seed_that_lasts_for_weeks() -> None:
     assert plan.turmoil_ms >= 7 * 24 * 3_600_000
     assert max(absence.until_ms - absence.at_ms for absence in plan.absences) > 24 * 3_600_000
     assert {absence.desk for absence in plan.absences} == set(range(plan.devices))
+
+
+def test_a_long_run_that_was_stopped_goes_on_behind_what_it_has(tmp_path: Path) -> None:
+    path = tmp_path / "results"
+    first = Kept.read(path)
+    first.add(_result())
+    first.add(_result(seed=2, violation=("bounded", "five pages")))
+    first.close(7.5)
+    with path.open("ab") as file:
+        file.write(b'{"result":{"seed":3,')  # the power went
+    again = Kept.read(path)
+    assert (list(again.results), again.wall_s) == ([1, 2], 7.5)
+    assert again.results[2].violation == ("bounded", "five pages")
+    again.add(_result(seed=3))
+    again.close(9.0)
+    whole = Kept.read(path)
+    assert list(whole.results) == [1, 2, 3]
+    whole.close(9.0)

@@ -22,7 +22,7 @@ Complaint = tuple[str, str]
 
 
 def complaint_of(world: "World") -> Complaint | None:
-    """What is not yet quiet, as (checker, what), or None. Cheap: it is asked every virtual second."""
+    """What is not yet quiet, as (checker, what), or None. Cheap: it is asked every two virtual seconds."""
     for device in world.devices:
         found = _complaint_of_device(world, device)
         if found is not None:
