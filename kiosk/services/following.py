@@ -88,6 +88,7 @@ class Following:
         self._is_locked = False
         self._last_words = ""
         self._shown: DeskStatus | None = None
+        self._day_zone, self._day = "", (0, 0)
         self._reviewed_span: Span | None = None
         self._marked: set[str] = set()
 
@@ -116,7 +117,11 @@ class Following:
 
     def span_of_today(self) -> Span:
         """The bounds of today in UTC milliseconds."""
-        return day_bounds_ms(self.today(), self.knowledge.center.time_zone)
+        now_ms, _ = possible_time(self.now_ms(), None)
+        zone = self.knowledge.center.time_zone
+        if zone != self._day_zone or not self._day[0] <= now_ms < self._day[1]:
+            self._day_zone, self._day = zone, day_bounds_ms(self.today(), zone)
+        return self._day
 
     # -- the store
 

@@ -4,7 +4,7 @@ The store is the truth; this is read from it at the start and kept in step by wh
 a roster of 500 children needs no query.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -36,6 +36,8 @@ _DECODERS: Final[dict[Entity, msgspec.json.Decoder[Any]]] = {
     Entity.PICKUP: msgspec.json.Decoder(PickupRecord),
     Entity.EVENT: msgspec.json.Decoder(EventRecord),
 }
+Order = tuple[int, int, str, str, int, str]
+"""The place of a fact among others (`Fact.order`): begins with when it happened, and ends with its event."""
 _EVENT_KINDS: Final = frozenset(kind.value for kind in EventKind)
 
 
@@ -65,6 +67,25 @@ class News:
 
 
 @dataclass
+class _Made:
+    """Facts of a child by event id, their places in order, and their fold once somebody asked for it."""
+
+    facts: dict[str, Fact]
+    orders: dict[str, Order]
+    attendance: ChildAttendance | None = None
+
+
+def _make(facts: dict[str, Fact], before: _Made | None) -> _Made:
+    """Places cost more than anything else here, and most facts were there before."""
+    known = before or _Made({}, {})
+    orders = {
+        event_id: known.orders[event_id] if known.facts.get(event_id) is fact else fact.order
+        for event_id, fact in facts.items()
+    }
+    return _Made(facts, orders)
+
+
+@dataclass
 class Knowledge:
     """Everything this desk knows; `version` is the cursor it was read at."""
 
@@ -81,10 +102,13 @@ class Knowledge:
     _own_facts: dict[str, dict[str, Fact]] = field(default_factory=dict)
     _others_waiting: set[str] = field(default_factory=set)
     witnessed: Witnessed = field(default_factory=Witnessed)
-    _folded: dict[str, ChildAttendance] = field(default_factory=dict)
+    # What was made of a child's facts, and the children whose facts may be others since.
+    _made: dict[str, _Made] = field(default_factory=dict)
+    _stale: set[str] = field(default_factory=set)
     # Own entries without an answer; answered ones whose fact the log here does not hold yet; children to look at again.
     _waiting: set[str] = field(default_factory=set)
     _ahead: dict[str, OwnEntry] = field(default_factory=dict)
+    _parked: dict[str, OwnEntry] = field(default_factory=dict)
     _stirred: set[str] = field(default_factory=set)
 
     # -- what is learnt
@@ -108,7 +132,7 @@ class Knowledge:
             self._child_of_event,
         ):
             table.clear()
-        self._folded.clear()
+        self._stale.update(self._made)
         for record in records:
             self._put(record.entity, record.entity_id, record.body.encode())
         self._forget_settled_but(frozenset(entry.event_id for entry in own))
@@ -155,10 +179,16 @@ class Knowledge:
             self.witnessed.put(entry)
             self._stir(entry.child_id)
             return
+        known = self._own.get(entry.event_id)
         self._own[entry.event_id] = entry
-        fact = _fact_of_own(entry, self.device_id)
-        if fact is not None:
-            self._own_facts.setdefault(entry.child_id, {})[entry.event_id] = fact
+        if known is None or not _tells_the_same(known, entry):
+            fact = _fact_of_own(entry, self.device_id)
+            if fact is not None:
+                self._own_facts.setdefault(entry.child_id, {})[entry.event_id] = fact
+        if entry.outcome is Outcome.PARKED:
+            self._parked[entry.event_id] = entry
+        else:
+            self._parked.pop(entry.event_id, None)
         if entry.outcome is None:
             self._waiting.add(entry.event_id)
         else:
@@ -171,7 +201,7 @@ class Knowledge:
 
     def _stir(self, child_id: str) -> None:
         """Something about a child is not what it was."""
-        self._folded.pop(child_id, None)
+        self._stale.add(child_id)
         self._stirred.add(child_id)
 
     def take_stirred(self) -> set[str]:
@@ -184,6 +214,7 @@ class Knowledge:
             if entry.outcome is not None and entry.event_id not in kept:
                 del self._own[entry.event_id]
                 self._ahead.pop(entry.event_id, None)
+                self._parked.pop(entry.event_id, None)
                 self._own_facts.get(entry.child_id, {}).pop(entry.event_id, None)
 
     def _put(self, entity: str, entity_id: str, body: bytes) -> None:
@@ -237,14 +268,34 @@ class Knowledge:
 
     def attendance(self, child_id: str) -> ChildAttendance:
         """The fold of everything known of a child."""
-        folded = self._folded.get(child_id)
-        if folded is None:
-            folded = fold(self.facts(child_id).values())
-            self._folded[child_id] = folded
-        return folded
+        made = self._made_of(child_id)
+        if made.attendance is None:
+            made.attendance = fold(made.facts.values())
+        return made.attendance
 
-    def facts(self, child_id: str) -> dict[str, Fact]:
+    def facts(self, child_id: str) -> Mapping[str, Fact]:
         """Confirmed facts, and own and witnessed ones that no confirmed record tells of yet, by event id."""
+        return self._made_of(child_id).facts
+
+    def orders(self, child_id: str) -> Collection[Order]:
+        """The places of the same facts in their order."""
+        return self._made_of(child_id).orders.values()
+
+    def _made_of(self, child_id: str) -> _Made:
+        """What is made of a child's facts: anew only when its facts are others.
+
+        An answer, or the record of an own entry, changes how sure a fact is, and seldom the fact itself.
+        """
+        made = self._made.get(child_id)
+        if made is not None and child_id not in self._stale:
+            return made
+        self._stale.discard(child_id)
+        facts = self._merge(child_id)
+        if made is None or made.facts != facts:
+            made = self._made[child_id] = _make(facts, made)
+        return made
+
+    def _merge(self, child_id: str) -> dict[str, Fact]:
         facts = {event_id: known.fact for event_id, known in self._confirmed.get(child_id, {}).items()}
         for event_id, fact in self._own_facts.get(child_id, {}).items():
             if self._counts_by_itself(self._own[event_id]):
@@ -270,7 +321,7 @@ class Knowledge:
 
     def parked(self) -> list[OwnEntry]:
         """Own entries that the server keeps for a person."""
-        return [entry for entry in self._own.values() if entry.outcome is Outcome.PARKED]
+        return list(self._parked.values())
 
     def device_name(self, child_id: str, event_id: str) -> str:
         """The desk that recorded a confirmed event; empty for one that is only known here."""
@@ -280,6 +331,17 @@ class Knowledge:
     def is_own(self, event_id: str) -> bool:
         """Whether this desk recorded the event."""
         return event_id in self._own
+
+
+def _tells_the_same(known: OwnEntry, entry: OwnEntry) -> bool:
+    """Whether two states of an own entry are of one fact."""
+    return (known.incarnation, known.seq, known.hlc, known.child_id, known.body) == (
+        entry.incarnation,
+        entry.seq,
+        entry.hlc,
+        entry.child_id,
+        entry.body,
+    )
 
 
 def _fact_of_own(entry: OwnEntry, device_id: str) -> Fact | None:

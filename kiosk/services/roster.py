@@ -2,6 +2,7 @@
 
 import unicodedata
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Final
 
@@ -68,8 +69,9 @@ def standing(knowledge: Knowledge, child_id: str, today: Span) -> Standing:
     """How a child stands by everything known."""
     attendance = knowledge.attendance(child_id)
     stay = _stay_of_today(attendance, today)
-    mark = _mark(knowledge, child_id, today, attendance)
-    last = _last_event_id(knowledge, child_id, today, stay)
+    orders = [order for order in knowledge.orders(child_id) if _within(order[0], today)]
+    mark = _mark(knowledge, child_id, today, attendance, {order[-1] for order in orders})
+    last = max(orders)[-1] if orders else _began(stay)
     if stay is None:
         return Standing(Presence.NOT_ARRIVED, None, mark, last)
     if stay.is_open:
@@ -85,32 +87,24 @@ def _stay_of_today(attendance: ChildAttendance, today: Span) -> Stay | None:
     return last if _within(last.ended_at_ms or 0, today) else None
 
 
-def _mark(knowledge: Knowledge, child_id: str, today: Span, attendance: ChildAttendance) -> Mark:
+def _mark(
+    knowledge: Knowledge, child_id: str, today: Span, attendance: ChildAttendance, todays_ids: AbstractSet[str]
+) -> Mark:
     own = knowledge.newest_own(child_id)
     if own is not None and own.outcome is None:
         return Mark.RECORDED
     if own is not None and own.outcome is Outcome.PARKED and _within(own.recorded_at_ms, today):
         return Mark.NEEDS_REVIEW
-    current = _current_event_ids(knowledge, child_id, today, attendance.open_stay)
-    if current & knowledge.witnessed.unanswered(child_id):
+    current = todays_ids | ({_began(attendance.open_stay)} - {""})
+    if not current.isdisjoint(knowledge.witnessed.unanswered(child_id)):
         return Mark.RECORDED
-    if any(current & frozenset(finding.event_ids) for finding in attendance.findings):
+    if any(not current.isdisjoint(finding.event_ids) for finding in attendance.findings):
         return Mark.NEEDS_REVIEW
     return Mark.CONFIRMED if current else Mark.NONE
 
 
-def _current_event_ids(knowledge: Knowledge, child_id: str, today: Span, open_stay: Stay | None) -> frozenset[str]:
-    """Today's events, and the one that began a stay which goes on."""
-    ids = {event_id for event_id, fact in knowledge.facts(child_id).items() if _within(fact.at_ms, today)}
-    if open_stay is not None and open_stay.check_in is not None:
-        ids.add(open_stay.check_in.event.event_id)
-    return frozenset(ids)
-
-
-def _last_event_id(knowledge: Knowledge, child_id: str, today: Span, stay: Stay | None) -> str:
-    facts = [fact for fact in knowledge.facts(child_id).values() if _within(fact.at_ms, today)]
-    if facts:
-        return max(facts, key=lambda fact: fact.order).event.event_id
+def _began(stay: Stay | None) -> str:
+    """The event that began a stay; empty when nobody saw it, or there is no stay."""
     return stay.check_in.event.event_id if stay is not None and stay.check_in is not None else ""
 
 
@@ -148,10 +142,22 @@ def roster(knowledge: Knowledge, today: Span) -> tuple[RosterLine, ...]:
 def needs_review(knowledge: Knowledge, child_id: str, today: Span) -> bool:
     """Whether a person should look at a child who is on the roster."""
     child = knowledge.children.get(child_id)
-    if child is None:
+    if child is None or _is_beyond_doubt(knowledge, child_id):
         return False
     stand = standing(knowledge, child_id, today)
     return stand.mark is Mark.NEEDS_REVIEW and (child.enrolled or stand.status is Presence.IN)
+
+
+def _is_beyond_doubt(knowledge: Knowledge, child_id: str) -> bool:
+    """Whether the mark of a child cannot be that it needs review, whatever the day: seen without looking at its day.
+
+    That is so of nearly every child, and asked of each of whom something is learnt.
+    """
+    own = knowledge.newest_own(child_id)
+    if own is not None and own.outcome is None:
+        return True
+    is_parked = own is not None and own.outcome is Outcome.PARKED
+    return not is_parked and not knowledge.attendance(child_id).findings
 
 
 def _order(knowledge: Knowledge, line: RosterLine) -> tuple[int, str, tuple[str, ...], tuple[str, ...], str]:

@@ -8,6 +8,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+import msgspec
+
 from kiosk.store.database import Database, Row
 from kiosk.store.errors import JournalForked
 from kiosk.store.progress import Progress, ProgressStore
@@ -62,6 +64,14 @@ class Standing:
     seq: int
     hash: bytes
     acknowledged_seq: int
+
+
+@dataclass(frozen=True)
+class _Answered:
+    """The entries that one answer of the server is about, by number, and the journal they stand in."""
+
+    standing: Standing
+    entries: dict[int, OwnEntry]
 
 
 class JournalStore:
@@ -160,13 +170,14 @@ class JournalStore:
         """
         with self._database.transaction():
             standing = self._check_same_journal(incarnation, stored)
+            answered = _Answered(standing, self._own_at(incarnation, stored.outcomes))
             answers = self._progress.read().answers
             fresh: list[int] = []
             for answer in stored.outcomes:
-                if self._settle(standing, answer, settled_at_ms, answers + len(fresh) + 1):
+                if self._settle(answered, answer, settled_at_ms, answers + len(fresh) + 1):
                     fresh.append(answer.seq)
             self._acknowledge(standing, stored, len(fresh))
-            return tuple(self.own(incarnation, seq) for seq in fresh)
+            return tuple(answered.entries[seq] for seq in fresh)
 
     def _check_same_journal(self, incarnation: str, stored: PushStored) -> Standing:
         standing = self.standing(incarnation)
@@ -184,62 +195,52 @@ class JournalStore:
             raise JournalForked(f"the server stored another entry {stored.through_seq}")
         return standing
 
-    def _settle(self, standing: Standing, answer: EntryOutcome, settled_at_ms: int, number: int) -> bool:
+    def _settle(self, answered: "_Answered", answer: EntryOutcome, settled_at_ms: int, number: int) -> bool:
         """Keep one outcome; says whether the entry had none before."""
-        row = self._database.fetch_one(
-            "SELECT event_id, outcome FROM journal WHERE incarnation = ? AND seq = ?",
-            (standing.incarnation, answer.seq),
-        )
-        if row is None and answer.seq <= standing.acknowledged_seq:
+        standing, entry = answered.standing, answered.entries.get(answer.seq)
+        if entry is None and answer.seq <= standing.acknowledged_seq:
             return False
-        if row is None or row[0] != answer.event_id:
+        if entry is None or entry.event_id != answer.event_id:
             raise JournalForked(f"the server answers for another entry {answer.seq}")
+        settled = answered.entries[answer.seq] = _settled(entry, answer, number)
         self._database.execute(
-            "UPDATE journal SET outcome = ?, reason = ?, version = ?, settled_at_ms = coalesce(settled_at_ms, ?),"
-            " answer = coalesce(answer, ?) WHERE incarnation = ? AND seq = ?",
+            _SETTLE,
             (
                 int(answer.outcome),
                 int(answer.reason),
                 answer.version,
                 settled_at_ms,
-                number,
+                settled.answer,
                 standing.incarnation,
                 answer.seq,
             ),
         )
-        return row[1] is None
+        return entry.outcome is None
+
+    def _own_at(self, incarnation: str, outcomes: Sequence[EntryOutcome]) -> dict[int, OwnEntry]:
+        """The entries that are answered, as they stand, by number; those that are not kept are left out."""
+        seqs = msgspec.json.encode([outcome.seq for outcome in outcomes]).decode()
+        rows = self._database.fetch_all(_SELECT_ANSWERED, (incarnation, seqs))
+        return {row[0]: _own_of(row) for row in rows}
 
     def _acknowledge(self, standing: Standing, stored: PushStored, answers: int) -> None:
         through = max(standing.acknowledged_seq, self._settled_through(standing, stored))
-        if standing.incarnation == self._progress.read().incarnation:
+        progress = self._progress.read()
+        if standing.incarnation == progress.incarnation:
             self._progress.settle(acknowledged_seq=through, answers=answers)
             return
-        self._progress.settle(acknowledged_seq=self._progress.read().acknowledged_seq, answers=answers)
+        self._progress.settle(acknowledged_seq=progress.acknowledged_seq, answers=answers)
         self._database.execute(
             "UPDATE older_journal SET acknowledged_seq = ? WHERE incarnation = ?", (through, standing.incarnation)
         )
 
     def _settled_through(self, standing: Standing, stored: PushStored) -> int:
         """The last entry such that it and all before it have an answer."""
-        row = self._database.fetch_one(
-            "SELECT min(seq) FROM journal WHERE incarnation = ? AND outcome IS NULL", (standing.incarnation,)
-        )
+        row = self._database.fetch_one(_FIRST_WAITING, (standing.incarnation,))
         waiting = row[0] if row else None
         return stored.through_seq if waiting is None else min(stored.through_seq, waiting - 1)
 
     # -- what the desk shows and tells
-
-    def own(self, incarnation: str, seq: int) -> OwnEntry:
-        """One entry that must be there.
-
-        Raises:
-            JournalForked: it is not.
-
-        """
-        row = self._database.fetch_one(f"{_SELECT_OWN} WHERE incarnation = ? AND seq = ?", (incarnation, seq))
-        if row is None:
-            raise JournalForked(f"entry {seq} is gone")
-        return _own_of(row)
 
     def waiting_in(self, incarnation: str, after_seq: int = 0) -> tuple[OwnEntry, ...]:
         """Entries of a journal behind a number that have no outcome, at most `SETTLED_ENTRIES_MAX`."""
@@ -306,6 +307,15 @@ _SELECT_OWN: Final = (
     "SELECT seq, event_id, kind, child_id, body, hlc, incarnation, recorded_at_ms, outcome, reason, version,"
     " coalesce(answer, 0) FROM journal"
 )
+_SELECT_ANSWERED: Final = f"{_SELECT_OWN} WHERE incarnation = ? AND seq IN (SELECT value FROM json_each(?))"
+# Left to itself SQLite reads the journal from its beginning, with every entry that was answered.
+_FIRST_WAITING: Final = (
+    "SELECT min(seq) FROM journal INDEXED BY journal_waiting WHERE incarnation = ? AND outcome IS NULL"
+)
+_SETTLE: Final = (
+    "UPDATE journal SET outcome = ?, reason = ?, version = ?, settled_at_ms = coalesce(settled_at_ms, ?), answer = ?"
+    " WHERE incarnation = ? AND seq = ?"
+)
 
 
 def row_of(entry: Entry) -> tuple[object, ...]:
@@ -332,6 +342,24 @@ def entry_of(row: Sequence[Any]) -> Entry:
     """The values of `ENTRY_COLUMNS` as an entry."""
     values = (*row[:4], row[4].encode(), *row[5:])
     return Entry(*values)
+
+
+def _settled(entry: OwnEntry, outcome: EntryOutcome, number: int) -> OwnEntry:
+    """The entry with its outcome; `number` is that of the answer, unless the entry had one before."""
+    return OwnEntry(
+        entry.seq,
+        entry.event_id,
+        entry.kind,
+        entry.child_id,
+        entry.body,
+        entry.hlc,
+        entry.incarnation,
+        entry.recorded_at_ms,
+        outcome.outcome,
+        outcome.reason,
+        outcome.version,
+        entry.answer or number,
+    )
 
 
 def _own_of(row: Row) -> OwnEntry:

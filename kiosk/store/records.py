@@ -3,11 +3,22 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from typing import NamedTuple
 
 from kiosk.store.database import Database
 from kiosk.store.errors import BrokenPage, GapInLog
 from kiosk.store.progress import NOTHING_STAGED, ProgressStore
-from kiosk.store.seals import bucket_sum, move_seals, seal_bucket, sealed_buckets, standing, sums
+from kiosk.store.seals import (
+    ReadingPlan,
+    RecordKey,
+    held_at,
+    move_seals,
+    read_back,
+    seal_bucket,
+    sealed_buckets,
+    seals_of,
+    sums,
+)
 from sync.change_log import Change, Head, Operation, check_changes
 from sync.digest import Held, wire_digests
 from sync.errors import BrokenChain
@@ -16,8 +27,7 @@ from sync.messages import BucketDigest, Page, SnapshotRecord
 from sync.records import DAY_BUCKET_PREFIX
 
 
-@dataclass(frozen=True)
-class StoredRecord:
+class StoredRecord(NamedTuple):
     """A record as the replica holds it; `body` is the server's exact JSON."""
 
     bucket: str
@@ -42,6 +52,7 @@ class RecordStore:
     def __init__(self, database: Database, progress: ProgressStore) -> None:
         self._database = database
         self._progress = progress
+        self._readings = ReadingPlan()
 
     def apply_page(self, page: Page) -> Applied:
         """Check a page against the chain and apply it with the cursor; one that came before changes nothing.
@@ -56,16 +67,18 @@ class RecordStore:
 
         """
         with self._database.transaction():
-            cursor = self._progress.read().head
+            progress = self._progress.read()
+            cursor = progress.head
             if page.epoch != cursor.epoch:
                 raise GapInLog("a page of another life of the log")
             if page.to_version <= cursor.version:
                 return Applied(cursor, ())
             head = _check_page(cursor, page)
-            self._apply(page.changes)
+            seals = self._apply(page.changes)
             self._progress.move_cursor(head)
             self._drop_staged()
-            differing = self._differing(page.digests)
+            told = [each for each in page.digests if not _is_dropped(each.bucket, progress.dropped_before)]
+            differing = self._differing(told, seals)
         return Applied(head, page.changes, differing)
 
     def forget_cursor(self) -> None:
@@ -76,32 +89,42 @@ class RecordStore:
         with self._database.transaction():
             self._progress.move_cursor(Head(self._progress.read().epoch, 0, b""))
 
-    def _apply(self, changes: Sequence[Change]) -> None:
-        for change in changes:
-            before = standing(self._database, change.entity, change.entity_id)
-            if change.operation is Operation.PUT:
-                self._database.execute(PUT, row_of(change, change.commitment))
-            else:
-                self._database.execute(
-                    "DELETE FROM record WHERE entity = ? AND entity_id = ?", (change.entity, change.entity_id)
-                )
-            after = standing(self._database, change.entity, change.entity_id)
-            move_seals(self._database, gone=_known(before), come=_known(after))
+    def _apply(self, changes: Sequence[Change]) -> dict[str, int]:
+        """Put and remove as the last change of each record says; gives the new seals of the buckets it touched."""
+        last: dict[RecordKey, Change] = {(change.entity, change.entity_id): change for change in changes}
+        put = [change for change in last.values() if change.operation is Operation.PUT]
+        removed = [key for key, change in last.items() if change.operation is not Operation.PUT]
+        gone = held_at(self._database, last)
+        self._database.execute_many(PUT, [row_of(change, change.commitment) for change in put])
+        if removed:
+            self._database.execute_many("DELETE FROM record WHERE entity = ? AND entity_id = ?", removed)
+        come = [_held(change) for change in put]
+        self._readings.changed(each.bucket for each in (*gone, *come))
+        return move_seals(self._database, gone=gone, come=come)
 
     def _drop_staged(self) -> None:
         if self._progress.staged() != NOTHING_STAGED:
             self._database.execute("DELETE FROM staged_record")
             self._progress.stage(NOTHING_STAGED)
 
-    def _differing(self, told: Sequence[BucketDigest]) -> tuple[str, ...]:
-        """The buckets among these whose records, read back, are not what they should sum up to."""
-        dropped_before = self._progress.read().dropped_before
-        return tuple(
-            each.bucket
-            for each in told
-            if not _is_dropped(each.bucket, dropped_before)
-            and bucket_sum(self._database, each.bucket) != int.from_bytes(each.digest, "big")
-        )
+    def _differing(self, told: Sequence[BucketDigest], seals: dict[str, int]) -> tuple[str, ...]:
+        """The buckets among these that are not what they should sum up to.
+
+        The seal says what a bucket should hold by every change that came. Whether its records do hold it, only they
+        can say: they are read back when it is time, and whenever the seal differs.
+        """
+        untouched = [each.bucket for each in told if each.bucket not in seals]
+        known = seals | seals_of(self._database, untouched) if untouched else seals
+        differing = []
+        for each in told:
+            total = int.from_bytes(each.digest, "big")
+            if known[each.bucket] == total and not self._readings.is_due(each.bucket):
+                continue
+            found = read_back(self._database, each.bucket)
+            self._readings.was_read(each.bucket, found.records)
+            if found.total != total:
+                differing.append(each.bucket)
+        return tuple(differing)
 
     def drop_old_days(self, today: str) -> int:
         """Drop whole days before the last `REPLICA_DAYS`; says how many.
@@ -132,12 +155,12 @@ class RecordStore:
         rows = self._database.fetch_all(
             "SELECT bucket, entity, entity_id, version, body FROM record ORDER BY entity, entity_id"
         )
-        return [StoredRecord(*row) for row in rows]
+        return list(map(StoredRecord._make, rows))
 
     def held(self) -> list[Held]:
         """What each record adds to the digest of its bucket; to compare this replica with others."""
         rows = self._database.fetch_all("SELECT bucket, entity, entity_id, version, commitment FROM record")
-        return [Held(*row) for row in rows]
+        return list(map(Held._make, rows))
 
     def digests(self) -> tuple[BucketDigest, ...]:
         """The digest of each bucket that is kept here, read from the records, as a message holds them.
@@ -166,8 +189,9 @@ def row_of(record: Change | SnapshotRecord, commitment: bytes) -> tuple[object, 
     return (record.bucket, record.entity, record.entity_id, record.version, body, record.salt, commitment)
 
 
-def _known(held: Held | None) -> tuple[Held, ...]:
-    return () if held is None else (held,)
+def _held(change: Change) -> Held:
+    """What a record that was put adds to its bucket."""
+    return Held(change.bucket, change.entity, change.entity_id, change.version, change.commitment)
 
 
 def _is_dropped(bucket: str, dropped_before: str) -> bool:

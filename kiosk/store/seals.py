@@ -4,7 +4,11 @@ A page of an encrypted file proves that it was written by us, and not that it is
 records that vanish, or come back from an older copy of a page, no longer sum up to it.
 """
 
+from collections import Counter
 from collections.abc import Iterable
+from typing import Final, NamedTuple
+
+import msgspec
 
 from kiosk.store.database import Database
 from sync.digest import MODULUS, Held, contribution
@@ -12,6 +16,11 @@ from sync.digest import sums as sums_of
 from sync.limits import HASH_BYTES
 
 _HELD = "SELECT bucket, entity, entity_id, version, commitment"
+# The changes of a bucket between two readings of it, where it holds few records: one page of a busy minute.
+_CHANGES_UNREAD_MIN: Final = 100
+
+RecordKey = tuple[str, str]
+"""Entity and id."""
 
 
 def sums(database: Database) -> dict[str, int]:
@@ -27,7 +36,20 @@ def sealed_buckets(database: Database) -> list[str]:
 
 def bucket_sum(database: Database, bucket: str) -> int:
     """The same of one bucket; 0 when nothing is in it."""
-    return _sums(database, f"{_HELD} FROM record WHERE bucket = ?", bucket).get(bucket, 0)
+    return read_back(database, bucket).total
+
+
+class ReadBack(NamedTuple):
+    """What the records of one bucket sum up to, and how many there are."""
+
+    total: int
+    records: int
+
+
+def read_back(database: Database, bucket: str) -> ReadBack:
+    """Read one bucket, record by record."""
+    rows = database.fetch_all(f"{_HELD} FROM record WHERE bucket = ?", (bucket,))
+    return ReadBack(sums_of(map(Held._make, rows)).get(bucket, 0), len(rows))
 
 
 def staged_sums(database: Database) -> dict[str, int]:
@@ -36,30 +58,65 @@ def staged_sums(database: Database) -> dict[str, int]:
 
 
 def _sums(database: Database, query: str, *parameters: object) -> dict[str, int]:
-    return sums_of(Held(*row) for row in database.fetch_each(query, parameters))
+    return sums_of(map(Held._make, database.fetch_each(query, parameters)))
 
 
-def standing(database: Database, entity: str, entity_id: str) -> Held | None:
-    """What a record adds to its bucket now; None when it is not here."""
-    row = database.fetch_one(f"{_HELD} FROM record WHERE entity = ? AND entity_id = ?", (entity, entity_id))
-    return None if row is None else Held(*row)
+def held_at(database: Database, keys: Iterable[RecordKey]) -> list[Held]:
+    """What those of these records that are here add to their buckets now."""
+    rows = database.fetch_all(_HELD_AT, (msgspec.json.encode(list(keys)).decode(),))
+    return [Held._make(row) for row in rows]
 
 
-def move_seals(database: Database, *, gone: Iterable[Held], come: Iterable[Held]) -> None:
-    """Records went and came: move the seals of their buckets, in the transaction that moves the records."""
-    moved: dict[str, int] = {}
+def move_seals(database: Database, *, gone: Iterable[Held], come: Iterable[Held]) -> dict[str, int]:
+    """Records went and came: move the seals of their buckets, in the transaction that moves the records.
+
+    Returns the new seals of these buckets.
+    """
+    moved: Counter[str] = Counter()
     for held in gone:
-        moved[held.bucket] = moved.get(held.bucket, 0) - contribution(held)
+        moved[held.bucket] -= contribution(held)
     for held in come:
-        moved[held.bucket] = moved.get(held.bucket, 0) + contribution(held)
-    for bucket, difference in moved.items():
-        row = database.fetch_one("SELECT total FROM bucket_seal WHERE bucket = ?", (bucket,))
-        total = (int.from_bytes(row[0] if row else b"", "big") + difference) % MODULUS
-        database.execute(
-            "INSERT INTO bucket_seal (bucket, total) VALUES (?, ?)"
-            " ON CONFLICT (bucket) DO UPDATE SET total = excluded.total",
-            (bucket, total.to_bytes(HASH_BYTES, "big")),
-        )
+        moved[held.bucket] += contribution(held)
+    before = seals_of(database, moved)
+    totals = {bucket: (before[bucket] + difference) % MODULUS for bucket, difference in moved.items()}
+    database.execute_many(
+        "INSERT INTO bucket_seal (bucket, total) VALUES (?, ?)"
+        " ON CONFLICT (bucket) DO UPDATE SET total = excluded.total",
+        _rows(totals),
+    )
+    return totals
+
+
+def seals_of(database: Database, buckets: Iterable[str]) -> dict[str, int]:
+    """The seal of each of these buckets; 0 of one that never held anything."""
+    found = dict.fromkeys(buckets, 0)
+    rows = database.fetch_all(_SEALS_OF, (msgspec.json.encode(list(found)).decode(),))
+    return found | {bucket: int.from_bytes(total, "big") for bucket, total in rows}
+
+
+class ReadingPlan:
+    """When a bucket is read back, record by record, to see whether its seal still tells the truth.
+
+    The first time in this run of the program, and then whenever as many changes came to it as it held records: so
+    reading costs no more for each change than applying it does, however long a day becomes.
+    """
+
+    def __init__(self) -> None:
+        self._left: dict[str, int] = {}
+
+    def is_due(self, bucket: str) -> bool:
+        """Whether the bucket should be read back now."""
+        return self._left.get(bucket, 0) <= 0
+
+    def changed(self, buckets: Iterable[str]) -> None:
+        """A change came to each of these; a bucket may be named more than once."""
+        for bucket in buckets:
+            if bucket in self._left:
+                self._left[bucket] -= 1
+
+    def was_read(self, bucket: str, records: int) -> None:
+        """The bucket was read back, and held so many records."""
+        self._left[bucket] = max(records, _CHANGES_UNREAD_MIN)
 
 
 def seal_bucket(database: Database, bucket: str) -> None:
@@ -70,13 +127,21 @@ def seal_bucket(database: Database, bucket: str) -> None:
 
 def seal_everything(database: Database) -> None:
     """Seal every bucket anew, as the records stand."""
+    seal_as(database, sums(database))
+
+
+def seal_as(database: Database, totals: dict[str, int]) -> None:
+    """Seal every bucket anew, with what the records that replaced all others are known to sum up to."""
     database.execute("DELETE FROM bucket_seal")
-    _write(database, sums(database))
+    _write(database, totals)
 
 
 def _write(database: Database, totals: dict[str, int]) -> None:
-    rows = [(bucket, total.to_bytes(HASH_BYTES, "big")) for bucket, total in totals.items()]
-    database.execute_many("INSERT INTO bucket_seal (bucket, total) VALUES (?, ?)", rows)
+    database.execute_many("INSERT INTO bucket_seal (bucket, total) VALUES (?, ?)", _rows(totals))
+
+
+def _rows(totals: dict[str, int]) -> list[tuple[str, bytes]]:
+    return [(bucket, total.to_bytes(HASH_BYTES, "big")) for bucket, total in totals.items()]
 
 
 def broken_seals(database: Database) -> list[str]:
@@ -85,3 +150,11 @@ def broken_seals(database: Database) -> list[str]:
     sealed = {bucket: int.from_bytes(total, "big") for bucket, total in rows}
     found = sums(database)
     return sorted(bucket for bucket in sealed.keys() | found.keys() if sealed.get(bucket, 0) != found.get(bucket, 0))
+
+
+_HELD_AT: Final = (
+    "SELECT record.bucket, record.entity, record.entity_id, record.version, record.commitment"
+    " FROM json_each(?) AS key CROSS JOIN record"
+    " ON record.entity = key.value ->> 0 AND record.entity_id = key.value ->> 1"
+)
+_SEALS_OF: Final = "SELECT bucket, total FROM bucket_seal WHERE bucket IN (SELECT value FROM json_each(?))"

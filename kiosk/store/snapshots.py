@@ -16,7 +16,7 @@ from kiosk.store.journal import JournalStore
 from kiosk.store.pen import Pen
 from kiosk.store.progress import NOTHING_STAGED, ProgressStore, Staged
 from kiosk.store.records import PUT, RECORD_COLUMNS, row_of
-from kiosk.store.seals import bucket_sum, seal_bucket, seal_everything, staged_sums
+from kiosk.store.seals import bucket_sum, seal_as, seal_bucket, staged_sums
 from sync.change_log import Head, commitment_of
 from sync.incidents import Detail, Incident
 from sync.intake import WITNESSED_KIND
@@ -77,12 +77,12 @@ class SnapshotStore:
             if part.part < part.parts:
                 self._progress.stage(Staged(part.epoch, part.version, part.part, part.parts, part.bucket))
                 return PartStored(is_last=False)
-            self._check_digests(part.digests)
+            totals = self._check_digests(part.digests)
             before = self._progress.read().journal_seq
             if part.bucket:
                 self._repair(part.bucket, pen, wall_ms)
             else:
-                self._replace(part, plan, pen, wall_ms)
+                self._replace(part, totals, plan, pen, wall_ms)
             self._database.execute("DELETE FROM staged_record")
             self._progress.stage(NOTHING_STAGED)
             after = self._progress.read()
@@ -105,25 +105,28 @@ class SnapshotStore:
         if part.bucket and any(record.bucket != part.bucket for record in part.records):
             raise BrokenPage("a repair holds records of another bucket")
 
-    def _check_digests(self, told: Sequence[BucketDigest]) -> None:
-        """What is staged must sum up to what the last part says; a server of protocol 1 says nothing."""
-        if not told:
-            return
-        found = staged_sums(self._database)
+    def _check_digests(self, told: Sequence[BucketDigest]) -> dict[str, int]:
+        """What is staged must sum up to what the last part says; a server of protocol 1 says nothing.
+
+        Returns what each bucket sums up to.
+        """
+        totals = staged_sums(self._database)
         for each in told:
-            if found.pop(each.bucket, 0) != int.from_bytes(each.digest, "big"):
+            if totals.get(each.bucket, 0) != int.from_bytes(each.digest, "big"):
                 raise BrokenPage(f"bucket {each.bucket} of a snapshot is not what its digest says")
-        if found and len(told) < BUCKETS_MAX:
+        untold = totals.keys() - {each.bucket for each in told}
+        if told and untold and len(told) < BUCKETS_MAX:
             raise BrokenPage("a snapshot holds a bucket that it does not tell of")
+        return totals
 
     # -- the swap
 
-    def _replace(self, part: SnapshotPart, plan: Plan, pen: Pen, wall_ms: int) -> None:
+    def _replace(self, part: SnapshotPart, totals: dict[str, int], plan: Plan, pen: Pen, wall_ms: int) -> None:
         if plan is Plan.RECONCILE:
             self._witness(pen, part, wall_ms)
         self._database.execute("DELETE FROM record")
         self._database.execute(f"INSERT INTO record ({RECORD_COLUMNS}) SELECT {RECORD_COLUMNS} FROM staged_record")
-        seal_everything(self._database)
+        seal_as(self._database, totals)
         self._progress.days_dropped(before="")
         self._progress.move_cursor(Head(part.epoch, part.version, part.hash))
 

@@ -13,15 +13,16 @@ from kiosk.messages import Mark, Presence, Resync, RosterChanged
 from kiosk.services.knowledge import Knowledge
 from kiosk.services.moments import rfc3339, utc_offset_min
 from kiosk.services.recording import possible_time
-from kiosk.services.roster import standing
+from kiosk.services.roster import line_of, needs_review, standing
 from kiosk.services.subscription import Hub, Subscription
 from kiosk.store.journal import OwnEntry
 from kiosk.store.records import StoredRecord
-from sync.attendance import encode_event
+from sync.attendance import ChildAttendance, encode_event
 from sync.change_log import Change
 from sync.intake import WITNESSED_KIND
 from sync.journal import Outcome, ParkReason
 from sync.limits import WALL_MS_MAX, WALL_MS_MIN
+from sync.records import ChildRecord, Entity
 from tests.support.kiosk import CHILD_ID, INCARNATION, NOON_MS, Log, event_of, uuid_of
 
 TODAY = (NOON_MS - 1_000, NOON_MS + 1_000_000)
@@ -269,3 +270,90 @@ def test_the_newest_entry_of_a_child_is_the_latest_in_any_journal() -> None:
     found = knowledge.newest_own(CHILD_ID)
     assert found is not None
     assert found.event_id == newer.event_id
+
+
+def child_of(knowledge: Knowledge) -> ChildAttendance:
+    """The fold of the one child, asked for as the status line asks: many times."""
+    assert knowledge.attendance(CHILD_ID) is knowledge.attendance(CHILD_ID)
+    return knowledge.attendance(CHILD_ID)
+
+
+def test_an_answer_that_changes_no_fact_folds_nobody_again() -> None:
+    knowledge = Knowledge("device", version=0)
+    knowledge.add_own(own(1, None))
+    before = child_of(knowledge)
+    knowledge.add_own(own(1, Outcome.APPLIED, version=1))
+    assert child_of(knowledge) is before
+    log = Log()
+    log.put_event(2)
+    knowledge.apply(1, log.changes)
+    assert child_of(knowledge) is not before
+
+
+def test_each_thing_that_changes_a_fact_folds_the_child_again() -> None:
+    knowledge = Knowledge("device", version=0)
+    log = Log()
+
+    def events() -> list[str]:
+        child_of(knowledge)
+        orders = sorted(order[-1] for order in knowledge.orders(CHILD_ID))
+        assert orders == sorted(knowledge.facts(CHILD_ID))
+        opened = knowledge.attendance(CHILD_ID).open_stay
+        assert (opened is None) == (orders == [])
+        return orders
+
+    knowledge.add_own(own(3, None))
+    assert events() == [uuid_of(3)]
+    log.put_event(1)
+    knowledge.apply(1, log.changes)
+    assert events() == [uuid_of(1), uuid_of(3)]
+    knowledge.add_own(own(3, Outcome.PARKED))
+    assert events() == [uuid_of(1)]
+    log.remove(Entity.EVENT, uuid_of(1))
+    knowledge.apply(2, log.changes[1:])
+    assert events() == []
+    knowledge.add_own(own(4, Outcome.APPLIED, version=9))
+    assert events() == [uuid_of(4)]
+    knowledge.apply(9, [])  # the log has come to where the answer stands, and its record is not there
+    assert events() == []
+    knowledge.load(9, [StoredRecord("day", "event", uuid_of(1), 1, log.changes[0].body.decode())], [])
+    assert events() == [uuid_of(1)]
+    knowledge.load(9, [], [])
+    assert events() == []
+
+
+def test_a_fact_that_is_told_otherwise_takes_another_place() -> None:
+    knowledge = Knowledge("device", version=0)
+    knowledge.add_own(own(1, None))
+    (before,) = knowledge.orders(CHILD_ID)
+    knowledge.add_own(OwnEntry(**{**vars(own(1, None)), "seq": 7, "hlc": 70, "incarnation": "another"}))
+    (after,) = knowledge.orders(CHILD_ID)
+    assert before != after
+    assert after == next(iter(knowledge.facts(CHILD_ID).values())).order
+
+
+def test_parked_entries_are_known_without_looking_at_all_entries() -> None:
+    knowledge = Knowledge("device", version=5)
+    knowledge.add_own(own(1, Outcome.PARKED))
+    knowledge.add_own(own(2, Outcome.APPLIED))
+    assert [entry.event_id for entry in knowledge.parked()] == [uuid_of(1)]
+    knowledge.load(5, [], [own(1, Outcome.APPLIED, version=5), own(2, Outcome.PARKED)])
+    assert [entry.event_id for entry in knowledge.parked()] == [uuid_of(2)]
+    knowledge.load(5, [], [])
+    assert knowledge.parked() == []
+
+
+@pytest.mark.parametrize("outcome", [None, Outcome.APPLIED, Outcome.PARKED])
+@pytest.mark.parametrize("minutes", [[0], [0, 20], [0, 20, 40]])
+def test_who_needs_review_is_who_is_marked_so(outcome: Outcome | None, minutes: list[int]) -> None:
+    """Check-ins far apart contradict each other; what is asked in short agrees with the whole line."""
+    knowledge = Knowledge("device", version=5)
+    log = Log()
+    log.put(Entity.CHILD, CHILD_ID, ChildRecord(given_name="Ada", family_name="Abel"))
+    for minute in minutes:
+        log.put_event(1 + minute * 60_000)
+    knowledge.apply(len(log.changes), log.changes)
+    knowledge.add_own(own(2, outcome, version=99 if outcome is Outcome.APPLIED else 0))
+    marked = line_of(knowledge, CHILD_ID, (NOON_MS - 1, NOON_MS + 10_000_000)).mark is Mark.NEEDS_REVIEW
+    assert needs_review(knowledge, CHILD_ID, (NOON_MS - 1, NOON_MS + 10_000_000)) == marked
+    assert marked == (outcome is Outcome.PARKED or (outcome is Outcome.APPLIED and len(minutes) > 1))
