@@ -192,7 +192,7 @@ def test_an_entry_that_somebody_else_signed_is_never_sent(whole: tuple[Path, Liv
     database = Database.open(copy, KEY)
     with database.transaction():
         database.execute("UPDATE journal SET signature = zeroblob(64) WHERE seq = 4")
-        database.execute("DROP INDEX journal_by_child")
+        database.execute("DROP INDEX journal_by_age")
     database.close_now()
     found = opened(copy)
     assert found.salvage is not None
@@ -209,7 +209,7 @@ def test_an_entry_that_somebody_else_signed_is_never_sent(whole: tuple[Path, Liv
         ("UPDATE journal SET seq = seq + 100 WHERE seq = 10", "entry 10 is missing"),
         ("DELETE FROM journal WHERE seq = (SELECT max(seq) FROM journal)", "the journal does not end with entry 31"),
         ("DELETE FROM older_journal", "entries of a journal that nobody knows"),
-        ("DROP INDEX journal_by_child", "the tables are not those of this program"),
+        ("DROP INDEX journal_by_age", "the tables are not those of this program"),
         ("ALTER TABLE record ADD COLUMN more TEXT", "the tables are not those of this program"),
     ],
 )
