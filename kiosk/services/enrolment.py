@@ -18,7 +18,7 @@ from kiosk.services.errors import LOCAL_ERRORS, DeskError, desk_error
 from kiosk.services.opening import require_own_replica
 from kiosk.services.revocation import clear_away
 from kiosk.settings import DataFolder, LinkSettings, app_version
-from kiosk.store.database import FolderLock
+from kiosk.store.folder_lock import FolderLock
 
 Progress = Callable[[str], None]
 """Is told, in words for a person, what is happening."""

@@ -9,8 +9,9 @@ from kiosk.keys import DeviceKeys, read_enrolled_keys
 from kiosk.services.errors import LOCAL_ERRORS, desk_error
 from kiosk.services.moments import rfc3339
 from kiosk.settings import DataFolder
-from kiosk.store.database import Database, FolderLock
+from kiosk.store.database import Database
 from kiosk.store.errors import ReplicaInUse
+from kiosk.store.folder_lock import FolderLock
 from kiosk.store.replica import Replica
 from kiosk.store.schema import schema_version
 from sync.incidents import INCIDENT_KIND

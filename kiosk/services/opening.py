@@ -14,8 +14,8 @@ from kiosk.keys import DeviceKeys, DeviceRevoked, fingerprint, read_enrolled_key
 from kiosk.messages import Quarantined
 from kiosk.services.revocation import clear_away
 from kiosk.settings import DataFolder
-from kiosk.store.database import FolderLock
 from kiosk.store.errors import ReplicaForeign, StorageFailed
+from kiosk.store.folder_lock import FolderLock
 from kiosk.store.opening import Opened, Owner, Salvage, open_replica
 from kiosk.store.pen import Pen
 from kiosk.store.replica import Replica

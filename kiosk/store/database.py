@@ -6,7 +6,6 @@ transaction is durable when `transaction` returns: WAL with `synchronous=FULL` s
 
 import asyncio
 import contextlib
-import fcntl
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -15,7 +14,7 @@ from typing import Any, Final, TypeVar
 
 from sqlcipher3 import dbapi2
 
-from kiosk.store.errors import ReplicaInUse, ReplicaUnreadable, StorageFailed, StorageFull, StoreError
+from kiosk.store.errors import ReplicaUnreadable, StorageFailed, StorageFull, StoreError
 from kiosk.store.pages import salt_of
 from kiosk.store.translation import UNREADABLE, translate, translated
 
@@ -69,18 +68,24 @@ class Database:
 
     def execute(self, sql: str, parameters: Sequence[Any] = ()) -> None:
         """Run one statement inside a transaction."""
-        with self._guarded():
+        try:
             self._usable().execute(sql, parameters)
+        except dbapi2.Error as error:
+            raise self._refused(error) from error
 
     def execute_many(self, sql: str, rows: Sequence[Sequence[Any]]) -> None:
         """Run one statement for each row, inside a transaction."""
-        with self._guarded():
+        try:
             self._usable().executemany(sql, rows)
+        except dbapi2.Error as error:
+            raise self._refused(error) from error
 
     def fetch_all(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
         """All rows of a query that bounds itself."""
-        with self._guarded():
+        try:
             return list(self._usable().execute(sql, parameters).fetchall())
+        except dbapi2.Error as error:
+            raise self._refused(error) from error
 
     def fetch_each(self, sql: str, parameters: Sequence[Any] = ()) -> Iterator[Row]:
         """The rows of a query, one by one; nothing may be written before the last."""
@@ -89,9 +94,11 @@ class Database:
 
     def fetch_one(self, sql: str, parameters: Sequence[Any] = ()) -> Row | None:
         """The first row, or None."""
-        with self._guarded():
+        try:
             row: Row | None = self._usable().execute(sql, parameters).fetchone()
-            return row
+        except dbapi2.Error as error:
+            raise self._refused(error) from error
+        return row
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:
@@ -167,11 +174,14 @@ class Database:
         try:
             yield
         except dbapi2.Error as error:
-            refusal = translate(error)
-            if isinstance(refusal, ReplicaUnreadable):
-                self._refusal = _DAMAGED_NOW
-                raise ReplicaUnreadable(_DAMAGED_NOW) from error
-            raise refusal from error
+            raise self._refused(error) from error
+
+    def _refused(self, error: dbapi2.Error) -> StoreError:
+        refusal = translate(error)
+        if not isinstance(refusal, ReplicaUnreadable):
+            return refusal
+        self._refusal = _DAMAGED_NOW
+        return ReplicaUnreadable(_DAMAGED_NOW)
 
     def damaged_pages(self) -> list[str]:
         """What is wrong with the file, page by page and between pages; empty when nothing is."""
@@ -215,40 +225,6 @@ class Database:
                 file.unlink(missing_ok=True)
         except OSError as error:
             raise StorageFailed(f"{self._path} cannot be deleted ({error.strerror}).") from error
-
-
-class FolderLock:
-    """What makes one program the only one that uses a folder; the kernel frees it if we are killed."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._descriptor: int | None = None
-
-    def acquire(self) -> None:
-        """Take the lock.
-
-        Raises:
-            ReplicaInUse: another program has it.
-            StorageFailed: the lock file cannot be made.
-
-        """
-        try:
-            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
-        except OSError as error:
-            raise StorageFailed(f"{self._path} cannot be opened ({error.strerror}).") from error
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            os.close(descriptor)
-            message = f"Another program uses {self._path.parent}; close it first, or give this one another folder."
-            raise ReplicaInUse(message) from error
-        self._descriptor = descriptor
-
-    def release(self) -> None:
-        """Give the lock back."""
-        if self._descriptor is not None:
-            os.close(self._descriptor)
-            self._descriptor = None
 
 
 def files_of(path: Path) -> tuple[Path, Path, Path]:

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from kiosk.store.database import Database, FolderLock
+from kiosk.store.database import Database
 from kiosk.store.errors import ReplicaInUse, ReplicaTooNew, ReplicaUnreadable, StorageFailed, StorageFull
+from kiosk.store.folder_lock import FolderLock
 from kiosk.store.replica import Replica
 from kiosk.store.schema import MIGRATIONS, SCHEMA_VERSION, migrate
 from sync.messages import Plan
