@@ -1,23 +1,26 @@
 """The parts of a desk on their own: what it knows, how sure it is, its times, and its bounded messages."""
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from kiosk.clock import Ids
 from kiosk.keys import DeviceKeys, KeysUnreadable, new_keys, read_keys, write_keys
 from kiosk.messages import Mark, Presence, Resync, RosterChanged
-from kiosk.services.knowledge import Knowledge
+from kiosk.services.knowledge import Knowledge, is_of_a_child
 from kiosk.services.moments import rfc3339, utc_offset_min
 from kiosk.services.recording import possible_time
 from kiosk.services.roster import standing
 from kiosk.services.subscription import Hub, Subscription
 from kiosk.store.journal import OwnEntry
 from kiosk.store.records import StoredRecord
-from sync.attendance import encode_event
+from sync.attendance import AttendanceEvent, EventKind, encode_event
 from sync.journal import Outcome, ParkReason
 from sync.limits import WALL_MS_MAX, WALL_MS_MIN
+from sync.records import EventRecord, encode_record
 from tests.support.kiosk import CHILD_ID, INCARNATION, NOON_MS, Log, event_of, uuid_of
 
 TODAY = (NOON_MS - 1_000, NOON_MS + 1_000_000)
@@ -226,3 +229,45 @@ def test_the_newest_entry_of_a_child_is_the_latest_in_any_journal() -> None:
     found = knowledge.newest_own(CHILD_ID)
     assert found is not None
     assert found.event_id == newer.event_id
+
+
+def record_of(event: AttendanceEvent, number: int, **changes: object) -> StoredRecord:
+    told = {**msgspec.json.decode(encode_event(event)), **changes}
+    record = EventRecord(
+        event=msgspec.Raw(msgspec.json.encode(told)),
+        device_id="back",
+        device_name="Back",
+        incarnation=INCARNATION,
+        seq=number,
+        hlc=number,
+        received_at_ms=NOON_MS,
+        outcome="applied",
+    )
+    return StoredRecord("day:2026-09-21", "event", event.event_id, number, encode_record(record).decode())
+
+
+def test_a_kind_of_a_newer_version_is_left_out_and_everything_else_goes_on() -> None:
+    knowledge = Knowledge("device", version=0)
+    newer = record_of(event_of(1), 1, kind="nap_began", pillow={"soft": True})
+    news = knowledge.load(2, [newer, record_of(event_of(2), 2)], ())
+    assert [event_id for _, event_id in news.events] == [event_of(2).event_id]
+    assert standing(knowledge, CHILD_ID, TODAY).status is Presence.IN
+
+
+def test_what_is_told_of_grown_ups_and_roll_calls_is_known_and_is_on_no_roster() -> None:
+    knowledge = Knowledge("device", version=0)
+    person, rollcall = uuid_of(0x51), uuid_of(0xAC)
+    staff = record_of(event_of(1), 1, kind="staff_in", child_id="", person_id=person)
+    mark = record_of(event_of(2), 2, kind="rollcall_mark", rollcall_id=rollcall, mark="missing")
+    assert knowledge.load(2, [staff, mark], ()).events == ()
+    assert knowledge.attendance(person).open_stay is not None
+    assert standing(knowledge, CHILD_ID, TODAY).status is Presence.NOT_ARRIVED
+
+
+def test_an_own_entry_about_nobodys_child_waits_like_any_other() -> None:
+    knowledge = Knowledge("device", version=0)
+    counted = msgspec.structs.replace(event_of(1), kind=EventKind.HEADCOUNT, child_id="", headcount=3)
+    entry = replace(own(1, None), kind=counted.kind, child_id="", body=encode_event(counted).decode())
+    knowledge.add_own(entry)
+    assert knowledge.waiting() == 1
+    assert not is_of_a_child(entry)
