@@ -41,7 +41,7 @@ moment T on gets the stays of the whole from the first arrival after T on that f
 day, provided that it has the acts (void, correct, review_resolved) whenever they were recorded.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 from sync.amendments import ACTS, Amended, amend
@@ -96,10 +96,6 @@ __all__ = [
 ]
 
 SAME_MOMENT_MS: Final = 10 * 60_000
-
-_ARRIVALS: Final = frozenset({EventKind.CHECK_IN, EventKind.STAFF_IN, EventKind.VISITOR_IN})
-_DEPARTURES: Final = frozenset({EventKind.CHECK_OUT, EventKind.STAFF_OUT, EventKind.VISITOR_OUT})
-_MOVES: Final = frozenset({EventKind.ROOM_MOVE, EventKind.STAFF_MOVE})
 
 
 def fold(facts: Iterable[Fact], known: Circumstances = NOTHING_KNOWN) -> ChildAttendance:
@@ -156,12 +152,9 @@ def _as_ordered_set(facts: Iterable[Fact]) -> Sequence[Fact]:
 
 
 def _order(fact: Fact) -> tuple[int, int, str, str, int, str]:
-    """`Fact.order`, with as few calls as can be: sorting is the larger half of a fold."""
+    """`Fact.order` with one call less for each of many facts."""
     event = fact.event
-    at_ms = event.occurred_at_ms
-    if event.clock_offset_ms:
-        at_ms = corrected_at_ms(event)
-    return (at_ms, fact.hlc, fact.device_id, fact.incarnation, fact.seq, event.event_id)
+    return (corrected_at_ms(event), fact.hlc, fact.device_id, fact.incarnation, fact.seq, event.event_id)
 
 
 def _reduced(ordered: Sequence[Fact], known: Circumstances) -> "_Reducer":
@@ -169,7 +162,7 @@ def _reduced(ordered: Sequence[Fact], known: Circumstances) -> "_Reducer":
         return _amended(amend(ordered), known)
     reducer = _Reducer(known)
     for fact in ordered:
-        reducer.take(fact.at_ms, fact)
+        reducer.take(corrected_at_ms(fact.event), fact)
     return reducer
 
 
@@ -247,22 +240,15 @@ class _Reducer:
 
     def take(self, at_ms: int, fact: Fact) -> None:
         """One more fact, behind all that were taken."""
-        kind = fact.event.kind
-        last = self.stays[-1] if self.stays else None
-        if kind in _ARRIVALS:
-            self._arrive(last, at_ms, fact)
-        elif kind in _DEPARTURES:
-            self._depart(last, at_ms, fact)
-        elif kind in _MOVES:
-            self._move(last, at_ms, fact)
-        elif kind is EventKind.AUTO_CLOSE:
-            self._assume_gone(last, at_ms, fact)
+        step = _STEPS.get(fact.event.kind)
+        if step is not None:
+            step(self, self.stays[-1] if self.stays else None, at_ms, fact)
         if self.known is not NOTHING_KNOWN or speaks_for_itself(fact.event):
             judged = tuple(judge(fact, self.known))
             self.findings += judged
             self.found += len(judged)
 
-    def _arrive(self, last: _Growing | None, at_ms: int, fact: Fact) -> None:
+    def arrive(self, last: _Growing | None, at_ms: int, fact: Fact) -> None:
         if last is None or last.ended_at_ms is not None:
             self._unanswered = [(at_ms, fact)]
             self._begin(at_ms, fact)
@@ -285,7 +271,7 @@ class _Reducer:
             self.ended_absences += [one for one in ended if one not in self.ended_absences]
         return stay
 
-    def _depart(self, last: _Growing | None, at_ms: int, fact: Fact) -> None:
+    def depart(self, last: _Growing | None, at_ms: int, fact: Fact) -> None:
         if last is None:
             self._begin_unseen(at_ms, fact)
         elif last.ended_at_ms is None:
@@ -322,7 +308,7 @@ class _Reducer:
             return []
         return [(seen_ms, seen) for seen_ms, seen in self._unanswered if seen_ms > own[-1] + SAME_MOMENT_MS]
 
-    def _assume_gone(self, last: _Growing | None, at_ms: int, fact: Fact) -> None:
+    def assume_gone(self, last: _Growing | None, at_ms: int, fact: Fact) -> None:
         if last is not None and last.ended_at_ms is None:
             last.check_out, last.ended_at_ms, last.assumed = fact, at_ms, True
             self._strays = []
@@ -355,7 +341,7 @@ class _Reducer:
         self.stays.append(stay)
         self._find(FindingKind.CHECK_OUT_WITHOUT_CHECK_IN, fact)
 
-    def _move(self, last: _Growing | None, at_ms: int, fact: Fact) -> None:
+    def move(self, last: _Growing | None, at_ms: int, fact: Fact) -> None:
         room = InRoom(at_ms, fact.event.to_room_id)
         if last is not None and last.ended_at_ms is None:
             last.rooms += (room,)
@@ -369,6 +355,19 @@ class _Reducer:
         self.findings.append(finding)
         self.found += 1
         return finding
+
+
+_STEPS: Final[dict[EventKind, Callable[[_Reducer, _Growing | None, int, Fact], None]]] = {
+    EventKind.CHECK_IN: _Reducer.arrive,
+    EventKind.STAFF_IN: _Reducer.arrive,
+    EventKind.VISITOR_IN: _Reducer.arrive,
+    EventKind.CHECK_OUT: _Reducer.depart,
+    EventKind.STAFF_OUT: _Reducer.depart,
+    EventKind.VISITOR_OUT: _Reducer.depart,
+    EventKind.ROOM_MOVE: _Reducer.move,
+    EventKind.STAFF_MOVE: _Reducer.move,
+    EventKind.AUTO_CLOSE: _Reducer.assume_gone,
+}
 
 
 def _different_adults(first: AttendanceEvent, second: AttendanceEvent) -> bool:

@@ -264,8 +264,8 @@ def corrected_at_ms(event: AttendanceEvent) -> int:
     A time that a person typed is believed; a time that the desk's clock gave is corrected by what is known of
     that clock, when it is off by more than `CLOCK_TOLERANCE_MS`.
     """
-    offset_ms = event.clock_offset_ms or 0
-    typed_by_a_person = event.occurred_at_ms != event.recorded_at_ms
-    if typed_by_a_person or abs(offset_ms) <= CLOCK_TOLERANCE_MS:
-        return event.occurred_at_ms
-    return event.occurred_at_ms + offset_ms
+    offset_ms, at_ms = event.clock_offset_ms, event.occurred_at_ms
+    if offset_ms is None or -CLOCK_TOLERANCE_MS <= offset_ms <= CLOCK_TOLERANCE_MS:
+        return at_ms
+    typed_by_a_person = at_ms != event.recorded_at_ms
+    return at_ms if typed_by_a_person else at_ms + offset_ms

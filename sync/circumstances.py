@@ -71,8 +71,9 @@ NOTHING_KNOWN: Final = Circumstances()
 
 def speaks_for_itself(event: AttendanceEvent) -> bool:
     """Whether the event says something of itself that a person should see, whatever else is known."""
-    ahead_ms = event.occurred_at_ms - event.recorded_at_ms
-    return event.clock_suspect or event.disputes or event.provisional_name != "" or ahead_ms > AHEAD_MS
+    if event.clock_suspect or event.disputes or event.provisional_name:
+        return True
+    return event.occurred_at_ms - event.recorded_at_ms > AHEAD_MS
 
 
 def judge(fact: Fact, known: Circumstances) -> Iterator[Finding]:

@@ -59,6 +59,15 @@ def test_two_voids_of_one_event_must_both_be_voided() -> None:
     assert counting(came(1, 0), void(2, 1, 1), void(3, 2, 1), void(4, 3, 2, 3)) == [1]
 
 
+def test_a_void_that_is_voided_twice_gives_back_what_it_took_too() -> None:
+    assert counting(came(1, 0), void(2, 1, 1), void(3, 2, 2), void(4, 3, 2)) == [1]
+
+
+def test_whoever_of_two_takes_a_void_away_first_it_is_gone() -> None:
+    assert counting(came(1, 0), void(2, 1, 1), void(3, 2, 2), void(4, 3, 2), void(5, 4, 3)) == [1]
+    assert counting(came(1, 0), void(2, 1, 1), void(3, 2, 2), void(4, 3, 3), void(5, 4, 2)) == [1]
+
+
 def test_a_void_of_an_unknown_event_waits_for_it() -> None:
     assert counting(came(1, 0), void(2, 1, 9)) == [1]
     assert counting(came(1, 0), void(2, 1, 9), came(9, 30)) == [1]

@@ -14,8 +14,9 @@ from sync.attendance_events import (
     corrected_at_ms,
     decode_event,
     encode_event,
+    fields_of_kind,
 )
-from tests.unit.sync.builders import CENTER, CHILD, NINE_MS, event, uuid_of
+from tests.unit.sync.builders import CENTER, CHILD, NINE_MS, at_ms, event, fact, uuid_of
 
 PERSON, ROOM, ROLLCALL, OTHER = (uuid_of(number) for number in (0x51, 0xF0, 0xAC, 9))
 FINDING = f"two_collectors:{uuid_of(2)}:{uuid_of(3)}"
@@ -182,3 +183,14 @@ def test_a_field_of_the_new_kinds_has_its_bounds(field: str, value: object) -> N
 def test_an_event_is_about_one_subject(more: dict[str, Any], subject: str, child: str) -> None:
     happened = event(1, **more)
     assert (happened.subject_id, happened.child_subject_id) == (subject, child)
+
+
+def test_facts_are_ordered_by_corrected_time_and_then_by_what_no_arrival_can_change() -> None:
+    slow = fact(event(2, offset_ms=3_600_000), "B")
+    assert slow.at_ms == at_ms(60)
+    assert slow.order == (at_ms(60), 2, "B", "B1", 2, uuid_of(2))
+
+
+def test_what_a_kind_says_is_told() -> None:
+    assert fields_of_kind(EventKind.ROOM_MOVE) == (("child_id", "to_room_id"), ("provisional_name",))
+    assert fields_of_kind(EventKind.STAFF_IN) == (("person_id",), ())

@@ -17,7 +17,7 @@ from sync.circumstances import (
     speaks_for_itself,
 )
 from sync.findings import Finding, FindingKind
-from tests.unit.sync.builders import NINE_MS, at_ms, came, event, fact, told, uuid_of
+from tests.unit.sync.builders import CHILD, NINE_MS, at_ms, came, event, fact, told, uuid_of
 
 ANN, BOB = uuid_of(0xAA), uuid_of(0xAB)
 HOUR = Span(NINE_MS, at_ms(60))
@@ -117,3 +117,42 @@ def test_an_act_is_judged_by_what_it_touches_and_what_it_says() -> None:
 def test_some_events_speak_for_themselves(more: dict[str, Any]) -> None:
     assert speaks_for_itself(event(1, **more))
     assert not speaks_for_itself(event(1))
+
+
+def found(happened: Fact, known: Circumstances = NOTHING_KNOWN) -> list[Finding]:
+    return list(judge(happened, known))
+
+
+def test_a_name_is_provisional_until_the_child_is_on_file() -> None:
+    taken_in = told(1, EventKind.CHECK_IN, 0, provisional_name="Tim")
+    unknown = [Finding(FindingKind.UNKNOWN_REFERENCE, (uuid_of(1),))]
+    assert found(taken_in) == found(taken_in, Circumstances(children=frozenset())) == unknown
+    assert found(taken_in, Circumstances(children=frozenset({CHILD}))) == []
+
+
+def test_an_adult_must_be_on_file() -> None:
+    assert found(collected(0), Circumstances(adults=frozenset({ANN}))) == []
+    assert found(collected(0), Circumstances(adults=frozenset({BOB}))) == [
+        Finding(FindingKind.UNKNOWN_REFERENCE, (uuid_of(1),))
+    ]
+
+
+def test_what_came_after_the_lock_is_an_adjustment() -> None:
+    known = Circumstances(locks=(PeriodLock(HOUR, at_ms(100)),), received_at_ms={uuid_of(1): at_ms(101)})
+    assert found(came(1, 0), known) == [Finding(FindingKind.ADJUSTMENT_AFTER_LOCK, (uuid_of(1),))]
+
+
+def test_a_dispute_names_what_it_disputes() -> None:
+    disputed = told(2, EventKind.CONFIRM, 0, confirms=(1,), disputes=True)
+    assert found(disputed) == [Finding(FindingKind.DISPUTED_BY_GUARDIAN, (uuid_of(1), uuid_of(2)))]
+
+
+def test_who_acts_must_be_on_the_staff_and_the_device_in_use() -> None:
+    staff = uuid_of(0x51)
+    acted = told(1, EventKind.VOID, 30, staff_id=staff)
+    flagged = [Finding(FindingKind.ACTOR_NOT_ENTITLED, (uuid_of(1),))]
+    for judged in (found, lambda act, known: list(judge_act(act, [], known))):
+        assert judged(acted, Circumstances(revoked_at_ms={"A": at_ms(30)})) == flagged
+        assert judged(acted, Circumstances(revoked_at_ms={"A": at_ms(31)})) == []
+        assert judged(acted, Circumstances(employed={staff: (EARLIER,)})) == flagged
+        assert judged(acted, Circumstances(employed={staff: (EARLIER, HOUR)})) == []
