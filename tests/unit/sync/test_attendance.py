@@ -30,6 +30,10 @@ def test_the_same_event_twice_counts_once() -> None:
     assert not attendance.findings
 
 
+def test_of_two_testimonies_under_one_id_the_first_in_order_counts() -> None:
+    assert fold([came(1, 30), came(1, 0, "B")]) == fold([came(1, 0, "B")])
+
+
 @pytest.mark.parametrize("desk", ["A", "B"])
 @pytest.mark.parametrize("minute", [0, 5, 10])
 def test_two_check_ins_within_ten_minutes_are_one_arrival(desk: str, minute: float) -> None:

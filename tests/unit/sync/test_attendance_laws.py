@@ -180,6 +180,7 @@ def test_a_fold_that_goes_on_says_what_a_fold_from_scratch_says(facts: list[Fact
     for index, each in enumerate(facts[known:], start=known):
         before, after = (frozenset(fold(facts[:end]).findings) for end in (index, index + 1))
         assert going_on.add(each) == bool(after - before)
+        assert tuple(going_on._reducer.findings) == fold(facts[: index + 1]).findings
 
 
 def test_a_fold_that_goes_on_takes_a_fact_twice_as_once() -> None:
