@@ -1,309 +1,373 @@
-"""How presence is decided: one pure fold of a child's events into stays and findings, the same on every machine.
+"""How presence is decided: one pure fold of a subject's events into stays and findings, the same on every machine.
 
-The fold is total (it never raises on events that passed `check_event`), independent of the order of arrival, and
+The fold is total (it never raises on events that `decode_event` gave), independent of the order of arrival, and
 idempotent: events are first reduced to a set by id, then sorted by corrected time, hybrid timestamp, device,
 incarnation and sequence. Arrival never matters. A check-in keeps a child in the building until a check-out that
 answers it; a child is never shown as gone because of a merge alone.
 
-| case                                           | outcome                             | finding                    |
-|------------------------------------------------|-------------------------------------|----------------------------|
-| same event twice                               | once                                | -                          |
-| two check-ins within 10 minutes, any desks     | earliest opens, second corroborates | -                          |
-| two check-ins further apart, none out between  | earliest stands, stay open          | possible_missed_check_out  |
-| that, and then a check-out of the earlier desk | stays are cut where they meet       | overlapping_stays          |
-| check-out without check-in                     | unknown start, disputed             | check_out_without_check_in |
-| two check-outs of one adult within 10 minutes  | first closes, second corroborates   | -                          |
-| two check-outs with different adults           | first closes the stay               | two_collectors (critical)  |
+| case                                         | outcome                             | finding                         |
+|----------------------------------------------|-------------------------------------|---------------------------------|
+| same event twice                             | once                                | -                               |
+| two check-ins within 10 minutes, any desks   | earliest opens, second corroborates | -                               |
+| two check-ins further apart, none out        | earliest stands, stay open          | possible_missed_check_out       |
+| that, then a check-out of the earlier desk   | stays are cut where they meet       | overlapping_stays               |
+| check-out without check-in                   | unknown start, disputed             | check_out_without_check_in      |
+| two check-outs, one adult, within 10 minutes | first closes, second corroborates   | -                               |
+| two check-outs with different adults         | first closes the stay               | two_collectors                  |
+| room move while in                           | current room of the stay            | -                               |
+| room move after the child left               | ignored for presence                | movement_after_departure        |
+| check-out to whom it had been withdrawn      | the fact stands                     | released_on_stale_authorisation |
+| check-in during an announced absence         | presence wins, absence ends         | -                               |
+| check-in while the centre is closed          | stands                              | presence_on_closure             |
+| a correction names events                    | supersedes those (`amendments`)     | as computed                     |
+| void                                         | named events no longer count        | -                               |
+| auto-close                                   | stay ends, as assumed               | -                               |
+| then the real check-out                      | supersedes the assumed one          | -                               |
+| an event inside a locked period              | stands; the locked figures stand    | adjustment_after_lock           |
+| future, before enrolment, or clock was off   | stands with both times              | time_uncertain                  |
+| unknown child, adult or room                 | parked; in with a provisional name  | unknown_reference               |
+| actor no longer staff, or device revoked     | flagged                             | actor_not_entitled              |
+| a guardian disputes an event                 | stands                              | disputed_by_guardian            |
+| an answer to a finding                       | what follows from it counts         | closed, and kept as answered    |
+
+`two_collectors` and `released_on_stale_authorisation` are critical. A move of whom nobody saw come is as one after a
+departure. Staff and visitors come, go and move by the same rows. Refused releases, roll-calls and headcounts change no
+presence.
+
+Which events a stay depends on. When an arrival finds nobody in, nothing before it matters to what follows: a stay
+depends on the events since the arrival that began it, or for one that was cut off another, since the arrival that
+began that one; a departure that finds nobody in, and a move, also on the last stay before it. So whoever folds from a
+moment T on gets the stays of the whole from the first arrival after T on that found nobody in, wherever T lies in a
+day, provided that it has the acts (void, correct, review_resolved) whenever they were recorded.
 """
 
-from collections.abc import Iterable, Sequence
-from enum import StrEnum
-from typing import Annotated, Final
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final
 
-import msgspec
+from sync.amendments import ACTS, Amended, amend
+from sync.attendance_events import (
+    CLOCK_TOLERANCE_MS,
+    AttendanceEvent,
+    Correction,
+    EventKind,
+    Fact,
+    Line,
+    Uuid,
+    WallMs,
+    check_event,
+    corrected_at_ms,
+    decode_event,
+    encode_event,
+)
+from sync.circumstances import (
+    NOTHING_KNOWN,
+    Circumstances,
+    judge,
+    judge_act,
+    speaks_for_itself,
+)
+from sync.findings import CRITICAL_FINDINGS, Answer, Finding, FindingKind
+from sync.stays import ChildAttendance, InRoom, Stay
 
-from sync.limits import EVENT_NESTING_MAX, INT64_MAX, WALL_MS_MAX, WALL_MS_MIN
+__all__ = [
+    "CLOCK_TOLERANCE_MS",
+    "CRITICAL_FINDINGS",
+    "SAME_MOMENT_MS",
+    "Answer",
+    "AttendanceEvent",
+    "ChildAttendance",
+    "ChildFold",
+    "Circumstances",
+    "Correction",
+    "EventKind",
+    "Fact",
+    "Finding",
+    "FindingKind",
+    "InRoom",
+    "Line",
+    "Stay",
+    "Uuid",
+    "WallMs",
+    "check_event",
+    "corrected_at_ms",
+    "decode_event",
+    "encode_event",
+    "fold",
+]
 
 SAME_MOMENT_MS: Final = 10 * 60_000
-# A desk's clock that is off by less than this is taken at its word: times stay exactly as they were recorded.
-CLOCK_TOLERANCE_MS: Final = 2_000
-
-Uuid = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$")]
-MaybeUuid = Annotated[str, msgspec.Meta(pattern=r"^([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})?$")]
-# No control characters in anything that a person reads on a screen or a printed list.
-Line = Annotated[str, msgspec.Meta(max_length=200, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$")]
-WallMs = Annotated[int, msgspec.Meta(ge=WALL_MS_MIN, le=WALL_MS_MAX)]
-AnyMs = Annotated[int, msgspec.Meta(ge=-INT64_MAX, le=INT64_MAX)]
 
 
-class EventKind(StrEnum):
-    """The kinds of event that this version records and folds."""
-
-    CHECK_IN = "check_in"
-    CHECK_OUT = "check_out"
-
-
-class AttendanceEvent(msgspec.Struct, gc=False, frozen=True, kw_only=True, omit_defaults=True):
-    """What a desk testifies. Its JSON is a journal entry's body and is never changed afterwards.
-
-    `occurred_at_ms` is what the person meant, `recorded_at_ms` the device's clock when it was entered (both UTC
-    milliseconds since 1970). `clock_offset_ms` is server clock minus device clock as last measured, give or take
-    `clock_error_ms`; None when this desk never measured it. `after_lease`: the desk had not heard the server for longer
-    than it may, and said so.
-    """
-
-    event_id: Uuid
-    kind: EventKind
-    center_id: Uuid
-    child_id: Uuid
-    occurred_at_ms: WallMs
-    recorded_at_ms: WallMs
-    utc_offset_min: Annotated[int, msgspec.Meta(ge=-1_440, le=1_440)] = 0
-    clock_offset_ms: AnyMs | None = None
-    clock_error_ms: AnyMs | None = None
-    room_id: MaybeUuid = ""
-    adult_id: MaybeUuid = ""
-    adult_name: Line = ""
-    staff_id: MaybeUuid = ""
-    auth_method: Line = "staff_attested"
-    identity_check: Line = "none"
-    note: Line = ""
-    after_lease: bool = False
-
-
-_EVENT_DECODER: Final = msgspec.json.Decoder(AttendanceEvent)
-
-
-def encode_event(event: AttendanceEvent) -> bytes:
-    """The exact bytes of an event; made once, on the device, and signed there."""
-    return msgspec.json.encode(event)
-
-
-def decode_event(body: bytes) -> AttendanceEvent:
-    """Read an event strictly.
-
-    Raises:
-        msgspec.ValidationError: a value is impossible (a year before 2000, a control character, no UUID ...).
-        msgspec.DecodeError: the bytes are not JSON.
-        UnicodeDecodeError: the bytes are not UTF-8.
-
-    """
-    if body.count(b"{") + body.count(b"[") > EVENT_NESTING_MAX:
-        message = f"an event is flat: more than {EVENT_NESTING_MAX} brackets"
-        raise msgspec.ValidationError(message)
-    body.decode()  # msgspec skips a field it does not know unchecked, and a desk keeps bodies as text
-    return _EVENT_DECODER.decode(body)
-
-
-class Fact(msgspec.Struct, gc=False, frozen=True, kw_only=True):
-    """An event with what its order depends on: who wrote it down, and as which entry of whose journal."""
-
-    event: AttendanceEvent
-    device_id: str
-    incarnation: str
-    seq: int
-    hlc: int
-
-    @property
-    def at_ms(self) -> int:
-        """When it happened by the server's clock, in UTC milliseconds."""
-        return corrected_at_ms(self.event)
-
-    @property
-    def order(self) -> tuple[int, int, str, str, int, str]:
-        """The one order in which facts are folded; total, and free of anything about arrival."""
-        return (self.at_ms, self.hlc, self.device_id, self.incarnation, self.seq, self.event.event_id)
-
-
-def corrected_at_ms(event: AttendanceEvent) -> int:
-    """When the event happened by the server's clock, in UTC milliseconds.
-
-    A time that a person typed is believed; a time that the desk's clock gave is corrected by what is known of
-    that clock, when it is off by more than `CLOCK_TOLERANCE_MS`.
-    """
-    offset_ms = event.clock_offset_ms or 0
-    typed_by_a_person = event.occurred_at_ms != event.recorded_at_ms
-    if typed_by_a_person or abs(offset_ms) <= CLOCK_TOLERANCE_MS:
-        return event.occurred_at_ms
-    return event.occurred_at_ms + offset_ms
-
-
-class FindingKind(StrEnum):
-    """A contradiction that only a person can settle."""
-
-    POSSIBLE_MISSED_CHECK_OUT = "possible_missed_check_out"
-    OVERLAPPING_STAYS = "overlapping_stays"
-    CHECK_OUT_WITHOUT_CHECK_IN = "check_out_without_check_in"
-    TWO_COLLECTORS = "two_collectors"
-
-
-CRITICAL_FINDINGS: Final = frozenset({FindingKind.TWO_COLLECTORS})
-
-
-class Finding(msgspec.Struct, gc=False, frozen=True, order=True):
-    """A question for a person: its kind, and the events that contradict each other, oldest first."""
-
-    kind: FindingKind
-    event_ids: tuple[str, ...]
-
-    @property
-    def is_critical(self) -> bool:
-        """Whether a manager must be told at once."""
-        return self.kind in CRITICAL_FINDINGS
-
-
-class Stay(msgspec.Struct, gc=False, frozen=True, kw_only=True):
-    """One physical presence. `check_in` None: nobody saw the child come. `check_out` None: still here."""
-
-    check_in: Fact | None
-    check_out: Fact | None = None
-    corroborated_by: tuple[str, ...] = ()
-    started_at_ms: int | None = None
-    ended_at_ms: int | None = None
-    disputed: bool = False
-
-    @property
-    def is_open(self) -> bool:
-        """Whether the child is in the building by this stay."""
-        return self.ended_at_ms is None
-
-
-class ChildAttendance(msgspec.Struct, frozen=True):
-    """What a child's events come to: stays in order of time, never overlapping, and findings."""
-
-    stays: tuple[Stay, ...] = ()
-    findings: tuple[Finding, ...] = ()
-
-    @property
-    def open_stay(self) -> Stay | None:
-        """The stay the child is in now, if any."""
-        return self.stays[-1] if self.stays and self.stays[-1].is_open else None
-
-
-def fold(facts: Iterable[Fact]) -> ChildAttendance:
-    """Decide one child's stays and findings from all its facts, in whatever order and however often they come."""
-    reducer = _reduced(_as_ordered_set(facts))
-    return ChildAttendance(tuple(reducer.stays), tuple(reducer.findings))
+def fold(facts: Iterable[Fact], known: Circumstances = NOTHING_KNOWN) -> ChildAttendance:
+    """Decide one subject's stays and findings from all its facts, in whatever order and however often they come."""
+    reducer = _reduced(_as_ordered_set(facts), known)
+    return ChildAttendance(
+        stays=tuple([stay.told() for stay in reducer.stays]),
+        findings=tuple(reducer.findings),
+        answers=reducer.answers,
+        ended_absences=tuple(reducer.ended_absences),
+    )
 
 
 class ChildFold:
-    """The fold of one child's facts that goes on: a fact behind all others costs one step, any other a whole fold."""
+    """The fold of one subject's facts that goes on: a fact behind all others costs one step, any other a whole fold.
 
-    def __init__(self, facts: Iterable[Fact] = ()) -> None:
-        """Fold what is known."""
+    So does any fact once there are voids, corrections or answers: they may be about it.
+    """
+
+    def __init__(self, facts: Iterable[Fact] = (), known: Circumstances = NOTHING_KNOWN) -> None:
+        """Fold what is there."""
+        self._known = known
         self._facts = list(_as_ordered_set(facts))
         self._ids = {fact.event.event_id for fact in self._facts}
-        self._reducer = _reduced(self._facts)
+        self._reducer = _reduced(self._facts, known)
 
     def add(self, fact: Fact) -> bool:
         """Take one more fact; says whether it is part of a contradiction that was not there without it."""
-        known = len(self._reducer.findings)
-        is_next = fact.event.event_id not in self._ids and (not self._facts or fact.order > self._facts[-1].order)
-        if is_next:
+        if self._is_next(fact):
+            found = self._reducer.found
             self._facts.append(fact)
             self._ids.add(fact.event.event_id)
-            self._reducer.take(fact)
-            return len(self._reducer.findings) > known
+            self._reducer.take(fact.at_ms, fact)
+            return self._reducer.found > found
         before = frozenset(self._reducer.findings)
         self._facts = list(_as_ordered_set([*self._facts, fact]))
         self._ids.add(fact.event.event_id)
-        self._reducer = _reduced(self._facts)
+        self._reducer = _reduced(self._facts, self._known)
         return bool(frozenset(self._reducer.findings) - before)
+
+    def _is_next(self, fact: Fact) -> bool:
+        if fact.event.event_id in self._ids or fact.event.kind in ACTS or self._reducer.is_amended:
+            return False
+        return not self._facts or fact.order > self._facts[-1].order
 
 
 def _as_ordered_set(facts: Iterable[Fact]) -> Sequence[Fact]:
     """Each event once, in the fold's order; of two facts with one event id the first in that order counts."""
-    seen: set[str] = set()
-    unique = []
-    for fact in sorted(facts, key=lambda fact: fact.order):
-        if fact.event.event_id not in seen:
-            seen.add(fact.event.event_id)
-            unique.append(fact)
-    return unique
+    ordered = sorted(facts, key=_order)
+    unique: dict[str, Fact] = {}
+    for fact in ordered:
+        unique.setdefault(fact.event.event_id, fact)
+    return ordered if len(unique) == len(ordered) else list(unique.values())
+
+
+def _order(fact: Fact) -> tuple[int, int, str, str, int, str]:
+    """`Fact.order` with one call less for each of many facts."""
+    event = fact.event
+    return (corrected_at_ms(event), fact.hlc, fact.device_id, fact.incarnation, fact.seq, event.event_id)
+
+
+def _reduced(ordered: Sequence[Fact], known: Circumstances) -> "_Reducer":
+    if not ACTS.isdisjoint([fact.event.kind for fact in ordered]):
+        return _amended(amend(ordered), known)
+    reducer = _Reducer(known)
+    for fact in ordered:
+        reducer.take(corrected_at_ms(fact.event), fact)
+    return reducer
+
+
+def _amended(said: Amended, known: Circumstances) -> "_Reducer":
+    """What is left when voids, corrections and answers have acted; a finding that was answered is closed."""
+    reducer = _Reducer(known)
+    reducer.is_amended = True
+    for fact in said.facts:
+        reducer.take(fact.at_ms, fact)
+    for act in said.acts:
+        reducer.findings += judge_act(act, said.touched[act.event.event_id], known)
+    closed = {answer.finding for answer in said.answers}
+    reducer.findings = [finding for finding in reducer.findings if finding.key not in closed]
+    reducer.answers = said.answers
+    return reducer
+
+
+class _Growing:
+    """A stay that still changes."""
+
+    __slots__ = (
+        "assumed",
+        "check_in",
+        "check_out",
+        "corroborated_by",
+        "disputed",
+        "ended_at_ms",
+        "rooms",
+        "started_at_ms",
+    )
+
+    def __init__(self, check_in: Fact | None, started_at_ms: int | None) -> None:
+        self.check_in = check_in
+        self.started_at_ms = started_at_ms
+        self.check_out: Fact | None = None
+        self.ended_at_ms: int | None = None
+        self.corroborated_by: tuple[str, ...] = ()
+        self.disputed = False
+        self.assumed = False
+        self.rooms: tuple[InRoom, ...] = ()
+
+    def told(self) -> Stay:
+        return Stay(
+            check_in=self.check_in,
+            check_out=self.check_out,
+            corroborated_by=self.corroborated_by,
+            started_at_ms=self.started_at_ms,
+            ended_at_ms=self.ended_at_ms,
+            disputed=self.disputed,
+            assumed=self.assumed,
+            rooms=self.rooms,
+        )
 
 
 class _Reducer:
     """The stays and findings so far.
 
-    `unanswered` are the check-ins of the open stay that no check-out has answered. A desk's check-out answers what
-    was seen until `SAME_MOMENT_MS` after that desk's own last check-in, or everything when it has none. So what is
-    unanswered is always the end of the list, and one more check-in of a desk that lets nobody out only lengthens it.
+    `unanswered` are the arrivals of the open stay that no departure has answered. A desk's departure answers what
+    was seen until `SAME_MOMENT_MS` after that desk's own last arrival, or everything when it has none. So what is
+    unanswered is always the end of the list, and one more arrival at a desk that lets nobody out only lengthens it.
+    `strays` are the moves since the last stay was assumed to have ended; they belong to it when it turns out that it
+    ended later. `found` counts what was found, also what was taken back since.
     """
 
-    def __init__(self) -> None:
-        self.stays: list[Stay] = []
+    def __init__(self, known: Circumstances) -> None:
+        self.known = known
+        self.stays: list[_Growing] = []
         self.findings: list[Finding] = []
-        self.unanswered: list[Fact] = []
+        self.found = 0
+        self.answers: tuple[Answer, ...] = ()
+        self.ended_absences: list[str] = []
+        self.is_amended = False
+        self._unanswered: list[tuple[int, Fact]] = []
+        self._strays: list[tuple[InRoom, Finding]] = []
 
-    def take(self, fact: Fact) -> None:
+    def take(self, at_ms: int, fact: Fact) -> None:
         """One more fact, behind all that were taken."""
-        if fact.event.kind is EventKind.CHECK_IN:
-            self.check_in(fact)
-        else:
-            self.check_out(fact)
+        step = _STEPS.get(fact.event.kind)
+        if step is not None:
+            step(self, self.stays[-1] if self.stays else None, at_ms, fact)
+        if self.known is not NOTHING_KNOWN or speaks_for_itself(fact.event):
+            judged = tuple(judge(fact, self.known))
+            self.findings += judged
+            self.found += len(judged)
 
-    def check_in(self, fact: Fact) -> None:
-        last = self.stays[-1] if self.stays else None
-        if last is None or not last.is_open:
-            self.stays.append(Stay(check_in=fact, started_at_ms=fact.at_ms))
-            self.unanswered = []
-        elif fact.at_ms - _started(last) <= SAME_MOMENT_MS:
-            self.stays[-1] = _corroborate(last, fact)
+    def arrive(self, last: _Growing | None, at_ms: int, fact: Fact) -> None:
+        if last is None or last.ended_at_ms is not None:
+            self._unanswered = [(at_ms, fact)]
+            self._begin(at_ms, fact)
+            return
+        self._unanswered.append((at_ms, fact))
+        if at_ms - (last.started_at_ms or 0) <= SAME_MOMENT_MS:
+            last.corroborated_by += (fact.event.event_id,)
         else:
-            self.findings.append(Finding(FindingKind.POSSIBLE_MISSED_CHECK_OUT, _ids(last.check_in, fact)))
-        self.unanswered.append(fact)
+            self._find(FindingKind.POSSIBLE_MISSED_CHECK_OUT, last.check_in, fact)
 
-    def check_out(self, fact: Fact) -> None:
-        last = self.stays[-1] if self.stays else None
+    def _begin(self, at_ms: int, fact: Fact) -> _Growing:
+        stay = _Growing(fact, at_ms)
+        self.stays.append(stay)
+        if fact.event.room_id:
+            stay.rooms = (InRoom(at_ms, fact.event.room_id),)
+        if self.known is not NOTHING_KNOWN:
+            if any(closure.holds(at_ms) for closure in self.known.closures):
+                self._find(FindingKind.PRESENCE_ON_CLOSURE, fact)
+            ended = [absence.absence_id for absence in self.known.absences if absence.span.holds(at_ms)]
+            self.ended_absences += [one for one in ended if one not in self.ended_absences]
+        return stay
+
+    def depart(self, last: _Growing | None, at_ms: int, fact: Fact) -> None:
         if last is None:
-            self._unknown_start(fact)
-        elif last.is_open:
-            self._close(last, fact)
+            self._begin_unseen(at_ms, fact)
+        elif last.ended_at_ms is None:
+            self._close(last, at_ms, fact)
+        elif last.assumed:
+            self._close_really(last, at_ms, fact)
         else:
-            self._second_check_out(last, fact)
+            self._depart_again(last, at_ms, fact)
 
-    def _close(self, last: Stay, fact: Fact) -> None:
-        self.unanswered = self._left_unanswered_by(fact)
-        if not self.unanswered:
-            self.stays[-1] = msgspec.structs.replace(last, check_out=fact, ended_at_ms=fact.at_ms)
+    def _close(self, last: _Growing, at_ms: int, fact: Fact) -> None:
+        last.check_out = fact
+        last.ended_at_ms = at_ms
+        self._unanswered = self._left_unanswered_by(fact)
+        if not self._unanswered:
             return
         # Another desk saw the child come again before this check-out of a desk that saw it earlier: the check-out
         # answers the earlier arrival, and the child stays in by the later one until that is answered.
-        rival, *later = self.unanswered
-        self.stays[-1] = msgspec.structs.replace(last, check_out=fact, ended_at_ms=rival.at_ms, disputed=True)
-        same = tuple(other.event.event_id for other in later if other.at_ms - rival.at_ms <= SAME_MOMENT_MS)
-        self.stays.append(Stay(check_in=rival, corroborated_by=same, started_at_ms=rival.at_ms, disputed=True))
-        self.findings.append(Finding(FindingKind.OVERLAPPING_STAYS, _ids(last.check_in, rival, fact)))
+        (cut_ms, rival), *later = self._unanswered
+        rooms = last.rooms
+        last.ended_at_ms = cut_ms
+        last.disputed = True
+        last.rooms = tuple(room for room in rooms if room.since_ms < cut_ms)
+        following = self._begin(cut_ms, rival)
+        following.disputed = True
+        following.rooms += tuple(room for room in rooms if room.since_ms >= cut_ms)
+        following.corroborated_by = tuple(
+            other.event.event_id for seen_ms, other in later if seen_ms - cut_ms <= SAME_MOMENT_MS
+        )
+        self._find(FindingKind.OVERLAPPING_STAYS, last.check_in, rival, fact)
 
-    def _left_unanswered_by(self, fact: Fact) -> list[Fact]:
-        own = [seen.at_ms for seen in self.unanswered if seen.device_id == fact.device_id]
+    def _left_unanswered_by(self, fact: Fact) -> list[tuple[int, Fact]]:
+        own = [seen_ms for seen_ms, seen in self._unanswered if seen.device_id == fact.device_id]
         if not own:
             return []
-        return [seen for seen in self.unanswered if seen.at_ms > own[-1] + SAME_MOMENT_MS]
+        return [(seen_ms, seen) for seen_ms, seen in self._unanswered if seen_ms > own[-1] + SAME_MOMENT_MS]
 
-    def _second_check_out(self, last: Stay, fact: Fact) -> None:
+    def assume_gone(self, last: _Growing | None, at_ms: int, fact: Fact) -> None:
+        if last is not None and last.ended_at_ms is None:
+            last.check_out, last.ended_at_ms, last.assumed = fact, at_ms, True
+            self._strays = []
+
+    def _close_really(self, last: _Growing, at_ms: int, fact: Fact) -> None:
+        """Put what somebody saw in the place of what was assumed; whom that leaves in is still assumed to have gone."""
+        assumed, assumed_ms = last.check_out, last.ended_at_ms
+        last.assumed = False
+        self._close(last, at_ms, fact)
+        left = self.stays[-1]
+        if left.ended_at_ms is None:
+            left.check_out, left.ended_at_ms, left.assumed = assumed, assumed_ms, True
+            return
+        for room, finding in self._strays:
+            left.rooms += (room,)
+            self.findings.remove(finding)
+
+    def _depart_again(self, last: _Growing, at_ms: int, fact: Fact) -> None:
         first = last.check_out
         if first is not None and _different_adults(first.event, fact.event):
-            self.findings.append(Finding(FindingKind.TWO_COLLECTORS, _ids(first, fact)))
-        elif fact.at_ms - _ended(last) <= SAME_MOMENT_MS:
-            self.stays[-1] = _corroborate(last, fact)
+            self._find(FindingKind.TWO_COLLECTORS, first, fact)
+        elif at_ms - (last.ended_at_ms or 0) <= SAME_MOMENT_MS:
+            last.corroborated_by += (fact.event.event_id,)
         else:
-            self._unknown_start(fact)
+            self._begin_unseen(at_ms, fact)
 
-    def _unknown_start(self, fact: Fact) -> None:
-        self.stays.append(Stay(check_in=None, check_out=fact, ended_at_ms=fact.at_ms, disputed=True))
-        self.findings.append(Finding(FindingKind.CHECK_OUT_WITHOUT_CHECK_IN, _ids(fact)))
+    def _begin_unseen(self, at_ms: int, fact: Fact) -> None:
+        stay = _Growing(None, None)
+        stay.check_out, stay.ended_at_ms, stay.disputed = fact, at_ms, True
+        self.stays.append(stay)
+        self._find(FindingKind.CHECK_OUT_WITHOUT_CHECK_IN, fact)
+
+    def move(self, last: _Growing | None, at_ms: int, fact: Fact) -> None:
+        room = InRoom(at_ms, fact.event.to_room_id)
+        if last is not None and last.ended_at_ms is None:
+            last.rooms += (room,)
+            return
+        finding = self._find(FindingKind.MOVEMENT_AFTER_DEPARTURE, None if last is None else last.check_out, fact)
+        if last is not None and last.assumed:
+            self._strays.append((room, finding))
+
+    def _find(self, kind: FindingKind, *facts: Fact | None) -> Finding:
+        finding = Finding(kind, tuple([fact.event.event_id for fact in facts if fact is not None]))
+        self.findings.append(finding)
+        self.found += 1
+        return finding
 
 
-def _reduced(ordered: Iterable[Fact]) -> _Reducer:
-    reducer = _Reducer()
-    for fact in ordered:
-        reducer.take(fact)
-    return reducer
-
-
-def _corroborate(stay: Stay, fact: Fact) -> Stay:
-    return msgspec.structs.replace(stay, corroborated_by=(*stay.corroborated_by, fact.event.event_id))
+_STEPS: Final[dict[EventKind, Callable[[_Reducer, _Growing | None, int, Fact], None]]] = {
+    EventKind.CHECK_IN: _Reducer.arrive,
+    EventKind.STAFF_IN: _Reducer.arrive,
+    EventKind.VISITOR_IN: _Reducer.arrive,
+    EventKind.CHECK_OUT: _Reducer.depart,
+    EventKind.STAFF_OUT: _Reducer.depart,
+    EventKind.VISITOR_OUT: _Reducer.depart,
+    EventKind.ROOM_MOVE: _Reducer.move,
+    EventKind.STAFF_MOVE: _Reducer.move,
+    EventKind.AUTO_CLOSE: _Reducer.assume_gone,
+}
 
 
 def _different_adults(first: AttendanceEvent, second: AttendanceEvent) -> bool:
@@ -312,15 +376,3 @@ def _different_adults(first: AttendanceEvent, second: AttendanceEvent) -> bool:
         return first.adult_id != second.adult_id
     one, other = first.adult_name.casefold().strip(), second.adult_name.casefold().strip()
     return bool(one and other) and one != other
-
-
-def _started(stay: Stay) -> int:
-    return stay.started_at_ms or 0
-
-
-def _ended(stay: Stay) -> int:
-    return stay.ended_at_ms or 0
-
-
-def _ids(*facts: Fact | None) -> tuple[str, ...]:
-    return tuple(fact.event.event_id for fact in facts if fact is not None)

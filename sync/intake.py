@@ -5,7 +5,7 @@ asks for, lets it decide entry after entry, numbers the drafts and writes everyt
 
 | kind             | what it testifies                                        | what becomes of it       |
 |------------------|----------------------------------------------------------|--------------------------|
-| check_in, _out   | what happened at this desk                               | a fact in the log        |
+| an `EventKind`   | what happened at this desk                               | a fact in the log        |
 | witnessed        | a fact that this desk's replica holds and the log lost   | the fact, as it was      |
 | device_incident  | what happened to the device itself                       | kept for people, no fact |
 """
@@ -115,7 +115,7 @@ class Intake:
     """Decides the entries of pushes, in order.
 
     `known_children` and `stored` need to hold only what the pushes can touch: the children they name, all the facts
-    of those children that a fold depends on, and any fact of the centre that has one of their event ids. An intake may
+    of their subjects that a fold depends on, and any fact of the centre that has one of their event ids. An intake may
     serve the next transaction too, when the log still ends at `version`, after it learnt what those pushes can touch.
     """
 
@@ -150,10 +150,10 @@ class Intake:
             if event.event_id in self._standing:
                 continue
             self._standing[event.event_id] = known
-            if event.child_id in self._folds:
-                self._folds[event.child_id].add(known.fact)
+            if event.subject_id in self._folds:
+                self._folds[event.subject_id].add(known.fact)
             else:
-                self._facts.setdefault(event.child_id, []).append(known.fact)
+                self._facts.setdefault(event.subject_id, []).append(known.fact)
 
     def decide(self, entry: Entry, origin: Origin, testimony: Testimony | None = None) -> Decision:
         """Decide one entry, whose testimony may have been read before.
@@ -180,7 +180,7 @@ class Intake:
         """Let a new fact into the log; one that was witnessed as the desk that recorded it had sent it."""
         record = _own_record(entry, origin) if seen is None else _witnessed_record(seen, origin)
         fact = fact_of(record, event)
-        outcome = Outcome.CONFLICT if self._fold(event.child_id).add(fact) else Outcome.APPLIED
+        outcome = Outcome.CONFLICT if self._fold(event.subject_id).add(fact) else Outcome.APPLIED
         record = msgspec.structs.replace(record, outcome=outcome.name.lower())
         self.version += 1
         self._standing[event.event_id] = StoredFact(fact, self.version)
@@ -194,10 +194,10 @@ class Intake:
         )
         return Decision(entry, _outcome(entry, outcome, self.version), draft, fact, record)
 
-    def _fold(self, child_id: str) -> ChildFold:
-        known = self._folds.get(child_id)
+    def _fold(self, subject_id: str) -> ChildFold:
+        known = self._folds.get(subject_id)
         if known is None:
-            known = self._folds[child_id] = ChildFold(self._facts.pop(child_id, ()))
+            known = self._folds[subject_id] = ChildFold(self._facts.pop(subject_id, ()))
         return known
 
     def _park_reason(self, entry: Entry, said: Testimony, origin: Origin) -> ParkReason:
@@ -220,9 +220,14 @@ class Intake:
             return ParkReason.WRONG_CENTER
         if not WALL_MS_MIN <= corrected_at_ms(event) <= WALL_MS_MAX:
             return ParkReason.IMPOSSIBLE_VALUE
-        if event.child_id not in self._known_children:
+        if self._is_child_unknown(event):
             return ParkReason.UNKNOWN_REFERENCE
         return ParkReason.LEASE_EXPIRED if event.after_lease else ParkReason.NOT_PARKED
+
+    def _is_child_unknown(self, event: AttendanceEvent) -> bool:
+        """Whether the event is of a child who is not on file, and whom the desk did not take in under a name."""
+        child_id = event.child_subject_id
+        return bool(child_id) and child_id not in self._known_children and not event.provisional_name
 
 
 def fact_of(record: EventRecord, event: AttendanceEvent) -> Fact:

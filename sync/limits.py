@@ -15,10 +15,13 @@ PAYLOAD_BYTES_MAX: Final = 64 * 1024
 # A unit of the log, or one record, must fit a frame whatever it weighs.
 UNIT_BYTES_MAX: Final = FRAME_BYTES_MAX - 8 * 1024
 
-# A journal entry's body: an event with every text at its longest is under 8 KiB; twice that is generous.
+# A journal entry's body: an event with every text at its longest is under 10 KiB (twelve texts of 800
+# bytes at most, 50 ids and codes of 43); half as much again is generous.
 ENTRY_BODY_BYTES_MAX: Final = 16 * 1024
 # Brackets in an event's JSON: an event is flat and has a handful; deep nesting is an attack on the next parser.
 EVENT_NESTING_MAX: Final = 64
+# Events that one event names, and warnings it tells of: a day of corrections of one child is a handful.
+EVENT_NAMES_MAX: Final = 16
 # A record's body, e.g. a child with twenty alerts of 500 characters each in four-byte letters: 40 KiB.
 RECORD_BODY_BYTES_MAX: Final = 64 * 1024
 # At most, when entries are small; the bytes above end a push or a page earlier.

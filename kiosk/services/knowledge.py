@@ -43,7 +43,7 @@ _EVENT_KINDS: Final = frozenset(kind.value for kind in EventKind)
 
 def is_of_a_child(entry: OwnEntry) -> bool:
     """Whether an entry tells what this desk recorded of a child; others tell of the desk, or of what it has seen."""
-    return entry.kind in _EVENT_KINDS
+    return entry.kind in _EVENT_KINDS and entry.child_id != ""
 
 
 @dataclass(frozen=True)
@@ -140,18 +140,22 @@ class Knowledge:
         self.witnessed.clear()
         for entry in own:
             self._put_own(entry)
-        fresh = tuple((child, event) for event, child in self._child_of_event.items() if event not in before)
-        return News(fresh, reference_changed=True, lost=any(event not in self._child_of_event for event in before))
+        fresh = [event for event in self._child_of_event if event not in before]
+        return News(
+            self._told_of_children(fresh),
+            reference_changed=True,
+            lost=any(event not in self._child_of_event for event in before),
+        )
 
     def apply(self, version: int, changes: Iterable[Change]) -> News:
         """Follow a page that was applied."""
-        events: list[tuple[str, str]] = []
+        events: list[str] = []
         reference_changed = False
         for change in changes:
             if change.entity != Entity.EVENT:
                 reference_changed = True
             elif change.operation is Operation.PUT and change.entity_id not in self._child_of_event:
-                events.append(("", change.entity_id))
+                events.append(change.entity_id)
             if change.operation is Operation.PUT:
                 self._put(change.entity, change.entity_id, change.body)
             else:
@@ -161,8 +165,15 @@ class Knowledge:
                 del self._ahead[entry.event_id]
                 self._stir(entry.child_id)
         self.version = version
-        known = [(self._child_of_event.get(event, ""), event) for _, event in events]
-        return News(tuple(pair for pair in known if pair[0]), reference_changed)
+        return News(self._told_of_children(events), reference_changed)
+
+    def _told_of_children(self, event_ids: Iterable[str]) -> tuple[tuple[str, str], ...]:
+        """The children of those events that are known here; staff, visitors and roll-calls are on no roster."""
+        facts = [
+            self._confirmed[self._child_of_event[one]][one].fact for one in event_ids if one in self._child_of_event
+        ]
+        events = [fact.event for fact in facts]
+        return tuple((event.child_subject_id, event.event_id) for event in events if event.child_subject_id)
 
     def add_own(self, entry: OwnEntry) -> None:
         """An entry of this desk; a settled one is never made unsettled again."""
@@ -176,8 +187,8 @@ class Knowledge:
                 self._others_waiting.add(entry.event_id)
             else:
                 self._others_waiting.discard(entry.event_id)
-            self.witnessed.put(entry)
-            self._stir(entry.child_id)
+            if subject_id := self.witnessed.put(entry):
+                self._stir(subject_id)
             return
         known = self._own.get(entry.event_id)
         self._own[entry.event_id] = entry
@@ -243,7 +254,7 @@ class Knowledge:
             fact = fact_of_record(record)
         except (msgspec.DecodeError, UnicodeDecodeError):
             return
-        child_id = fact.event.child_id
+        child_id = fact.event.subject_id
         self._confirmed.setdefault(child_id, {})[event_id] = Confirmed(fact, record.device_name)
         self._child_of_event[event_id] = child_id
         self._stir(child_id)

@@ -20,33 +20,34 @@ _DECODER: Final = msgspec.json.Decoder(EventRecord)
 
 
 class Witnessed:
-    """The facts in this desk's entries of kind `witnessed`, by child and event."""
+    """The facts in this desk's entries of kind `witnessed`, by subject (a child, mostly) and event."""
 
     def __init__(self) -> None:
-        self._of_child: dict[str, dict[str, tuple[OwnEntry, Fact]]] = {}
+        self._of_subject: dict[str, dict[str, tuple[OwnEntry, Fact]]] = {}
 
     def clear(self) -> None:
         """Begin anew from the store."""
-        self._of_child.clear()
+        self._of_subject.clear()
 
-    def put(self, entry: OwnEntry) -> None:
-        """An entry of this desk, answered or not; one of another kind is none of them."""
+    def put(self, entry: OwnEntry) -> str:
+        """An entry of this desk, answered or not; gives whom it is about, or nothing when it is none of these."""
         if entry.kind != WITNESSED_KIND:
-            return
+            return ""
         try:
             fact = fact_of_record(_DECODER.decode(entry.body))
         except (msgspec.DecodeError, UnicodeDecodeError):
-            return  # a newer server made the record: it is kept, told, and not understood here
-        self._of_child.setdefault(entry.child_id, {})[entry.event_id] = (entry, fact)
+            return ""  # a newer server made the record: it is kept, told, and not understood here
+        self._of_subject.setdefault(fact.event.subject_id, {})[entry.event_id] = (entry, fact)
+        return fact.event.subject_id
 
-    def counting(self, child_id: str, version: int) -> Iterator[tuple[str, Fact]]:
-        """The facts of a child that the log up to this version does not hold, by event id."""
-        for event_id, (entry, fact) in self._of_child.get(child_id, {}).items():
+    def counting(self, subject_id: str, version: int) -> Iterator[tuple[str, Fact]]:
+        """The facts of a subject that the log up to this version does not hold, by event id."""
+        for event_id, (entry, fact) in self._of_subject.get(subject_id, {}).items():
             is_ahead = entry.outcome is not Outcome.PARKED and entry.version > version
             if entry.outcome is None or is_ahead:
                 yield event_id, fact
 
-    def unanswered(self, child_id: str) -> frozenset[str]:
-        """The events of a child about which the server has said nothing yet."""
-        found = self._of_child.get(child_id, {})
+    def unanswered(self, subject_id: str) -> frozenset[str]:
+        """The events of a subject about which the server has said nothing yet."""
+        found = self._of_subject.get(subject_id, {})
         return frozenset(event_id for event_id, (entry, _) in found.items() if entry.outcome is None)

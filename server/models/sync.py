@@ -140,7 +140,10 @@ class JournalEntry(SQLModel, table=True):
 
 
 class AttendanceEventRow(SQLModel, table=True):
-    """A fact of the centre; `body` is the journal entry's, byte for byte, and says more than the columns."""
+    """A fact of the centre; `body` is the journal entry's, byte for byte, and says more than the columns.
+
+    `child_id` is the event's subject: a child in most, or a grown-up, a roll-call, a room, or the centre.
+    """
 
     __tablename__ = "attendance_event"
     __table_args__ = (

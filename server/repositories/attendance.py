@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+import msgspec
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -13,7 +14,7 @@ from sync.attendance import Fact, decode_event
 from sync.intake import Decision, StoredFact
 
 CenterKey = tuple[str, str]
-"""A centre, and the id of a child or an event of it."""
+"""A centre, and the id of a subject (such as a child) or an event of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,23 +38,28 @@ async def known_children(connection: AsyncConnection, children: Iterable[CenterK
 
 
 async def facts_around(
-    connection: AsyncConnection, children_since_ms: Mapping[CenterKey, int], events: Sequence[CenterKey]
+    connection: AsyncConnection, subjects_since_ms: Mapping[CenterKey, int], events: Sequence[CenterKey]
 ) -> dict[str, list[StoredFact]]:
-    """Give the facts of each child since then (UTC milliseconds), and any with one of these event ids, by centre.
+    """Give the facts of each subject since then (UTC milliseconds), and any with one of these event ids, by centre.
 
-    A fact that is found on both ways is given twice.
+    A fact that is found on both ways is given twice; one of a newer server, of a kind that is not known here, is left
+    out: it says nothing here, and must not fail the pushes of others.
     """
     parameters = {
-        "child_center_ids": [center_id for center_id, _ in children_since_ms],
-        "child_ids": [child_id for _, child_id in children_since_ms],
-        "sinces": [datetime_of(since_ms) for since_ms in children_since_ms.values()],
+        "child_center_ids": [center_id for center_id, _ in subjects_since_ms],
+        "child_ids": [child_id for _, child_id in subjects_since_ms],
+        "sinces": [datetime_of(since_ms) for since_ms in subjects_since_ms.values()],
         "event_center_ids": [center_id for center_id, _ in events],
         "event_ids": [event_id for _, event_id in events],
     }
     found: dict[str, list[StoredFact]] = {}
     for row in await connection.execute(_FACTS_AROUND, parameters):
+        try:
+            event = decode_event(row.body)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            continue
         fact = Fact(
-            event=decode_event(row.body),
+            event=event,
             device_id=str(row.device_id),
             incarnation=unescaped(row.incarnation),
             seq=row.seq,
@@ -75,7 +81,7 @@ async def append_facts(connection: AsyncConnection, made: Sequence[NewFact]) -> 
         "center_ids": [center_id for center_id, _, _, _ in lines],
         "received_ms": [record.received_at_ms for _, _, record, _ in lines],
         "event_ids": [fact.event.event_id for fact in facts],
-        "child_ids": [fact.event.child_id for fact in facts],
+        "child_ids": [fact.event.subject_id for fact in facts],
         "kinds": [fact.event.kind.value for fact in facts],
         "occurred_ms": [fact.event.occurred_at_ms for fact in facts],
         "corrected_ms": [fact.at_ms for fact in facts],

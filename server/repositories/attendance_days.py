@@ -8,6 +8,7 @@ import msgspec
 from sqlalchemy import text
 
 from server.repositories.unit_of_work import Connection
+from sync.amendments import ACTS
 from sync.records import EventRecord
 
 
@@ -49,9 +50,13 @@ async def event_records(
     child_id: str | None,
     limit: int,
 ) -> list[EventRecord]:
-    """Give the facts whose corrected time lies in `[since, before)`, the newest first, at most so many."""
+    """Give the facts whose corrected time lies in `[since, before)`, the newest first, at most so many.
+
+    Voids, corrections and answers act upon these also when they were recorded later, and are given too.
+    """
     parameters = {
         "center_id": center_id, "since": since, "before": before, "child_id": child_id, "limit": limit,
+        "acts": sorted(ACTS),
     }  # fmt: skip
     rows = await connection.scalars(_EVENT_RECORDS, parameters)
     return [_DECODER.decode(bytes(body)) for body in rows]
@@ -70,7 +75,8 @@ _EVENT_RECORDS: Final = text("""
     FROM attendance_event AS fact
     JOIN current_record AS record ON record.center_id = fact.center_id AND record.entity = 'event'
       AND record.entity_id = CAST(fact.event_id AS text)
-    WHERE fact.center_id = :center_id AND fact.corrected_at >= :since AND fact.corrected_at < :before
+    WHERE fact.center_id = :center_id AND fact.corrected_at >= :since
+      AND (fact.corrected_at < :before OR fact.kind = ANY(CAST(:acts AS text[])))
       AND (CAST(:child_id AS uuid) IS NULL OR fact.child_id = CAST(:child_id AS uuid))
     ORDER BY fact.corrected_at DESC, fact.version DESC LIMIT :limit
 """)

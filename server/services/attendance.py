@@ -7,6 +7,8 @@ from enum import StrEnum
 from typing import Final
 from zoneinfo import ZoneInfo
 
+import msgspec
+
 from server.core.clock import Clock, datetime_of
 from server.core.errors import InvalidInput, NotFound
 from server.models.rooms import Center
@@ -142,8 +144,11 @@ def _children_of_day(
 ) -> tuple[ChildDay, ...]:
     events: dict[str, list[DayEvent]] = {}
     for record in records:
-        fact = fact_of_record(record)
-        events.setdefault(fact.event.child_id, []).append(DayEvent(fact, record))
+        try:
+            fact = fact_of_record(record)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            continue  # of a kind that came with a newer server: kept in the log, and no part of a day here
+        events.setdefault(fact.event.child_subject_id, []).append(DayEvent(fact, record))
     days = (_child_day(child, events.get(child.id, []), bounds_ms) for child in children)
     return tuple(day for day in days if day.child.enrolled or day.events or day.stays)
 
@@ -153,7 +158,7 @@ def _child_day(child: ListedChild, events: Sequence[DayEvent], bounds_ms: tuple[
     attendance = fold([event.fact for event in events])
     stays = tuple(stay for stay in attendance.stays if (stay.ended_at_ms or end_ms) >= start_ms)
     ordered = sorted(events, key=lambda event: event.fact.order)
-    today = tuple(event for event in ordered if event.fact.at_ms >= start_ms)
+    today = tuple(event for event in ordered if start_ms <= event.fact.at_ms < end_ms)
     ids = {event.fact.event.event_id for event in today}
     presence = Presence.IN if attendance.open_stay else Presence.OUT if stays else Presence.NONE
     findings = tuple(finding for finding in attendance.findings if ids & set(finding.event_ids))

@@ -108,7 +108,12 @@ class Group:
         return {center_id: remembered.intake for center_id, remembered in self._remembered.items()}
 
     async def _learn_children(self, cases: Sequence[Case]) -> None:
-        named = {(case.push.device.center_id, event.child_id) for case in cases for event in case.events}
+        named = {
+            (case.push.device.center_id, event.child_subject_id)
+            for case in cases
+            for event in case.events
+            if event.child_subject_id
+        }
         unknown = [key for key in named if key[1] not in self._remembered[key[0]].children]
         for center_id, children in (await attendance.known_children(self._connection, sorted(unknown))).items():
             self._remembered[center_id].children |= children
@@ -116,16 +121,33 @@ class Group:
 
     async def _learn_facts(self, cases: Sequence[Case]) -> None:
         wanted = {
-            (center_id, child_id): since_ms
-            for (center_id, child_id), since_ms in _children_since_ms(cases).items()
-            if child_id in self._remembered[center_id].children
-            and since_ms < self._remembered[center_id].since_ms.get(child_id, since_ms + 1)
+            (center_id, subject_id): since_ms
+            for (center_id, subject_id), since_ms in self._subjects_since_ms(cases).items()
+            if since_ms < self._remembered[center_id].since_ms.get(subject_id, since_ms + 1)
         }
         events = {(case.push.device.center_id, event.event_id) for case in cases for event in case.events}
         for center_id, stored in (await attendance.facts_around(self._connection, wanted, sorted(events))).items():
             self._remembered[center_id].intake.learn(known_children=(), stored=stored)
-        for (center_id, child_id), since_ms in wanted.items():
-            self._remembered[center_id].since_ms[child_id] = since_ms
+        for (center_id, subject_id), since_ms in wanted.items():
+            self._remembered[center_id].since_ms[subject_id] = since_ms
+
+    def _subjects_since_ms(self, cases: Sequence[Case]) -> dict[CenterKey, int]:
+        """From when on the facts of each subject matter: as far back as a fold looks from its earliest possible event.
+
+        Children who are not on file, and were not taken in under a name, have no facts: what is said of them is parked.
+        """
+        since_ms: dict[CenterKey, int] = {}
+        for case in cases:
+            center_id = case.push.device.center_id
+            for event in case.events:
+                child_id = event.child_subject_id
+                if child_id and not event.provisional_name and child_id not in self._remembered[center_id].children:
+                    continue
+                at_ms = corrected_at_ms(event)
+                earliest_ms = at_ms if WALL_MS_MIN <= at_ms <= WALL_MS_MAX else WALL_MS_MAX
+                key = (center_id, event.subject_id)
+                since_ms[key] = min(since_ms.get(key, WALL_MS_MAX), earliest_ms - REPLICA_DAYS * DAY_MS)
+        return since_ms
 
     async def _write(self, cases: Sequence[Case]) -> None:
         received_at = datetime_of(self._received_at_ms)
@@ -178,15 +200,3 @@ def _is_in(devices: Mapping[str, DeviceRow], push: Push) -> bool:
 
 def _repeated(push: Push, end: JournalEnd) -> range:
     return range(push.entries[0].seq, min(push.entries[-1].seq, end.head.seq) + 1)
-
-
-def _children_since_ms(cases: Sequence[Case]) -> dict[CenterKey, int]:
-    """From when on the facts of each child matter: as far back as a fold looks from its earliest possible event."""
-    since_ms: dict[CenterKey, int] = {}
-    for case in cases:
-        for event in case.events:
-            at_ms = corrected_at_ms(event)
-            earliest_ms = at_ms if WALL_MS_MIN <= at_ms <= WALL_MS_MAX else WALL_MS_MAX
-            key = (case.push.device.center_id, event.child_id)
-            since_ms[key] = min(since_ms.get(key, WALL_MS_MAX), earliest_ms - REPLICA_DAYS * DAY_MS)
-    return since_ms

@@ -101,7 +101,7 @@ def _fact_columns(pair: FactPair, record: EventRecord) -> dict[str, Any]:
     event = decode_event(body)
     return {
         "event_id": event.event_id,
-        "child_id": event.child_id,
+        "child_id": event.subject_id,
         "kind": event.kind.value,
         "occurred_at": event.occurred_at_ms * 1_000,
         "corrected_at": corrected_at_ms(event) * 1_000,

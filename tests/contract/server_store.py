@@ -4,11 +4,13 @@ A suite of a store is a subclass of `ServerStoreContract` with a fixture `world`
 """
 
 from collections.abc import Iterator
+from typing import Any
 
 import msgspec
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from sync.attendance import EventKind
 from sync.change_log import Head
 from sync.change_log import genesis as log_genesis
 from sync.errors import CloseCode
@@ -261,3 +263,23 @@ class ServerStoreContract(ParkingContract, TestimonyContract, LogContract):
         answer = await push(world, other, other.check_in(child, minute=30))
         assert outcomes(answer) == [Outcome.CONFLICT]
         assert answer.outcomes[0].version == 2
+
+    async def test_an_earlier_push_is_remembered_of_every_subject(
+        self, world: World, center: str, desk: Desk, child: str
+    ) -> None:
+        other, member, stranger = await make_desk(world, center), new_id(), new_id()
+        staff: dict[str, Any] = {"person_id": member}
+        named: dict[str, Any] = {"provisional_name": "Tim"}
+        came = desk.check_in(child)
+        await push(world, desk, came, desk.event("", EventKind.STAFF_IN, **staff), desk.check_in(stranger, **named))
+        answer = await push(
+            world,
+            other,
+            other.event("", EventKind.STAFF_IN, minute=30, **staff),
+            other.check_out(stranger, minute=60, **named),
+            other.event(child, EventKind.VOID, minute=30, supersedes=(came.event_id,)),
+            other.check_in(child, minute=40),
+            other.event("", EventKind.HEADCOUNT, headcount=0),
+        )
+        found = [Outcome.CONFLICT, Outcome.CONFLICT, Outcome.APPLIED, Outcome.APPLIED, Outcome.APPLIED]
+        assert outcomes(answer) == found

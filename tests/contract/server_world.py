@@ -101,6 +101,10 @@ class Desk:
         """Write down that a child left."""
         return self.record(child_id, EventKind.CHECK_OUT, minute=minute, event_id=event_id, **changes)
 
+    def event(self, child_id: str, kind: EventKind, *, minute: int = 0, **changes: object) -> Entry:
+        """Write an event of any kind down; `changes` say what goes with it."""
+        return self.record(child_id, kind, minute=minute, event_id="", **changes)
+
     def record(self, child_id: str, kind: EventKind, *, minute: int, event_id: str, **changes: object) -> Entry:
         """Write an event down; `changes` replace fields of it."""
         event = AttendanceEvent(

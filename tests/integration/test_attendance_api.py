@@ -7,11 +7,13 @@ from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from sqlalchemy import text
 
 from server.core.database import create_engine
 from server.core.ids import Ids
 from server.repositories.unit_of_work import UnitsOfWork
 from server.services.journal_intake import DeviceKey, JournalIntake
+from sync.attendance import Correction, EventKind
 from sync.digest import digests
 from sync.events import BatchStored
 from sync.journal import Entry
@@ -200,3 +202,56 @@ async def test_the_sync_state_is_the_digest_of_what_stands(office: Office, manag
     assert set(after["digests"]) == {"reference", "day:2026-09-21"}
     assert after["digests"]["reference"] == before["digests"]["reference"]
     assert digests([]) == {}
+
+
+async def test_a_correction_made_the_next_day_counts_on_the_day_that_it_corrects(
+    office: Office, manager: dict[str, str]
+) -> None:
+    child = (await office.child("Ana"))["child_id"]
+    desk = await office.desk(manager, "Front desk")
+    came, left = desk.check_in(child, minute=-90), desk.check_out(child, minute=-30)
+    earlier = Correction(occurred_at_ms=NOW_MS - 45 * MINUTE_MS)
+    fixed = desk.event(
+        child, EventKind.CORRECT, minute=DAY_MS // MINUTE_MS, supersedes=(left.event_id,), corrected=earlier
+    )
+    await office.push(desk, came, left, fixed)
+    found = await office.child("Ana")
+    assert [ms(stay["ended_at"]) for stay in found["stays"]] == [earlier.occurred_at_ms]
+    assert [event["kind"] for event in found["events"]] == ["check_in", "check_out"]
+    next_day = await office.child("Ana", day="2026-09-22")
+    assert [event["kind"] for event in next_day["events"]] == ["correct"]
+
+
+async def test_what_is_told_of_staff_and_rooms_is_on_no_childs_day(office: Office, manager: dict[str, str]) -> None:
+    desk = await office.desk(manager, "Front desk")
+    came = desk.event("", EventKind.STAFF_IN, person_id=str(uuid.uuid4()))
+    counted = desk.event("", EventKind.HEADCOUNT, headcount=3)
+    await office.push(desk, came, counted)
+    found = await office.ask()
+    assert found["children_present"] == 0
+    assert not any(child["events"] for child in found["children"])
+
+
+async def test_a_kind_that_came_with_a_newer_server_fails_neither_a_day_nor_a_push(
+    office: Office, manager: dict[str, str], database: FreshDatabase
+) -> None:
+    child = (await office.child("Ana"))["child_id"]
+    desk = await office.desk(manager, "Front desk")
+    came = desk.check_in(child, minute=-90)
+    await office.push(desk, came)
+    await _make_newer(database, came.event_id)
+    assert (await office.child("Ana"))["status"] == "none"
+    await office.push(desk, desk.check_in(child, minute=-30))
+    assert (await office.child("Ana"))["status"] == "in"
+
+
+async def _make_newer(database: FreshDatabase, event_id: str) -> None:
+    """Turn a fact into one of a kind that nobody here knows, as a server put back to an older version finds it."""
+    engine = create_engine(database.urls.owner)
+    change = "convert_to(replace(convert_from({0}, 'UTF8'), '\"check_in\"', '\"nap_began\"'), 'UTF8')"
+    async with engine.begin() as connection:
+        for table, key in (("attendance_event", "CAST(event_id AS text)"), ("current_record", "entity_id")):
+            await connection.execute(text(f"ALTER TABLE {table} DISABLE TRIGGER USER"))
+            update = f"UPDATE {table} SET body = {change.format('body')} WHERE {key} = :event_id"
+            await connection.execute(text(update), {"event_id": event_id})
+    await engine.dispose()

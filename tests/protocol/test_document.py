@@ -17,7 +17,8 @@ from sync import (
     push_size,
     server_session,
 )
-from sync.attendance import AttendanceEvent, EventKind
+from sync.attendance import AttendanceEvent, Correction, EventKind
+from sync.attendance_events import fields_of_kind
 from sync.change_log import Change, Operation
 from sync.errors import NEEDS_A_PERSON, CloseCode
 from sync.incidents import INCIDENT_KIND, DeviceIncident, Incident
@@ -56,6 +57,7 @@ BODIES = (
     *RECORD_TYPES.values(),
     AlertRecord,
     AttendanceEvent,
+    Correction,
     DeviceIncident,
 )
 ENUMS: tuple[type[IntEnum], ...] = (Plan, Outcome, ParkReason, AdviceKind, Operation)
@@ -185,6 +187,13 @@ def json_type(info: inspect.Type) -> str:
 def test_every_kind_of_entry_is_documented() -> None:
     told = [row[0] for row in table(section("Kinds of entries"))]
     assert told == [*EventKind, WITNESSED_KIND, INCIDENT_KIND]
+
+
+def test_what_each_kind_must_and_may_say_is_documented() -> None:
+    text = section("AttendanceEvent")
+    rows = table(text[text.index("| kind | must say |") :])
+    told = [(kind, must.replace("`", ""), may.replace("`", "")) for kind, must, may in rows]
+    assert told == [(kind, *(", ".join(names) for names in fields_of_kind(kind))) for kind in EventKind]
 
 
 def test_every_incident_is_documented() -> None:

@@ -8,6 +8,7 @@ import msgspec
 
 import kiosk.store.database
 import sync.attendance
+import sync.attendance_events
 import sync.intake
 import tests.simulation.model_store
 from kiosk.store.database import Database
@@ -194,7 +195,8 @@ def order_by_the_clock_of_the_device() -> Sequence[Patch]:
     def corrected_at_ms(event: AttendanceEvent) -> int:
         return event.occurred_at_ms
 
-    return [(sync.attendance, "corrected_at_ms", corrected_at_ms), (sync.intake, "corrected_at_ms", corrected_at_ms)]
+    modules = (sync.attendance, sync.attendance_events, sync.intake)
+    return [(module, "corrected_at_ms", corrected_at_ms) for module in modules]
 
 
 def a_parked_entry_ends_its_push() -> Sequence[Patch]:

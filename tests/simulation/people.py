@@ -1,15 +1,16 @@
 """What people do: an office that keeps the reference data, and parents and staff who press at the desks."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from kiosk.store.progress import Progress
-from sync.attendance import AttendanceEvent, EventKind, encode_event
+from sync.attendance import AttendanceEvent, Correction, EventKind, encode_event
 from sync.change_log import ChangeDraft, Operation
 from sync.journal import Draft
 from sync.records import REFERENCE_BUCKET, CenterRecord, ChildRecord, Entity, RoomRecord, encode_record
 from sync.stamps import next_stamp
+from tests.simulation.luck import Luck
 from tests.simulation.model_store import ModelServerStore
 
 if TYPE_CHECKING:
@@ -19,6 +20,19 @@ if TYPE_CHECKING:
 TIME_ZONE = "Europe/Berlin"
 ADULTS = ("", "Aunt Alma", "Father Bo", "Grandmother Chi")
 NAMES = ("Ada", "Ben", "Cem", "Dora", "Eli", "Fay", "Gus", "Hana")
+# What else is pressed than that a child came or left, and how often among all presses.
+OTHERWISE = 0.3
+OTHER_KINDS = (
+    EventKind.ROOM_MOVE,
+    EventKind.ROOM_MOVE,
+    EventKind.VOID,
+    EventKind.CORRECT,
+    EventKind.AUTO_CLOSE,
+    EventKind.CONFIRM,
+    EventKind.REVIEW_RESOLVED,
+)
+# How many of the last events of a child, at any desk of the centre, people still think of.
+REMEMBERED = 12
 POISON = ("unknown_child", "wrong_center", "unknown_kind", "no_json", "nul", "year_1", "other_event_id")
 
 
@@ -42,6 +56,7 @@ class Office:
         self.luck = world.luck(f"office {store.center_id}")
         self.children = [self.luck.uuid() for _ in range(world.plan.children)]
         self.rooms: list[str] = []
+        self.told: dict[str, list[str]] = {}
         center = CenterRecord(code="ELM", name="Elm House", time_zone=TIME_ZONE)
         children = [put(Entity.CHILD, child, self._child()) for child in self.children]
         store.write([put(Entity.CENTER, store.center_id, center), *children])
@@ -91,6 +106,12 @@ class Visitors:
         kind = luck.pick((EventKind.CHECK_IN, EventKind.CHECK_OUT))
         typed_ms = -luck.between(1, 90) * 60_000 if luck.chance(0.2) else 0
         other = luck.uuid()
+        more: dict[str, Any] = {}
+        if luck.chance(OTHERWISE):
+            kind = luck.pick(OTHER_KINDS)
+            more = self._what_goes_with(kind, office.told.get(child, [other]), luck)
+        office.told.setdefault(child, []).append(event_id)
+        del office.told[child][:-REMEMBERED]
         if poison == "unknown_child":
             child = other
 
@@ -107,12 +128,33 @@ class Visitors:
                 clock_error_ms=progress.clock_error_ms,
                 adult_name="N\x00" if poison == "nul" else adult,
                 after_lease=progress.is_lease_over,
+                **more,
             )
             self.world.checkers.lease_looked_at(self.device, progress)
             self.world.truth.saw(event, true_ms=self.world.true_wall_ms(), skew_ms=self.device.skew_ms)
             return self._draft(progress, event, wall_ms, poison, other)
 
         self.device.press(child, draft)
+
+    def _what_goes_with(self, kind: EventKind, told: list[str], luck: Luck) -> dict[str, Any]:
+        """What an event of this kind says; what it names was told at any desk of the centre, an act among it or not."""
+        named = tuple(dict.fromkeys(luck.pick(told) for _ in range(luck.between(1, 2))))
+        wall_ms = self.world.true_wall_ms()
+        match kind:
+            case EventKind.ROOM_MOVE:
+                return {"to_room_id": luck.uuid()}
+            case EventKind.VOID:
+                return {"supersedes": named}
+            case EventKind.CORRECT:
+                earlier = Correction(occurred_at_ms=wall_ms - luck.between(0, 120) * 60_000)
+                return {"supersedes": named, "corrected": luck.pick((earlier, Correction(adult_name=luck.pick(NAMES))))}
+            case EventKind.CONFIRM:
+                return {"confirms": named, "disputes": luck.chance(0.3)}
+            case EventKind.REVIEW_RESOLVED:
+                left_at_ms = luck.pick((None, wall_ms - luck.between(0, 120) * 60_000))
+                finding = ":".join(("possible_missed_check_out", *sorted(named)))
+                return {"finding": finding, "answer": "asked", "supersedes": named[1:], "left_at_ms": left_at_ms}
+        return {}
 
     def _draft(self, progress: Progress, event: AttendanceEvent, wall_ms: int, poison: str, other: str) -> Draft:
         return Draft(

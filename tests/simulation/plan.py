@@ -178,7 +178,7 @@ def draw_hours(seed: int) -> Plan:
         devices=luck.between(2, 4),
         children=luck.between(2, 6),
         centers=2 if "second_center" in workloads else 1,
-        turmoil_ms=HOUR_MS if "a_whole_hour" in workloads else luck.pick((30_000, 60_000, 120_000)),
+        turmoil_ms=HOUR_MS if "a_whole_hour" in workloads else luck.pick((15_000, 30_000, 60_000)),
         faults=faults,
         workloads=workloads,
         link_delay_ms=(300, 2_500) if "slow_links" in faults else (2, 80),

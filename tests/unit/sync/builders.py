@@ -71,15 +71,17 @@ def event(  # noqa: PLR0913 - each test names what its case is about
     typed: bool = False,
     child_id: str = CHILD,
     center_id: str = CENTER,
+    **more: Any,
 ) -> AttendanceEvent:
-    at_ms = int(NINE_MS + minute * MINUTE_MS)
+    happened_ms = at_ms(minute)
     return AttendanceEvent(
+        **more,
         event_id=uuid_of(number_),
         kind=kind,
         center_id=center_id,
         child_id=child_id,
-        occurred_at_ms=at_ms,
-        recorded_at_ms=at_ms + MINUTE_MS if typed else at_ms,
+        occurred_at_ms=happened_ms,
+        recorded_at_ms=happened_ms + MINUTE_MS if typed else happened_ms,
         clock_offset_ms=offset_ms,
         adult_name=adult,
     )
@@ -96,6 +98,17 @@ def came(number_: int, minute: float, desk: str = "A") -> Fact:
 
 def left(number_: int, minute: float, desk: str = "A", adult: str = "") -> Fact:
     return fact(event(number_, kind=EventKind.CHECK_OUT, minute=minute, adult=adult), desk)
+
+
+def told(number_: int, kind: EventKind, minute: float, desk: str = "A", **more: Any) -> Fact:
+    """A fact of any kind; `supersedes` and `confirms` may name events by their numbers."""
+    for name in {"supersedes", "confirms"} & more.keys():
+        more[name] = tuple(uuid_of(one) if isinstance(one, int) else one for one in more[name])
+    return fact(event(number_, kind=kind, minute=minute, **more), desk)
+
+
+def at_ms(minute: float) -> int:
+    return int(NINE_MS + minute * MINUTE_MS)
 
 
 def sign(digest: bytes) -> bytes:

@@ -1,27 +1,21 @@
-"""How presence is decided: one test for each row of the table, then what holds for any facts at all."""
-
-from itertools import pairwise
+"""How presence is decided: one test for each row of the table that a subject's own events decide."""
 
 import msgspec
 import pytest
-from hypothesis import example, given
-from hypothesis import strategies as st
 
-from sync.attendance import (
-    CLOCK_TOLERANCE_MS,
-    ChildAttendance,
-    ChildFold,
-    EventKind,
-    Fact,
-    FindingKind,
-    corrected_at_ms,
-    decode_event,
-    encode_event,
-    fold,
+from sync.attendance import ChildAttendance, EventKind, Fact, FindingKind, InRoom, fold
+from tests.unit.sync.builders import (
+    MINUTE_MS,
+    NINE_MS,
+    at_ms,
+    came,
+    fact,
+    left,
+    told,
+    uuid_of,
 )
-from tests.unit.sync.builders import MINUTE_MS, NINE_MS, came, event, fact, left, uuid_of
 
-DESKS = ("A", "B", "C")
+FOXES, BEARS, OWLS = (uuid_of(number) for number in (0xF0, 0xF1, 0xF2))
 
 
 def kinds(attendance: ChildAttendance) -> list[FindingKind]:
@@ -34,6 +28,10 @@ def test_the_same_event_twice_counts_once() -> None:
     assert len(attendance.stays) == 1
     assert attendance.stays[0].corroborated_by == ()
     assert not attendance.findings
+
+
+def test_of_two_testimonies_under_one_id_the_first_in_order_counts() -> None:
+    assert fold([came(1, 30), came(1, 0, "B")]) == fold([came(1, 0, "B")])
 
 
 @pytest.mark.parametrize("desk", ["A", "B"])
@@ -130,150 +128,165 @@ def test_only_two_collectors_are_critical() -> None:
     assert not any(finding.is_critical for finding in attendance.findings)
 
 
-# -- time
+# -- rooms
 
 
-def test_a_small_clock_error_leaves_the_recorded_time_alone() -> None:
-    assert corrected_at_ms(event(1, offset_ms=CLOCK_TOLERANCE_MS)) == NINE_MS
-    assert corrected_at_ms(event(1, offset_ms=-CLOCK_TOLERANCE_MS)) == NINE_MS
+def moved(number: int, minute: float, room: str, desk: str = "A") -> Fact:
+    return told(number, EventKind.ROOM_MOVE, minute, desk, to_room_id=room)
 
 
-def test_a_clock_that_is_off_is_corrected() -> None:
-    assert corrected_at_ms(event(1, offset_ms=CLOCK_TOLERANCE_MS + 1)) == NINE_MS + CLOCK_TOLERANCE_MS + 1
-    assert corrected_at_ms(event(1, offset_ms=-3_600_000)) == NINE_MS - 3_600_000
+def came_to(number: int, minute: float, room: str, desk: str = "A") -> Fact:
+    return told(number, EventKind.CHECK_IN, minute, desk, room_id=room)
 
 
-def test_a_time_that_a_person_typed_is_believed() -> None:
-    assert corrected_at_ms(event(1, offset_ms=3_600_000, typed=True)) == NINE_MS
+def test_a_room_move_gives_the_current_room_of_the_stay_and_the_rooms_before() -> None:
+    attendance = fold([moved(2, 30, BEARS), came_to(1, 0, FOXES), moved(3, 60, OWLS, "B")])
+    (stay,) = attendance.stays
+    assert stay.room_id == OWLS
+    assert stay.rooms == (InRoom(NINE_MS, FOXES), InRoom(at_ms(30), BEARS), InRoom(at_ms(60), OWLS))
+    assert not attendance.findings
 
 
-# -- bytes
+def test_a_stay_of_which_nobody_said_a_room_has_none() -> None:
+    assert fold([came(1, 0)]).stays[0].room_id == ""
+
+
+def test_a_room_move_after_the_child_left_is_ignored_for_presence() -> None:
+    attendance = fold([came_to(1, 0, FOXES), left(2, 60), moved(3, 61, BEARS, "B")])
+    assert attendance.open_stay is None
+    assert attendance.stays[0].room_id == FOXES
+    assert kinds(attendance) == [FindingKind.MOVEMENT_AFTER_DEPARTURE]
+    assert attendance.findings[0].event_ids == (uuid_of(2), uuid_of(3))
+
+
+def test_a_room_move_of_a_child_who_never_came_is_ignored_for_presence() -> None:
+    attendance = fold([moved(1, 0, BEARS)])
+    assert attendance.stays == ()
+    assert attendance.findings[0].event_ids == (uuid_of(1),)
+
+
+def test_moves_belong_to_the_stay_in_which_they_happened_when_stays_are_cut() -> None:
+    facts = [came_to(1, 0, FOXES), moved(2, 30, BEARS), came_to(3, 60, FOXES, "B"), moved(4, 90, OWLS), left(5, 120)]
+    first, second = fold(facts).stays
+    assert first.rooms == (InRoom(NINE_MS, FOXES), InRoom(at_ms(30), BEARS))
+    assert second.rooms == (InRoom(at_ms(60), FOXES), InRoom(at_ms(90), OWLS))
+
+
+# -- closing time
+
+
+def closed(number: int, minute: float) -> Fact:
+    return told(number, EventKind.AUTO_CLOSE, minute, "server")
+
+
+def ends(attendance: ChildAttendance) -> list[tuple[int | None, bool]]:
+    return [(stay.ended_at_ms, stay.assumed) for stay in attendance.stays]
+
+
+def test_an_auto_close_ends_the_stay_as_assumed() -> None:
+    attendance = fold([came(1, 0, "A"), came(2, 5, "B"), closed(3, 540)])
+    assert ends(attendance) == [(at_ms(540), True)]
+    assert attendance.stays[0].check_out == closed(3, 540)
+    assert not attendance.findings
+
+
+@pytest.mark.parametrize("minute", [300, 540, 560])
+@pytest.mark.parametrize("desk", ["A", "B"])
+def test_the_real_check_out_supersedes_the_assumed_one(minute: float, desk: str) -> None:
+    attendance = fold([closed(3, 540), came(1, 0), left(9, minute, desk)])
+    assert ends(attendance) == [(at_ms(minute), False)]
+    assert attendance.stays[0].check_out == left(9, minute, desk)
+    assert not attendance.findings
+
+
+def test_only_the_first_real_check_out_supersedes_and_the_second_is_judged_beside_it() -> None:
+    facts = [came(1, 0), closed(2, 540), left(3, 550, adult="Ann"), left(4, 555, "B", adult="Bob")]
+    attendance = fold(facts)
+    assert ends(attendance) == [(at_ms(550), False)]
+    assert kinds(attendance) == [FindingKind.TWO_COLLECTORS]
+
+
+def test_an_auto_close_of_nobody_changes_nothing() -> None:
+    assert fold([closed(1, 540)]) == ChildAttendance()
+    facts = [came(1, 0), left(2, 60)]
+    assert fold([*facts, closed(3, 540)]) == fold(facts)
+
+
+def test_a_check_in_after_the_auto_close_begins_another_stay() -> None:
+    attendance = fold([came(1, 0), closed(2, 540), came(3, 541, "B")])
+    assert ends(attendance) == [(at_ms(540), True), (None, False)]
+
+
+def test_whom_a_real_check_out_leaves_in_is_still_assumed_to_have_gone() -> None:
+    attendance = fold([came(1, 0, "A"), came(2, 60, "B"), closed(3, 540), left(4, 545, "A")])
+    assert ends(attendance) == [(at_ms(60), False), (at_ms(540), True)]
+    assert kinds(attendance) == [FindingKind.POSSIBLE_MISSED_CHECK_OUT, FindingKind.OVERLAPPING_STAYS]
+    attendance = fold([came(1, 0, "A"), came(2, 60, "B"), closed(3, 540), left(4, 545, "A"), left(5, 550, "B")])
+    assert ends(attendance) == [(at_ms(60), False), (at_ms(550), False)]
+
+
+def test_a_room_move_after_closing_time_is_a_question() -> None:
+    assert kinds(fold([came(1, 0), closed(2, 540), moved(3, 545, BEARS)])) == [FindingKind.MOVEMENT_AFTER_DEPARTURE]
+
+
+def test_a_room_move_between_closing_time_and_the_real_check_out_belongs_to_the_stay() -> None:
+    facts = [came_to(1, 0, FOXES), closed(2, 540), moved(3, 545, BEARS), left(4, 550)]
+    attendance = fold(facts)
+    assert attendance.stays[0].rooms == (InRoom(NINE_MS, FOXES), InRoom(at_ms(545), BEARS))
+    assert not attendance.findings
+    assert FindingKind.MOVEMENT_AFTER_DEPARTURE in kinds(fold([*facts, came(5, 60, "B")])), "that one is assumed over"
+
+
+# -- grown-ups, and what is no presence
 
 
 @pytest.mark.parametrize(
-    ("field", "value"),
+    ("arrival", "departure"),
     [
-        ("occurred_at_ms", -62_135_596_800_000),
-        ("recorded_at_ms", 2**62),
-        ("utc_offset_min", 1_441),
-        ("note", "a\x00b"),
-        ("adult_name", "two\nlines"),
-        ("child_id", "no uuid"),
-        ("kind", "room_move"),
-        ("clock_offset_ms", 2**63),
+        (EventKind.STAFF_IN, EventKind.STAFF_OUT),
+        (EventKind.VISITOR_IN, EventKind.VISITOR_OUT),
+        (EventKind.CHECK_IN, EventKind.CHECK_OUT),
     ],
 )
-def test_an_impossible_value_is_not_an_event(field: str, value: object) -> None:
-    told = msgspec.json.decode(encode_event(event(1)))
-    with pytest.raises(msgspec.ValidationError):
-        decode_event(msgspec.json.encode({**told, field: value}))
-
-
-@pytest.mark.parametrize("ending", [b'"note":"\xff"}', b'"later":"\xff"}', b'"later":"\\ud800"}', b'"later":'])
-def test_a_body_that_is_not_json_in_utf8_is_not_an_event_even_in_fields_unknown_here(ending: bytes) -> None:
-    with pytest.raises((msgspec.DecodeError, UnicodeDecodeError)):
-        decode_event(encode_event(event(1))[:-1] + b"," + ending)
-
-
-def test_an_event_that_nests_deeply_is_not_an_event() -> None:
-    with pytest.raises(msgspec.ValidationError, match="flat"):
-        decode_event(encode_event(event(1))[:-1] + b',"later":' + b"[" * 99 + b"]" * 99 + b"}")
-
-
-def test_a_field_of_a_later_version_is_ignored() -> None:
-    assert decode_event(encode_event(event(1))[:-1] + b',"later":[1,{"a":2}]}') == event(1)
-
-
-def test_an_event_comes_back_from_its_own_bytes() -> None:
-    happened = event(1, kind=EventKind.CHECK_OUT, adult="Zoë 李", offset_ms=-5)
-    assert decode_event(encode_event(happened)) == happened
-
-
-# -- what holds for any facts
-
-
-@st.composite
-def some_facts(draw: st.DrawFn, desks: tuple[str, ...] = DESKS) -> list[Fact]:
-    """Up to ten facts of one child, close enough in time to collide."""
-    drawn = draw(
-        st.lists(
-            st.tuples(
-                st.sampled_from(EventKind),
-                st.integers(0, 60),
-                st.sampled_from(desks),
-                st.sampled_from(["", "Ann", "Bob"]),
-                st.sampled_from([None, 0, 90_000, -300_000]),
-            ),
-            max_size=10,
-        )
-    )
-    return [
-        fact(event(number, kind=kind, minute=minute, adult=adult, offset_ms=offset_ms), desk)
-        for number, (kind, minute, desk, adult, offset_ms) in enumerate(drawn, start=1)
-    ]
-
-
-@given(some_facts(), st.data())
-def test_the_fold_depends_neither_on_order_nor_on_repeats(facts: list[Fact], data: st.DataObject) -> None:
-    repeats = data.draw(st.lists(st.sampled_from(facts), max_size=5)) if facts else []
-    assert fold(data.draw(st.permutations([*facts, *repeats]))) == fold(facts)
-
-
-@given(some_facts())
-def test_stays_are_ordered_and_never_overlap(facts: list[Fact]) -> None:
-    stays = fold(facts).stays
-    for stay in stays:
-        if stay.started_at_ms is not None and stay.ended_at_ms is not None:
-            assert stay.started_at_ms <= stay.ended_at_ms
-    for earlier, later in pairwise(stays):
-        assert earlier.ended_at_ms is not None, "only the last stay may be open"
-        begins_ms = later.started_at_ms if later.started_at_ms is not None else later.ended_at_ms
-        assert begins_ms is not None
-        assert earlier.ended_at_ms <= begins_ms
-
-
-@given(some_facts())
-def test_no_question_is_asked_twice_and_each_is_about_known_events(facts: list[Fact]) -> None:
-    findings = fold(facts).findings
-    assert len(findings) == len(set(findings))
-    known = {each.event.event_id for each in facts}
-    assert all(set(finding.event_ids) <= known for finding in findings)
-
-
-@given(some_facts())
-def test_every_event_is_used_at_most_once_as_a_beginning_or_an_end(facts: list[Fact]) -> None:
+def test_staff_and_visitors_come_and_go_by_the_same_rows(arrival: EventKind, departure: EventKind) -> None:
+    facts = [told(1, arrival, 0, "A"), told(2, arrival, 60, "B"), told(3, departure, 120, "A")]
     attendance = fold(facts)
-    begun = [stay.check_in.event.event_id for stay in attendance.stays if stay.check_in]
-    ended = [stay.check_out.event.event_id for stay in attendance.stays if stay.check_out]
-    assert len(begun) == len(set(begun))
-    assert len(ended) == len(set(ended))
+    assert [(stay.started_at_ms, stay.ended_at_ms) for stay in attendance.stays] == [
+        (NINE_MS, at_ms(60)),
+        (at_ms(60), None),
+    ]
+    assert kinds(attendance) == [FindingKind.POSSIBLE_MISSED_CHECK_OUT, FindingKind.OVERLAPPING_STAYS]
+    assert kinds(fold([told(1, departure, 0)])) == [FindingKind.CHECK_OUT_WITHOUT_CHECK_IN]
 
 
-@given(some_facts(desks=("A", "B")), st.integers(0, 60))
-@example([came(1, 10, "A"), came(2, 30, "B"), left(3, 40, "A")], 5)
-@example([came(1, 20, "A"), came(2, 35, "B"), left(3, 40, "A")], 5)
-def test_a_merge_of_another_desks_check_in_alone_never_turns_in_into_out(facts: list[Fact], minute: int) -> None:
-    if fold(facts).open_stay is not None:
-        assert fold([*facts, came(99, minute, desk="C")]).open_stay is not None
+def test_a_member_of_staff_moves_as_a_child_does() -> None:
+    facts = [told(1, EventKind.STAFF_IN, 0), told(2, EventKind.STAFF_MOVE, 30, to_room_id=BEARS)]
+    assert fold(facts).stays[0].room_id == BEARS
 
 
-@given(st.lists(st.tuples(st.sampled_from(EventKind), st.integers(0, 600)), max_size=8))
-def test_at_one_desk_the_last_word_decides_who_is_in(told: list[tuple[EventKind, int]]) -> None:
-    facts = [fact(event(n, kind=kind, minute=minute)) for n, (kind, minute) in enumerate(told, start=1)]
-    last = max(facts, key=lambda each: each.order, default=None)
-    is_in = last is not None and last.event.kind is EventKind.CHECK_IN
-    assert (fold(facts).open_stay is not None) == is_in
+@pytest.mark.parametrize(
+    "kind",
+    [
+        EventKind.CONFIRM,
+        EventKind.RELEASE_REFUSED,
+        EventKind.ROLLCALL_START,
+        EventKind.ROLLCALL_MARK,
+        EventKind.ROLLCALL_END,
+        EventKind.HEADCOUNT,
+    ],
+)
+def test_what_is_no_coming_or_going_changes_no_presence(kind: EventKind) -> None:
+    facts = [came(1, 0), left(3, 60)]
+    assert fold([*facts, told(2, kind, 30)]) == fold(facts)
+    assert fold([told(2, kind, 30)]) == ChildAttendance()
 
 
-@given(some_facts(), st.integers(0, 8))
-def test_a_fold_that_goes_on_says_what_a_fold_from_scratch_says(facts: list[Fact], known: int) -> None:
-    going_on = ChildFold(facts[:known])
-    for index, each in enumerate(facts[known:], start=known):
-        before, after = (frozenset(fold(facts[:end]).findings) for end in (index, index + 1))
-        assert going_on.add(each) == bool(after - before)
+# -- days
 
 
-def test_a_fold_that_goes_on_takes_a_fact_twice_as_once() -> None:
-    going_on = ChildFold([came(1, 0)])
-    assert going_on.add(came(2, 40))
-    assert not going_on.add(came(2, 40))
+def test_stays_cross_midnight_and_know_no_days() -> None:
+    day_minutes = 24 * 60
+    facts = [came(1, 13 * 60), left(2, 13 * 60 + day_minutes), came(3, 14 * 60 + day_minutes)]
+    night, next_day = fold(facts).stays
+    assert (night.started_at_ms, night.ended_at_ms) == (at_ms(13 * 60), at_ms(13 * 60 + day_minutes))
+    assert next_day.is_open

@@ -131,7 +131,7 @@ def test_a_device_that_is_not_entitled_is_heard_and_parked() -> None:
 
 
 def test_a_kind_of_a_newer_kiosk_is_parked() -> None:
-    assert parked(draft(event(1), kind="room_move")) is ParkReason.UNKNOWN_KIND
+    assert parked(draft(event(1), kind="nap_began")) is ParkReason.UNKNOWN_KIND
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"\xff", b"[" * 5_000, encode_event(event(1))[:-1] + b',"later":"\xff"}'])

@@ -17,32 +17,14 @@ from kiosk.services.roster import line_of, needs_review, standing
 from kiosk.services.subscription import Hub, Subscription
 from kiosk.store.journal import OwnEntry
 from kiosk.store.records import StoredRecord
-from sync.attendance import ChildAttendance, encode_event
+from sync.attendance import ChildAttendance
 from sync.change_log import Change
 from sync.intake import WITNESSED_KIND
-from sync.journal import Outcome, ParkReason
+from sync.journal import Outcome
 from sync.limits import WALL_MS_MAX, WALL_MS_MIN
 from sync.records import ChildRecord, Entity
-from tests.support.kiosk import CHILD_ID, INCARNATION, NOON_MS, Log, event_of, uuid_of
-
-TODAY = (NOON_MS - 1_000, NOON_MS + 1_000_000)
-
-
-def own(number: int, outcome: Outcome | None, version: int = 0) -> OwnEntry:
-    event = event_of(number)
-    return OwnEntry(
-        seq=number,
-        event_id=event.event_id,
-        kind=event.kind,
-        child_id=CHILD_ID,
-        body=encode_event(event).decode(),
-        hlc=number,
-        incarnation=INCARNATION,
-        recorded_at_ms=NOON_MS + number,
-        outcome=outcome,
-        reason=ParkReason.NOT_PARKED,
-        version=version,
-    )
+from tests.support.kiosk import CHILD_ID, NOON_MS, Log, uuid_of
+from tests.unit.kiosk.services.own_entries import TODAY, own
 
 
 @pytest.mark.parametrize(
