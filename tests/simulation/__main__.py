@@ -157,8 +157,11 @@ def _spread(work: Callable[[Given], Done], given: Iterable[Given], jobs: int, ti
     context = multiprocessing.get_context("spawn")
     # Ctrl-C is for this process: the others end with the seed they are at.
     with ProcessPoolExecutor(jobs, context, signal.signal, (signal.SIGINT, signal.SIG_IGN)) as pool:
-        done = pool.map(work, items, chunksize=1)
-        yield from track(done, title, len(items), console=console, disable=hidden, transient=True)
+        try:
+            done = pool.map(work, items, chunksize=1)
+            yield from track(done, title, len(items), console=console, disable=hidden, transient=True)
+        finally:
+            pool.shutdown(cancel_futures=True)
 
 
 if __name__ == "__main__":

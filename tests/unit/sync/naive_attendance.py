@@ -27,7 +27,7 @@ def decide(facts: Iterable[Fact]) -> dict[str, Any]:
     rows = _each_once([_row(fact) for fact in facts])
     acting = _acting([row for row in rows if row["is_act"]])
     rows = _as_meant([row for row in rows if not row["is_act"]], acting)
-    stays, questions = _visits([row for row in rows if row["role"] != "move"])
+    stays, questions = _visits([row for row in rows if row["role"] in ("come", "go", "close")])
     questions += _rooms(stays, rows)
     questions += [("time_uncertain", (row["id"],)) for row in rows if row["ahead"] > 60_000]
     disputed = [row for row in rows if row["disputed"] is not None]
