@@ -1,7 +1,7 @@
 """Gives the pages, snapshots and buckets of the centres' logs; one reader asks the database for all who want them."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 from weakref import WeakValueDictionary
 
@@ -18,7 +18,7 @@ from sync.digest import wire_digests
 from sync.effects import LoadBucket, LoadPage, LoadSnapshot
 from sync.events import BucketLoaded, PageLoaded, SnapshotLoaded
 from sync.limits import PAGE_CHANGES_MAX
-from sync.messages import BucketDigest, StagedSnapshot
+from sync.messages import StagedSnapshot
 
 # 32 MiB of pages: at 100 bytes a change in 250 KiB frames, the last page of over a hundred centres.
 PAGES_BYTES_MAX: Final = 32 * 1024 * 1024
@@ -74,7 +74,8 @@ class LogReader:
                 return no_page(standing.head, effect.after_version)
             page = self._page_at_hand(center_id, standing, effect)
             if page is None:
-                page = await _read_page(connection, center_id, standing, effect)
+                oldest = oldest_day(self._clock.now(), standing.time_zone) if effect.all_digests else ""
+                page = await _read_page(connection, center_id, standing, effect, oldest)
                 self._pages.put(_page_key(center_id, standing, effect), page, len(page.frame))
         return page
 
@@ -158,7 +159,10 @@ class LogReader:
         return self._gates.setdefault((what, center_id), asyncio.Lock())
 
 
-async def _read_page(connection: Connection, center_id: str, standing: CenterStanding, effect: LoadPage) -> PageLoaded:
+async def _read_page(
+    connection: Connection, center_id: str, standing: CenterStanding, effect: LoadPage, oldest: str
+) -> PageLoaded:
+    """Read a page; with an `oldest` day it tells the digests of all buckets from there on."""
     up_to_version = effect.up_to_version or standing.head.version
     rows = [
         row
@@ -168,26 +172,26 @@ async def _read_page(connection: Connection, center_id: str, standing: CenterSta
     changes = cut_page([row.change for row in rows])
     if not changes:
         raise AssertionError(f"no whole unit fits the page after version {effect.after_version}")
-    digests = await _digests(connection, center_id, standing, changes)
+    is_at_head = changes[-1].version == standing.head.version and standing.has_digests
+    totals = await _totals(connection, center_id, changes, oldest) if is_at_head else {}
+    digests = wire_digests(totals)
     return page_of(standing.head, effect.after_version, changes, _hash_of(rows, changes), digests)
 
 
-async def _digests(
-    connection: Connection, center_id: str, standing: CenterStanding, changes: Sequence[Change]
-) -> tuple[BucketDigest, ...]:
-    """Those of the buckets that a page touches, when it reaches the head and they are known there."""
-    if changes[-1].version != standing.head.version or not standing.has_digests:
-        return ()
-    touched = sorted({change.bucket for change in changes})
-    return wire_digests(await sync_reading.read_totals_of(connection, center_id, touched))
+async def _totals(connection: Connection, center_id: str, changes: Sequence[Change], oldest: str) -> Mapping[str, int]:
+    """The sums at the head of the buckets that a page touches; with an `oldest` day of all others from there on too."""
+    touched = await sync_reading.read_totals_of(connection, center_id, sorted({change.bucket for change in changes}))
+    if not oldest:
+        return touched
+    return (await sync_reading.read_totals(connection, {center_id: oldest}))[center_id] | touched
 
 
 def _hash_of(rows: Sequence[Numbered], changes: Sequence[Change]) -> bytes:
     return rows[len(changes) - 1].hash
 
 
-def _page_key(center_id: str, standing: CenterStanding, effect: LoadPage) -> tuple[str, str, int, int]:
-    return (center_id, standing.head.epoch, effect.after_version, effect.up_to_version)
+def _page_key(center_id: str, standing: CenterStanding, effect: LoadPage) -> tuple[str, str, int, int, bool]:
+    return (center_id, standing.head.epoch, effect.after_version, effect.up_to_version, effect.all_digests)
 
 
 def _snapshot_key(center_id: str, epoch: str, version: int) -> tuple[str, str, int]:

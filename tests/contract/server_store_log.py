@@ -180,6 +180,18 @@ class LogContract:
         assert page is not None
         assert page.digests == (BucketDigest(REFERENCE_BUCKET, bytes(32)),)
 
+    async def test_a_page_that_is_asked_for_all_digests_tells_also_of_buckets_that_it_does_not_touch(
+        self, world: World, center: str, desk: Desk, child: str
+    ) -> None:
+        await push(world, desk, desk.check_in(child))
+        await world.put_together(center, [(new_id(), RoomRecord(name="A"))])
+        held = wire_sums((await read_snapshot(world, desk))[1])
+        assert len(held) == 2
+        for all_digests, told in ((False, {REFERENCE_BUCKET}), (True, set(held)), (False, {REFERENCE_BUCKET})):
+            page = await read_page(world, desk, 1, all_digests=all_digests)
+            assert page is not None
+            assert {one.bucket: one.digest for one in page.digests} == {bucket: held[bucket] for bucket in told}
+
     async def test_a_page_that_does_not_reach_the_head_has_no_digests(
         self, world: World, center: str, desk: Desk
     ) -> None:

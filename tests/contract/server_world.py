@@ -197,9 +197,12 @@ async def changes_after(world: World, desk: Desk, version: int) -> tuple[Change,
     return tuple(found)
 
 
-async def read_page(world: World, desk: Desk, after_version: int, up_to_version: int = 0) -> Page | None:
+async def read_page(
+    world: World, desk: Desk, after_version: int, up_to_version: int = 0, *, all_digests: bool = False
+) -> Page | None:
     """One page, checked against what is said of it; None when there is nothing to send."""
-    loaded = await world.store.load_page(desk.key, LoadPage(after_version, up_to_version))
+    wanted = LoadPage(after_version, up_to_version, all_digests=all_digests)
+    loaded = await world.store.load_page(desk.key, wanted)
     assert loaded.after_version == after_version
     if loaded.to_version == after_version:
         return None
