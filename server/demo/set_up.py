@@ -47,7 +47,11 @@ async def set_up(options: DemoOptions, console: Console) -> AsyncIterator[Stage]
         with steps.step("Starting the server and its PostgreSQL"):
             server = await Server.start(port=port, environment=environment, log=options.data_dir / "server.log")
             stack.push_async_callback(server.stop)
-            client = await stack.enter_async_context(httpx.AsyncClient(base_url=base_url, timeout=10, trust_env=False))
+            # A connection that is kept may be closed by the server in the moment in which it is used again.
+            limits = httpx.Limits(max_keepalive_connections=0)
+            client = await stack.enter_async_context(
+                httpx.AsyncClient(base_url=base_url, timeout=30, trust_env=False, limits=limits)
+            )
             await _until_ready(client, server)
         board = Scoreboard(lambda text: console.print(text, markup=False))
         stage = Stage(options, base_url, client, server, board, stack)

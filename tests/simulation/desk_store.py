@@ -1,12 +1,14 @@
 """The shipped kiosk store, with crash points around its transactions."""
 
 import contextlib
+import functools
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from kiosk.store.database import Database
 from kiosk.store.errors import StoreError
+from kiosk.store.schema import migrate
 from tests.simulation.crashes import Crash
 
 _KEY = b"k" * 32
@@ -20,9 +22,11 @@ class CrashingDatabase(Database):
 
     @classmethod
     def make(cls, path: Path | None, reach: Callable[[str], None]) -> "CrashingDatabase":
-        """In memory, or on a file."""
+        """In memory, with the tables that a program makes at its first start; or on a file, with nothing."""
         made = cls.in_memory() if path is None else cls.open(path, _KEY)
         assert isinstance(made, CrashingDatabase)
+        if path is None:
+            _empty()._usable().backup(made._usable())
         made.reach = reach
         return made
 
@@ -58,6 +62,14 @@ class CrashingDatabase(Database):
     def _die_with_the_disk(self, error: StoreError | None = None) -> None:
         if self.has_lost_power():
             raise Crash("the disk has no power") from error
+
+
+@functools.cache
+def _empty() -> Database:
+    """The tables of an empty replica: made once, because a run of many seeds would spend its time on that."""
+    database = Database.in_memory()
+    migrate(database)
+    return database
 
 
 def copy_database(source: CrashingDatabase, target: CrashingDatabase) -> None:

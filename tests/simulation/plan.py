@@ -78,7 +78,7 @@ WORKLOADS = {
     "second_center": 0.4,
     "many_presses": 0.4,
     "small_pages": 0.4,
-    "a_whole_hour": 0.02,
+    "a_whole_hour": 0.005,
 }
 # Where the PostgreSQL of this run is, as JSON; unset when there is none.
 POSTGRES_VARIABLE = "ROLLCALL_SIMULATION_POSTGRES"

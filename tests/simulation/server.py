@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from sync import effects as do
 from sync import events as on
+from sync.change_log import Head
 from sync.driver import StoreUnavailable
 from sync.errors import CloseCode
 from sync.messages import proof_material
@@ -30,6 +31,7 @@ class Connection:
         self.link = link
         self.device = device
         self.loop = loop
+        self.told: Head | None = None
 
 
 class Server:
@@ -259,9 +261,11 @@ class Server:
         self._after(self.luck.between(0, 30), lambda: self._wake(center_id))
 
     def _wake(self, center_id: str) -> None:
+        """Tell where the head is, each link once: whoever forgets it is not reminded, as the shipped poll would do."""
         head = self.stores[center_id].state.head
         for connection in list(self.connections):
-            if connection.device.center_id == center_id:
+            if connection.device.center_id == center_id and connection.told != head:
+                connection.told = head
                 connection.loop.deliver(on.HeadMoved(head.epoch, head.version))
 
     def _plan_poll(self) -> None:

@@ -16,7 +16,7 @@ from tests.simulation.world import World
 
 DAY_MS = 86_400_000
 BACKUP_EVERY_MS = 8_000
-COPY_EVERY_MS = 5_000
+COPY_EVERY_MS = 8_000
 SHORT_LEASE_MS = 8_000
 LEASE_OF_DAYS_MS = 3 * DAY_MS
 # More would only make the run longer.

@@ -118,7 +118,10 @@ class World:
             "DATABASE_URL": "",
             "DATABASE_OWNER_URL": "",
         }
-        self.client = httpx.AsyncClient(base_url=f"http://127.0.0.1:{self.port}", timeout=30, trust_env=False)
+        # A connection that is kept may be closed by the server in the moment in which it is used again.
+        limits = httpx.Limits(max_keepalive_connections=0)
+        base_url = f"http://127.0.0.1:{self.port}"
+        self.client = httpx.AsyncClient(base_url=base_url, timeout=30, trust_env=False, limits=limits)
         self.server: Server | None = None
         self.desks: list[Desk] = []
         self.center_id = ""
