@@ -5,7 +5,7 @@ from pathlib import Path
 
 from tests.simulation.crashes import POINTS
 from tests.simulation.mutants import MUTANTS
-from tests.simulation.plan import FAULTS
+from tests.simulation.plan import AWAY, FAULTS
 
 ROOT = Path(__file__).parents[2]
 SIMULATOR = (ROOT / "docs/simulator.md").read_text(encoding="utf-8")
@@ -39,7 +39,7 @@ def test_every_planted_defect_is_in_the_table_with_the_checker_that_finds_it() -
 
 
 def test_every_fault_and_crash_point_of_the_long_run_is_in_its_tables() -> None:
-    assert _first_column(_section(RELIABILITY, "The long run")) == [*sorted(FAULTS), *POINTS]
+    assert _first_column(_section(RELIABILITY, "The long run")) == [*sorted((*FAULTS, AWAY)), *POINTS]
 
 
 def test_whatever_the_catalogue_calls_a_proof_exists() -> None:
@@ -47,7 +47,7 @@ def test_whatever_the_catalogue_calls_a_proof_exists() -> None:
     proofs = {name for row in catalogue.splitlines() for name in re.findall(r"`([a-z0-9_]+)`", row.split("|")[-2:][0])}
     sources = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "tests").rglob("*.py"))
     tests = set(re.findall(r"def (test_[a-z0-9_]+)", sources))
-    known = tests | set(FAULTS) | _checkers() | set(MUTANTS)
+    known = tests | {*FAULTS, AWAY} | _checkers() | set(MUTANTS)
     assert sorted(proofs - known) == []
 
 
