@@ -39,7 +39,7 @@ def over_weeks(plan: Plan) -> Plan:
     desk keeps its answered entries.
     """
     luck = Luck(plan.seed, "weeks")
-    days = 7 * luck.pick((1, 1, 2, 2, 5))
+    days = 7 * luck.pick((1, 1, 2, 3, 5))
     faults = tuple(name for name in plan.faults if name not in _NOT_IN_WEEKS)
     plan = msgspec.structs.replace(
         plan,
