@@ -1,4 +1,4 @@
-"""The kiosk's half of a link: clocks, proofs, advice."""
+"""The kiosk's half of a link: clocks, proofs, advice, and what has no place in a session."""
 
 import pytest
 
