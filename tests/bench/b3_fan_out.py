@@ -4,11 +4,9 @@ import asyncio
 from pathlib import Path
 from typing import Final
 
-from kiosk.link.device_store import News
-from kiosk.store.records import Applied
 from tests.bench import raw
-from tests.bench.desks import Kiosk
 from tests.bench.figures import Figures, Line, Report, quantile
+from tests.bench.follower import Follower
 from tests.bench.machine import Processors
 from tests.bench.stage import Center, Stage, gather_limited
 from tests.bench.writer import CheckIn, run_writer
@@ -30,61 +28,45 @@ LINES: Final = (
 
 
 async def measure(stage: Stage) -> Report:
-    """The followers share this process, the writer has its own."""
+    """Each follower has a process of its own, as the writer has."""
     commits = stage.options.pick(COMMITS, QUICK_COMMITS)
     center = await stage.new_center(CHILDREN)
-    kiosks = await gather_limited(stage, "B3: kiosks", KIOSKS, lambda: _kiosk(stage, center))
+    followers = await gather_limited(stage, "B3: kiosks", KIOSKS, lambda: _follower(stage, center))
     writer = await stage.enrol(center)
     runs: list[Figures] = []
     busy = ""
     try:
         for number in range(stage.options.runs):
             task = stage.bar.add_task(f"B3: run {number + 1} of {stage.options.runs}", total=None)
-            processors = Processors(stage.server_pid, stage.server_data)
-            figures = await _run(stage, kiosks, writer, commits)
+            pids = [follower.pid for follower in followers]
+            processors = Processors(stage.server_pid, stage.server_data, kiosks=pids)
+            figures = await _run(stage, followers, writer, commits)
             busy = processors.words()
             stage.bar.remove_task(task)
             async with stage.driver() as driver:
                 two = await raw.postgres_commit_ms(driver) + raw.replica_commit_ms(stage.folder)
             runs.append({**figures, "raw: two commits, ms": two})
     finally:
-        await asyncio.gather(*(kiosk.close() for kiosk in kiosks))
+        await asyncio.gather(*(follower.stop() for follower in followers))
     did = f"{1000 // INTERVAL_MS} commits/s to {KIOSKS} kiosks, {commits} commits a run"
-    return Report("B3", did, runs, LINES, [f"{busy} (kiosks: all {KIOSKS} in one interpreter)"])
+    return Report("B3", did, runs, LINES, [f"{busy} (kiosks: {KIOSKS} that follow and the one that records)"])
 
 
-async def _kiosk(stage: Stage, center: Center) -> Kiosk:
-    kiosk = await Kiosk.open(await stage.enrol(center))
-    kiosk.link()
-    await kiosk.until_current()
-    return kiosk
+async def _follower(stage: Stage, center: Center) -> Follower:
+    return await Follower.start(await stage.enrol(center))
 
 
-async def _run(stage: Stage, kiosks: list[Kiosk], writer: Path, commits: int) -> Figures:
-    durable: dict[int, list[int]] = {}
-
-    def note(news: News, now_ns: int) -> None:
-        if isinstance(news, Applied):
-            for change in news.changes:
-                durable.setdefault(change.version, []).append(now_ns)
-
-    for kiosk in kiosks:
-        kiosk.desk.on_news = note
+async def _run(stage: Stage, followers: list[Follower], writer: Path, commits: int) -> Figures:
     written = await run_writer(stage, writer, commits, INTERVAL_MS)
     last = max(row.version for row in written)
-    await asyncio.gather(*(_until_version(kiosk, last) for kiosk in kiosks))
+    durable = await asyncio.gather(*(follower.durable_through(last) for follower in followers))
     return _figures(written, durable)
 
 
-async def _until_version(kiosk: Kiosk, version: int) -> None:
-    await kiosk.until(lambda: kiosk.desk._following.knowledge.version >= version)
-
-
-def _figures(written: list[CheckIn], durable: dict[int, list[int]]) -> Figures:
+def _figures(written: list[CheckIn], durable: list[dict[int, int]]) -> Figures:
     waits, slowest = [], []
     for row in written:
-        seen = durable[row.version]
-        assert len(seen) == KIOSKS, f"{len(seen)} kiosks have version {row.version}"
+        seen = [one[row.version] for one in durable]
         assert row.committed_ns, f"nothing told of version {row.version}"
         waits += [(at - row.committed_ns) / 1e6 for at in seen]
         slowest.append((max(seen) - row.committed_ns) / 1e6)

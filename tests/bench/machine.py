@@ -4,6 +4,7 @@ import os
 import platform
 import subprocess
 import time
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
@@ -35,7 +36,9 @@ def resident_kib(pid: int) -> int:
 class Processors:
     """Says how much processor time each part took since it was made; nothing where the system does not tell."""
 
-    def __init__(self, server_pid: int, server_data: Path) -> None:
+    def __init__(self, server_pid: int, server_data: Path, kiosks: Sequence[int] = ()) -> None:
+        """Watch the server, its database, this process, and the processes of kiosks that run beside it."""
+        self._kiosks = kiosks
         self._server_pid = server_pid
         self._postmaster = postmaster_pid(ClusterFiles(server_data).cluster)
         self._begun_s = time.perf_counter()
@@ -59,7 +62,7 @@ class Processors:
         return {
             "server": _own_s(self._server_pid),
             "PostgreSQL": _family_s(self._postmaster) if self._postmaster else 0.0,
-            "kiosks": times.user + times.system,
+            "kiosks": sum(times[:4]) + sum(_own_s(pid) for pid in self._kiosks),
         }
 
 
