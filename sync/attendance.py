@@ -67,7 +67,8 @@ from sync.circumstances import (
     speaks_for_itself,
 )
 from sync.findings import CRITICAL_FINDINGS, Answer, Finding, FindingKind
-from sync.stays import ChildAttendance, InRoom, Stay
+from sync.limits import INT64_MAX
+from sync.stays import ChildAttendance, GrowingStay, InRoom, Spans, Stay
 
 __all__ = [
     "CLOCK_TOLERANCE_MS",
@@ -85,6 +86,7 @@ __all__ = [
     "FindingKind",
     "InRoom",
     "Line",
+    "Spans",
     "Stay",
     "Uuid",
     "WallMs",
@@ -93,20 +95,16 @@ __all__ = [
     "decode_event",
     "encode_event",
     "fold",
+    "fold_spans",
 ]
 
 SAME_MOMENT_MS: Final = 10 * 60_000
+_EARLIEST: Final = (-INT64_MAX, 0, "", "", 0, "")
 
 
 def fold(facts: Iterable[Fact], known: Circumstances = NOTHING_KNOWN) -> ChildAttendance:
     """Decide one subject's stays and findings from all its facts, in whatever order and however often they come."""
-    reducer = _reduced(_as_ordered_set(facts), known)
-    return ChildAttendance(
-        stays=tuple([stay.told() for stay in reducer.stays]),
-        findings=tuple(reducer.findings),
-        answers=reducer.answers,
-        ended_absences=tuple(reducer.ended_absences),
-    )
+    return _told(_reduced(_as_ordered_set(facts), known))
 
 
 class ChildFold:
@@ -142,6 +140,33 @@ class ChildFold:
         return not self._facts or fact.order > self._facts[-1].order
 
 
+def fold_spans(facts: Iterable[Fact], known: Circumstances = NOTHING_KNOWN, *, first: str = "") -> Spans:
+    """Fold, and say which spans of the subject's time can be folded anew by themselves.
+
+    `first` is the event of an arrival that found nobody in: the answer holds that span and all after it, as a fold of
+    everything does, from the facts since then, all acts of the subject, and whatever these name.
+
+    Raises:
+        LookupError: among the facts that count there is no such arrival.
+
+    """
+    reducer = _reduced(_as_ordered_set(facts), known, first)
+    return Spans(
+        attendance=_told(reducer),
+        fresh=tuple([stay.is_fresh for stay in reducer.stays]),
+        findings=tuple([reducer.found_in.get(finding, -1) for finding in reducer.findings]),
+    )
+
+
+def _told(reducer: "_Reducer") -> ChildAttendance:
+    return ChildAttendance(
+        stays=tuple([stay.told() for stay in reducer.stays]),
+        findings=tuple(reducer.findings),
+        answers=reducer.answers,
+        ended_absences=tuple(reducer.ended_absences),
+    )
+
+
 def _as_ordered_set(facts: Iterable[Fact]) -> Sequence[Fact]:
     """Each event once, in the fold's order; of two facts with one event id the first in that order counts."""
     ordered = sorted(facts, key=_order)
@@ -157,64 +182,48 @@ def _order(fact: Fact) -> tuple[int, int, str, str, int, str]:
     return (corrected_at_ms(event), fact.hlc, fact.device_id, fact.incarnation, fact.seq, event.event_id)
 
 
-def _reduced(ordered: Sequence[Fact], known: Circumstances) -> "_Reducer":
+def _reduced(ordered: Sequence[Fact], known: Circumstances, first: str = "") -> "_Reducer":
     if not ACTS.isdisjoint([fact.event.kind for fact in ordered]):
-        return _amended(amend(ordered), known)
+        return _amended(amend(ordered), known, first)
     reducer = _Reducer(known)
-    for fact in ordered:
+    for fact in _since(ordered, first):
         reducer.take(corrected_at_ms(fact.event), fact)
     return reducer
 
 
-def _amended(said: Amended, known: Circumstances) -> "_Reducer":
+def _since(ordered: Sequence[Fact], first: str) -> Sequence[Fact]:
+    if not first:
+        return ordered
+    for number, fact in enumerate(ordered):
+        if fact.event.event_id == first:
+            return ordered[number:]
+    raise LookupError(first)
+
+
+def _amended(said: Amended, known: Circumstances, first: str) -> "_Reducer":
     """What is left when voids, corrections and answers have acted; a finding that was answered is closed."""
     reducer = _Reducer(known)
     reducer.is_amended = True
-    for fact in said.facts:
+    facts = _since(said.facts, first)
+    for fact in facts:
         reducer.take(fact.at_ms, fact)
+    begin = facts[0].order if first else _EARLIEST
+    fresh = [
+        (stay.check_in.order, number)
+        for number, stay in enumerate(reducer.stays)
+        if stay.is_fresh and stay.check_in is not None
+    ]
     for act in said.acts:
-        reducer.findings += judge_act(act, said.touched[act.event.event_id], known)
+        if act.order < begin:
+            continue
+        span = max((number for began, number in fresh if began <= act.order), default=-1)
+        for finding in judge_act(act, said.touched[act.event.event_id], known):
+            reducer.findings.append(finding)
+            reducer.found_in[finding] = span
     closed = {answer.finding for answer in said.answers}
     reducer.findings = [finding for finding in reducer.findings if finding.key not in closed]
     reducer.answers = said.answers
     return reducer
-
-
-class _Growing:
-    """A stay that still changes."""
-
-    __slots__ = (
-        "assumed",
-        "check_in",
-        "check_out",
-        "corroborated_by",
-        "disputed",
-        "ended_at_ms",
-        "rooms",
-        "started_at_ms",
-    )
-
-    def __init__(self, check_in: Fact | None, started_at_ms: int | None) -> None:
-        self.check_in = check_in
-        self.started_at_ms = started_at_ms
-        self.check_out: Fact | None = None
-        self.ended_at_ms: int | None = None
-        self.corroborated_by: tuple[str, ...] = ()
-        self.disputed = False
-        self.assumed = False
-        self.rooms: tuple[InRoom, ...] = ()
-
-    def told(self) -> Stay:
-        return Stay(
-            check_in=self.check_in,
-            check_out=self.check_out,
-            corroborated_by=self.corroborated_by,
-            started_at_ms=self.started_at_ms,
-            ended_at_ms=self.ended_at_ms,
-            disputed=self.disputed,
-            assumed=self.assumed,
-            rooms=self.rooms,
-        )
 
 
 class _Reducer:
@@ -224,14 +233,16 @@ class _Reducer:
     was seen until `SAME_MOMENT_MS` after that desk's own last arrival, or everything when it has none. So what is
     unanswered is always the end of the list, and one more arrival at a desk that lets nobody out only lengthens it.
     `strays` are the moves since the last stay was assumed to have ended; they belong to it when it turns out that it
-    ended later. `found` counts what was found, also what was taken back since.
+    ended later. `found` counts what was found, also what was taken back since; `found_in` says in which span, as the
+    number of the last stay then.
     """
 
     def __init__(self, known: Circumstances) -> None:
         self.known = known
-        self.stays: list[_Growing] = []
+        self.stays: list[GrowingStay] = []
         self.findings: list[Finding] = []
         self.found = 0
+        self.found_in: dict[Finding, int] = {}
         self.answers: tuple[Answer, ...] = ()
         self.ended_absences: list[str] = []
         self.is_amended = False
@@ -247,11 +258,12 @@ class _Reducer:
             judged = tuple(judge(fact, self.known))
             self.findings += judged
             self.found += len(judged)
+            self.found_in.update((finding, len(self.stays) - 1) for finding in judged)
 
-    def arrive(self, last: _Growing | None, at_ms: int, fact: Fact) -> None:
+    def arrive(self, last: GrowingStay | None, at_ms: int, fact: Fact) -> None:
         if last is None or last.ended_at_ms is not None:
             self._unanswered = [(at_ms, fact)]
-            self._begin(at_ms, fact)
+            self._begin(at_ms, fact).is_fresh = True
             return
         self._unanswered.append((at_ms, fact))
         if at_ms - (last.started_at_ms or 0) <= SAME_MOMENT_MS:
@@ -259,8 +271,8 @@ class _Reducer:
         else:
             self._find(FindingKind.POSSIBLE_MISSED_CHECK_OUT, last.check_in, fact)
 
-    def _begin(self, at_ms: int, fact: Fact) -> _Growing:
-        stay = _Growing(fact, at_ms)
+    def _begin(self, at_ms: int, fact: Fact) -> GrowingStay:
+        stay = GrowingStay(fact, at_ms)
         self.stays.append(stay)
         if fact.event.room_id:
             stay.rooms = (InRoom(at_ms, fact.event.room_id),)
@@ -271,7 +283,7 @@ class _Reducer:
             self.ended_absences += [one for one in ended if one not in self.ended_absences]
         return stay
 
-    def depart(self, last: _Growing | None, at_ms: int, fact: Fact) -> None:
+    def depart(self, last: GrowingStay | None, at_ms: int, fact: Fact) -> None:
         if last is None:
             self._begin_unseen(at_ms, fact)
         elif last.ended_at_ms is None:
@@ -281,7 +293,7 @@ class _Reducer:
         else:
             self._depart_again(last, at_ms, fact)
 
-    def _close(self, last: _Growing, at_ms: int, fact: Fact) -> None:
+    def _close(self, last: GrowingStay, at_ms: int, fact: Fact) -> None:
         last.check_out = fact
         last.ended_at_ms = at_ms
         self._unanswered = self._left_unanswered_by(fact)
@@ -308,12 +320,12 @@ class _Reducer:
             return []
         return [(seen_ms, seen) for seen_ms, seen in self._unanswered if seen_ms > own[-1] + SAME_MOMENT_MS]
 
-    def assume_gone(self, last: _Growing | None, at_ms: int, fact: Fact) -> None:
+    def assume_gone(self, last: GrowingStay | None, at_ms: int, fact: Fact) -> None:
         if last is not None and last.ended_at_ms is None:
             last.check_out, last.ended_at_ms, last.assumed = fact, at_ms, True
             self._strays = []
 
-    def _close_really(self, last: _Growing, at_ms: int, fact: Fact) -> None:
+    def _close_really(self, last: GrowingStay, at_ms: int, fact: Fact) -> None:
         """Put what somebody saw in the place of what was assumed; whom that leaves in is still assumed to have gone."""
         assumed, assumed_ms = last.check_out, last.ended_at_ms
         last.assumed = False
@@ -326,7 +338,7 @@ class _Reducer:
             left.rooms += (room,)
             self.findings.remove(finding)
 
-    def _depart_again(self, last: _Growing, at_ms: int, fact: Fact) -> None:
+    def _depart_again(self, last: GrowingStay, at_ms: int, fact: Fact) -> None:
         first = last.check_out
         if first is not None and _different_adults(first.event, fact.event):
             self._find(FindingKind.TWO_COLLECTORS, first, fact)
@@ -336,12 +348,12 @@ class _Reducer:
             self._begin_unseen(at_ms, fact)
 
     def _begin_unseen(self, at_ms: int, fact: Fact) -> None:
-        stay = _Growing(None, None)
+        stay = GrowingStay(None, None)
         stay.check_out, stay.ended_at_ms, stay.disputed = fact, at_ms, True
         self.stays.append(stay)
         self._find(FindingKind.CHECK_OUT_WITHOUT_CHECK_IN, fact)
 
-    def move(self, last: _Growing | None, at_ms: int, fact: Fact) -> None:
+    def move(self, last: GrowingStay | None, at_ms: int, fact: Fact) -> None:
         room = InRoom(at_ms, fact.event.to_room_id)
         if last is not None and last.ended_at_ms is None:
             last.rooms += (room,)
@@ -354,10 +366,11 @@ class _Reducer:
         finding = Finding(kind, tuple([fact.event.event_id for fact in facts if fact is not None]))
         self.findings.append(finding)
         self.found += 1
+        self.found_in[finding] = len(self.stays) - 1
         return finding
 
 
-_STEPS: Final[dict[EventKind, Callable[[_Reducer, _Growing | None, int, Fact], None]]] = {
+_STEPS: Final[dict[EventKind, Callable[[_Reducer, GrowingStay | None, int, Fact], None]]] = {
     EventKind.CHECK_IN: _Reducer.arrive,
     EventKind.STAFF_IN: _Reducer.arrive,
     EventKind.VISITOR_IN: _Reducer.arrive,

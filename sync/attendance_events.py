@@ -86,6 +86,7 @@ class AttendanceEvent(msgspec.Struct, gc=False, frozen=True, kw_only=True, omit_
     member of staff or the visitor that the event is about. `provisional_name` is how a child is called who is not on
     file (yet); its `child_id` was made by the desk, and each event of it carries the name. `supersedes` are the events
     that a void, a correction or an answer acts upon. `left_at_ms` is an answer that says when the subject left.
+    `author_id` and `author` are the account of whoever entered it through the server, and their name then.
     """
 
     event_id: Uuid
@@ -123,6 +124,8 @@ class AttendanceEvent(msgspec.Struct, gc=False, frozen=True, kw_only=True, omit_
     finding: FindingKey = ""
     answer: Code = ""
     left_at_ms: WallMs | None = None
+    author_id: MaybeUuid = ""
+    author: Line = ""
 
     @property
     def subject_id(self) -> str:

@@ -49,12 +49,33 @@ SNAPSHOT_PRIORITY: Final = (
 )
 
 
+class ClosureRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """Days (YYYY-MM-DD, both included) on which the centre is closed."""
+
+    first_day: str
+    last_day: str
+    reason: Name = ""
+
+
+class LockRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """Days (YYYY-MM-DD, both included) whose figures stand as they were known at a moment (UTC milliseconds)."""
+
+    first_day: str
+    last_day: str
+    locked_at_ms: int
+
+
 class CenterRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """A licensed premises; `time_zone` is an IANA name and decides what "today" is."""
+    """A licensed premises; `time_zone` is an IANA name and decides what "today" is.
+
+    What is not set is left out of the bytes: records of older servers stay what they were.
+    """
 
     code: str
     name: Name
     time_zone: str
+    closures: tuple[ClosureRecord, ...] | msgspec.UnsetType = msgspec.UNSET
+    locks: tuple[LockRecord, ...] | msgspec.UnsetType = msgspec.UNSET
 
 
 class RoomRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -93,8 +114,19 @@ class AdultRecord(msgspec.Struct, frozen=True, kw_only=True):
     phone: str = ""
 
 
+class StatusChange(msgspec.Struct, frozen=True, kw_only=True):
+    """Since when (UTC milliseconds, by the server's clock) a pick-up had a status."""
+
+    since_ms: int
+    status: str
+
+
 class PickupRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """Whether this adult may collect this child: authorised, temporary, not_authorised or suspended."""
+    """Whether this adult may collect this child: authorised, temporary, not_authorised or suspended.
+
+    `history` is how it came to its status, oldest first, when that ever changed: what was so before the first change
+    is in that one with `since_ms` 0.
+    """
 
     child_id: str
     adult_id: str
@@ -103,6 +135,7 @@ class PickupRecord(msgspec.Struct, frozen=True, kw_only=True):
     legal_guardian: bool = False
     valid_from: str = ""
     valid_to: str = ""
+    history: tuple[StatusChange, ...] | msgspec.UnsetType = msgspec.UNSET
 
 
 class StaffRecord(msgspec.Struct, frozen=True, kw_only=True):
