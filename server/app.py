@@ -190,7 +190,7 @@ def _services(parts: _Parts, draining: _Draining) -> Services:
         enrolment=Enrolment(units, clock, secrets.token_bytes, new_id, secret_key),
         health=Health(units, newest_revision(), lambda: draining.has_begun),
         incidents=Incidents(units),
-        roster_import=RosterImport(units, new_id),
+        roster_import=RosterImport(units, new_id, clock),
     )
 
 

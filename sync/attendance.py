@@ -120,6 +120,11 @@ class ChildFold:
         self._ids = {fact.event.event_id for fact in self._facts}
         self._reducer = _reduced(self._facts, known)
 
+    @property
+    def facts(self) -> Sequence[Fact]:
+        """Those that were folded, each once, in order."""
+        return self._facts
+
     def add(self, fact: Fact) -> bool:
         """Take one more fact; says whether it is part of a contradiction that was not there without it."""
         if self._is_next(fact):

@@ -10,7 +10,7 @@ asks for, lets it decide entry after entry, numbers the drafts and writes everyt
 | device_incident  | what happened to the device itself                       | kept for people, no fact |
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 import msgspec
@@ -26,10 +26,12 @@ from sync.attendance import (
     decode_event,
 )
 from sync.change_log import ChangeDraft, Operation
+from sync.circumstances import NOTHING_KNOWN, Circumstances
 from sync.incidents import INCIDENT_KIND, DeviceIncident, decode_incident
 from sync.journal import Entry, EntryOutcome, Int64, Label, Outcome, ParkReason
 from sync.limits import ENTRY_BODY_BYTES_MAX, WALL_MS_MAX, WALL_MS_MIN
-from sync.records import Entity, EventRecord, bucket_of_day, encode_record
+from sync.records import CenterRecord, Entity, EventRecord, PickupRecord, bucket_of_day, encode_record
+from sync.reference import circumstances_of
 
 WITNESSED_KIND: Final = "witnessed"
 
@@ -47,10 +49,11 @@ class Origin(msgspec.Struct, gc=False, frozen=True, kw_only=True):
 
 
 class StoredFact(msgspec.Struct, gc=False, frozen=True):
-    """A fact of the centre that already stands, and its version in the change log."""
+    """A fact of the centre that already stands, its version in the change log, and when the server got it (UTC ms)."""
 
     fact: Fact
     version: int
+    received_at_ms: int = 0
 
 
 class Testimony(msgspec.Struct, gc=False, frozen=True):
@@ -127,10 +130,14 @@ class Intake:
         head_version: int,
         known_children: Iterable[str],
         stored: Iterable[StoredFact],
+        center: CenterRecord | None = None,
     ) -> None:
-        """Begin with what stands before the push."""
+        """Begin with what stands before the push; without `center` nothing is known of closures, locks and pick-ups."""
         self._center_id = center_id
         self._time_zone = time_zone
+        self._center = center
+        self._pickups: dict[str, Sequence[PickupRecord]] = {}
+        self.received_at_ms: dict[str, int] = {}
         self.version = head_version
         self._known_children: set[str] = set()
         self._standing: dict[str, StoredFact] = {}
@@ -142,18 +149,44 @@ class Intake:
         """How many facts it holds."""
         return len(self._standing)
 
-    def learn(self, *, known_children: Iterable[str], stored: Iterable[StoredFact]) -> None:
-        """Take in more of what stands; what is known already changes nothing."""
+    def learn(
+        self,
+        *,
+        known_children: Iterable[str],
+        stored: Iterable[StoredFact],
+        pickups: Mapping[str, Sequence[PickupRecord]] | None = None,
+    ) -> None:
+        """Take in more of what stands; what is known already changes nothing.
+
+        Who may collect a child (`pickups`, by child) is told before the first decision about that child.
+        """
         self._known_children.update(known_children)
+        self._pickups.update(pickups or {})
         for known in stored:
             event = known.fact.event
             if event.event_id in self._standing:
                 continue
             self._standing[event.event_id] = known
+            self.received_at_ms[event.event_id] = known.received_at_ms
             if event.subject_id in self._folds:
                 self._folds[event.subject_id].add(known.fact)
             else:
                 self._facts.setdefault(event.subject_id, []).append(known.fact)
+
+    def facts(self, subject_id: str) -> Sequence[Fact]:
+        """Give all the facts of a subject that are known here."""
+        fold = self._folds.get(subject_id)
+        return self._facts.get(subject_id, ()) if fold is None else fold.facts
+
+    def holds(self, event_id: str) -> bool:
+        """Whether the event stands, as far as is known here."""
+        return event_id in self._standing
+
+    def circumstances(self, subject_id: str) -> Circumstances:
+        """Say what is known of a subject beside its facts."""
+        if self._center is None:
+            return NOTHING_KNOWN
+        return circumstances_of(self._center, self._pickups.get(subject_id, ()), self.received_at_ms)
 
     def decide(self, entry: Entry, origin: Origin, testimony: Testimony | None = None) -> Decision:
         """Decide one entry, whose testimony may have been read before.
@@ -180,10 +213,11 @@ class Intake:
         """Let a new fact into the log; one that was witnessed as the desk that recorded it had sent it."""
         record = _own_record(entry, origin) if seen is None else _witnessed_record(seen, origin)
         fact = fact_of(record, event)
+        self.received_at_ms[event.event_id] = record.received_at_ms
         outcome = Outcome.CONFLICT if self._fold(event.subject_id).add(fact) else Outcome.APPLIED
         record = msgspec.structs.replace(record, outcome=outcome.name.lower())
         self.version += 1
-        self._standing[event.event_id] = StoredFact(fact, self.version)
+        self._standing[event.event_id] = StoredFact(fact, self.version, record.received_at_ms)
         draft = ChangeDraft(
             bucket=bucket_of_day(corrected_at_ms(event), self._time_zone),
             entity=Entity.EVENT,
@@ -197,7 +231,8 @@ class Intake:
     def _fold(self, subject_id: str) -> ChildFold:
         known = self._folds.get(subject_id)
         if known is None:
-            known = self._folds[subject_id] = ChildFold(self._facts.pop(subject_id, ()))
+            facts, circumstances = self._facts.pop(subject_id, ()), self.circumstances(subject_id)
+            known = self._folds[subject_id] = ChildFold(facts, circumstances)
         return known
 
     def _park_reason(self, entry: Entry, said: Testimony, origin: Origin) -> ParkReason:

@@ -29,20 +29,21 @@ def circumstances_of(
 ) -> Circumstances:
     """Say what is known of a child with these pick-ups, or with none of anybody else of the centre.
 
-    `received_at_ms`: when the server got each event (UTC milliseconds), by the id of the event.
+    `received_at_ms`: when the server got each event (UTC milliseconds), by the id of the event; a time that lies behind
+    it is in the future.
     """
     closures = () if center.closures is UNSET else center.closures
     locks = () if center.locks is UNSET else center.locks
     zone = center.time_zone
     told = [(pickup.adult_id, *_spans(pickup, zone)) for pickup in pickups if _says_something(pickup)]
-    if not (closures or locks or told):
+    if not (closures or locks or told or received_at_ms is not None):
         return NOTHING_KNOWN
     return Circumstances(
         may_collect={adult_id: may for adult_id, may, _ in told},
         must_not_collect={adult_id: must_not for adult_id, _, must_not in told if must_not},
         closures=tuple(_days(one.first_day, one.last_day, zone) for one in closures),
         locks=tuple(PeriodLock(_days(one.first_day, one.last_day, zone), one.locked_at_ms) for one in locks),
-        received_at_ms=received_at_ms or {},
+        received_at_ms={} if received_at_ms is None else received_at_ms,
     )
 
 

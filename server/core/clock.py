@@ -1,8 +1,11 @@
 """The only place of the server that asks the machine what time it is."""
 
 import time
-from datetime import UTC, datetime
-from typing import Protocol
+from datetime import UTC, datetime, timedelta
+from typing import Final, Protocol
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND: Final = timedelta(milliseconds=1)
 
 
 class Clock(Protocol):
@@ -25,6 +28,11 @@ def datetime_of(wall_ms: int) -> datetime:
     """Give the aware UTC datetime of milliseconds since the Unix epoch, exactly."""
     seconds, milliseconds = divmod(wall_ms, 1000)
     return datetime.fromtimestamp(seconds, UTC).replace(microsecond=milliseconds * 1000)
+
+
+def ms_of(moment: datetime) -> int:
+    """Give the whole milliseconds since the Unix epoch of an aware datetime."""
+    return (moment - _EPOCH) // _MILLISECOND
 
 
 class SystemClock:

@@ -17,13 +17,21 @@ class DeviceState(StrEnum):
     REVOKED = "revoked"
 
 
+class DeviceKind(StrEnum):
+    """Where a device stands: at a desk, or in the server itself, which writes down what people enter there."""
+
+    KIOSK = "kiosk"
+    SERVER = "server"
+
+
 class Device(SQLModel, table=True):
-    """An enrolled kiosk; `public_key` is its raw Ed25519 key (32 bytes)."""
+    """An enrolled kiosk, or the server's own desk; `public_key` is its raw Ed25519 key (32 bytes)."""
 
     __tablename__ = "device"
     __table_args__ = (
         UniqueConstraint("center_id", "id"),
         one_of("state", DeviceState),
+        one_of("kind", DeviceKind),
         CheckConstraint("octet_length(public_key) = 32", name="public_key"),
     )
 
@@ -35,6 +43,7 @@ class Device(SQLModel, table=True):
     app_version: str = Field(default="", max_length=CODE_MAX)
     created_at: datetime = Field(sa_type=TIMESTAMP)
     last_seen_at: datetime | None = Field(default=None, sa_type=TIMESTAMP)
+    kind: str = Field(default=DeviceKind.KIOSK, max_length=16, sa_column_kwargs={"server_default": "kiosk"})
 
 
 class EnrolmentCode(SQLModel, table=True):

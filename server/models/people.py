@@ -2,8 +2,10 @@
 
 from datetime import date
 from enum import StrEnum
+from typing import Any
 
 from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, UniqueConstraint
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field, SQLModel
 
 from server.models.columns import CODE_MAX, NAME_MAX, TEXT_MAX, UUID_TEXT, one_of
@@ -128,7 +130,11 @@ class Relationship(SQLModel, table=True):
 
 
 class PickupAuthorisation(SQLModel, table=True):
-    """Whether this adult may collect this child, and between which days (both included)."""
+    """Whether this adult may collect this child, and between which days (both included).
+
+    `history` holds a pair for each change of its status, oldest first: since when (UTC milliseconds), and what it was
+    from then on; the first pair, since 0, is what was so before. Empty: the status never changed.
+    """
 
     __tablename__ = "pickup_authorisation"
     __table_args__ = (
@@ -147,6 +153,7 @@ class PickupAuthorisation(SQLModel, table=True):
     status: str = Field(max_length=16)
     valid_from: date | None = None
     valid_to: date | None = None
+    history: list[Any] = Field(default_factory=list, sa_type=JSONB, sa_column_kwargs={"server_default": "[]"})
 
 
 class StaffProfile(SQLModel, table=True):

@@ -1,11 +1,12 @@
 """Organisations, their centres, and the rooms of a centre."""
 
-from datetime import time
+from datetime import date, datetime, time
+from enum import StrEnum
 
 from sqlalchemy import CheckConstraint, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
-from server.models.columns import CODE_MAX, NAME_MAX, UUID_TEXT
+from server.models.columns import CODE_MAX, NAME_MAX, TIMESTAMP, UUID_TEXT, one_of
 
 
 class Organisation(SQLModel, table=True):
@@ -46,3 +47,26 @@ class Room(SQLModel, table=True):
     name: str = Field(max_length=NAME_MAX)
     capacity: int = 0
     sort: int = 0
+
+
+class CalendarKind(StrEnum):
+    """What some days of a centre are."""
+
+    CLOSURE = "closure"
+    LOCK = "lock"
+
+
+class CalendarDays(SQLModel, table=True):
+    """Days (both included) on which the centre is closed, or whose figures stand since `at`; never changed."""
+
+    __tablename__ = "center_calendar"
+    __table_args__ = (one_of("kind", CalendarKind), CheckConstraint("last_day >= first_day", name="days"))
+
+    center_id: str = Field(primary_key=True, foreign_key="center.id", sa_type=UUID_TEXT)
+    id: str = Field(primary_key=True, sa_type=UUID_TEXT)
+    kind: str = Field(max_length=16)
+    first_day: date
+    last_day: date
+    reason: str = Field(default="", max_length=NAME_MAX)
+    at: datetime = Field(sa_type=TIMESTAMP)
+    made_by: str | None = Field(default=None, foreign_key="user_account.id", sa_type=UUID_TEXT)

@@ -8,7 +8,7 @@ refers to another table: a log outlives what it speaks of.
 from datetime import datetime
 from decimal import Decimal
 
-from sqlalchemy import BigInteger, Index, Numeric, SmallInteger, Text
+from sqlalchemy import BigInteger, Index, Numeric, SmallInteger, Text, text
 from sqlmodel import Field, SQLModel
 
 from server.models.columns import TIMESTAMP, UUID_TEXT
@@ -149,6 +149,12 @@ class AttendanceEventRow(SQLModel, table=True):
     __table_args__ = (
         Index(None, "center_id", "child_id", "corrected_at"),
         Index(None, "center_id", "corrected_at"),
+        Index(
+            "ix_attendance_event_acts",
+            "center_id",
+            "child_id",
+            postgresql_where=text("kind IN ('void', 'correct', 'review_resolved')"),
+        ),
     )
 
     center_id: str = Field(primary_key=True, sa_type=UUID_TEXT)

@@ -8,7 +8,7 @@ import msgspec
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from server.core.clock import datetime_of
+from server.core.clock import datetime_of, ms_of
 from server.repositories.journals import escaped, unescaped
 from sync.attendance import Fact, decode_event
 from sync.intake import Decision, StoredFact
@@ -42,8 +42,9 @@ async def facts_around(
 ) -> dict[str, list[StoredFact]]:
     """Give the facts of each subject since then (UTC milliseconds), and any with one of these event ids, by centre.
 
-    A fact that is found on both ways is given twice; one of a newer server, of a kind that is not known here, is left
-    out: it says nothing here, and must not fail the pushes of others.
+    The acts of a subject (voids, corrections, answers) are given whenever they happened. A fact that is found on both
+    ways is given twice; one of a newer server, of a kind that is not known here, is left out: it says nothing here, and
+    must not fail the pushes of others.
     """
     parameters = {
         "child_center_ids": [center_id for center_id, _ in subjects_since_ms],
@@ -65,7 +66,8 @@ async def facts_around(
             seq=row.seq,
             hlc=row.hlc,
         )
-        found.setdefault(str(row.center_id), []).append(StoredFact(fact, row.version))
+        stored = StoredFact(fact, row.version, ms_of(row.received_at))
+        found.setdefault(str(row.center_id), []).append(stored)
     return found
 
 
@@ -103,14 +105,25 @@ _KNOWN_CHILDREN: Final = text("""
     WHERE person.kind = 'child'
     ORDER BY person.center_id, person.id
 """)
+# The kinds of the second part are written out as in the index that it reads.
 _FACTS_AROUND: Final = text("""
-    SELECT fact.center_id, fact.body, fact.device_id, fact.incarnation, fact.seq, fact.hlc, fact.version
-    FROM unnest(CAST(:child_center_ids AS uuid[]), CAST(:child_ids AS uuid[]), CAST(:sinces AS timestamptz[]))
-         AS line(center_id, child_id, since)
-    JOIN attendance_event AS fact
+    WITH line AS (
+        SELECT * FROM unnest(CAST(:child_center_ids AS uuid[]), CAST(:child_ids AS uuid[]),
+                             CAST(:sinces AS timestamptz[])) AS line(center_id, child_id, since)
+    )
+    SELECT fact.center_id, fact.body, fact.device_id, fact.incarnation, fact.seq, fact.hlc, fact.version,
+           fact.received_at
+    FROM line JOIN attendance_event AS fact
       ON fact.center_id = line.center_id AND fact.child_id = line.child_id AND fact.corrected_at >= line.since
     UNION ALL
-    SELECT fact.center_id, fact.body, fact.device_id, fact.incarnation, fact.seq, fact.hlc, fact.version
+    SELECT fact.center_id, fact.body, fact.device_id, fact.incarnation, fact.seq, fact.hlc, fact.version,
+           fact.received_at
+    FROM line JOIN attendance_event AS fact
+      ON fact.center_id = line.center_id AND fact.child_id = line.child_id AND fact.corrected_at < line.since
+     AND fact.kind IN ('void', 'correct', 'review_resolved')
+    UNION ALL
+    SELECT fact.center_id, fact.body, fact.device_id, fact.incarnation, fact.seq, fact.hlc, fact.version,
+           fact.received_at
     FROM unnest(CAST(:event_center_ids AS uuid[]), CAST(:event_ids AS uuid[])) AS line(center_id, event_id)
     JOIN attendance_event AS fact USING (center_id, event_id)
     ORDER BY 1, 7

@@ -16,7 +16,7 @@ from server.models.people import (
     Relationship,
     StaffProfile,
 )
-from server.models.rooms import Center, Organisation, Room
+from server.models.rooms import CalendarDays, Center, Organisation, Room
 
 Table = TypeVar("Table", Room, Person, ChildProfile, StaffProfile, Alert, Relationship, PickupAuthorisation)
 
@@ -37,6 +37,7 @@ class Roster:
     alerts: dict[str, Alert] = field(default_factory=dict)
     relationships: dict[tuple[str, str], Relationship] = field(default_factory=dict)
     pickups: dict[tuple[str, str], PickupAuthorisation] = field(default_factory=dict)
+    calendar: list[CalendarDays] = field(default_factory=list)
 
 
 async def find_center(session: AsyncSession, code: str) -> Center | None:
@@ -61,7 +62,14 @@ async def load(session: AsyncSession, center: Center) -> Roster:
     roster.relationships = {(row.child_id, row.adult_id): row for row in relationships}
     pickups = await _all(session, PickupAuthorisation, center.id)
     roster.pickups = {(row.child_id, row.adult_id): row for row in pickups}
+    roster.calendar = await calendar(session, center.id)
     return roster
+
+
+async def calendar(session: AsyncSession, center_id: str) -> list[CalendarDays]:
+    """Give the closures and locks of a centre, in order of their days."""
+    days = select(CalendarDays).where(col(CalendarDays.center_id) == center_id)
+    return list(await session.exec(days.order_by(col(CalendarDays.first_day), col(CalendarDays.id))))
 
 
 async def known_centers(session: AsyncSession) -> list[str]:

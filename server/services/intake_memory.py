@@ -8,6 +8,7 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import Final
 
+from server.repositories.projections import Fresh
 from sync.change_log import Head
 from sync.intake import Intake
 
@@ -17,11 +18,19 @@ FACTS_MAX: Final = 50_000
 
 @dataclass(slots=True)
 class Remembered:
-    """An intake, the children it knows, and from when on (UTC milliseconds) it has the facts of each."""
+    """An intake, the children it knows, and from when on (UTC milliseconds) it has the facts of each.
+
+    `fresh` is for each subject an arrival that found nobody in, from which it can be folded; None: from the first fact.
+    `asked` are events that acts name and that were looked for. `clean` says of whom there are no reviews, and since
+    which of their stays.
+    """
 
     intake: Intake
     children: set[str] = field(default_factory=set)
     since_ms: dict[str, int] = field(default_factory=dict)
+    fresh: dict[str, Fresh | None] = field(default_factory=dict)
+    asked: set[str] = field(default_factory=set)
+    clean: dict[str, int] = field(default_factory=dict)
 
 
 class IntakeMemory:

@@ -22,6 +22,10 @@ from server.repositories.rosters import Roster
 from server.services import roster_records
 from server.services.roster_rows import RosterRow
 from sync.records import Entity
+from sync.reference import MAY_COLLECT
+
+# Changes of one pick-up that travel to every desk; older ones are as if they had always been.
+HISTORY_MAX: Final = 32
 
 Record = tuple[Entity, str, msgspec.Struct]
 """Entity, id and body of a record."""
@@ -37,16 +41,21 @@ class Tally:
 
 
 class RosterChanges:
-    """Applies rows, in the order of `roster_references.ORDER`, to a roster that is held in memory."""
+    """Applies rows, in the order of `roster_references.ORDER`, to a roster that is held in memory.
 
-    def __init__(self, roster: Roster, new_id: Callable[[], str], tally: Tally) -> None:
-        """Change `roster` in place; `new_id` names what is new."""
+    `judged_anew` are the children of whom another adult may collect now, or no longer.
+    """
+
+    def __init__(self, roster: Roster, new_id: Callable[[], str], tally: Tally, *, now_ms: int) -> None:
+        """Change `roster` in place; `new_id` names what is new, `now_ms` is since when what changes is so."""
         self._roster = roster
         self._new_id = new_id
         self._tally = tally
         self._first: list[TableRow] = []
         self._then: list[TableRow] = []
         self._keys: dict[tuple[Entity, str], None] = {}
+        self._now_ms = now_ms
+        self.judged_anew: set[str] = set()
         self._apply: Final = {
             "room": self._room,
             "staff": self._staff,
@@ -148,7 +157,12 @@ class RosterChanges:
         self._touch(Entity.PICKUP, pickup.id)
         related = {"kind": row.values["relationship"], "legal_guardian": row.values["legal_guardian"]}
         has_changed = assign(relationship, related)
-        return is_new, assign(pickup, _picked(row, "status", "valid_from", "valid_to")) or has_changed
+        note_status(pickup, row.values["status"], self._now_ms)
+        if assign(pickup, _picked(row, "status", "valid_from", "valid_to")):
+            has_changed = True
+            if not is_new:
+                self.judged_anew.add(child)
+        return is_new, has_changed
 
     def _alert(self, row: RosterRow) -> tuple[bool, bool]:
         child = self._roster.people[PersonKind.CHILD, row.values["child"]].id
@@ -192,6 +206,19 @@ class _RecordsOf:
         if entity is Entity.STAFF:
             return roster_records.staff_record(person, self._roster.staff[key])
         return roster_records.adult_record(person)
+
+
+def note_status(pickup: PickupAuthorisation, status: str, now_ms: int) -> None:
+    """Write down since when (UTC milliseconds) a pick-up has another status; call it before it gets it."""
+    if status == pickup.status:
+        return
+    if not pickup.status:
+        # One that is new and allows says nothing of what was before; one that forbids does so since now.
+        pickup.history = [] if status in MAY_COLLECT else [[now_ms, status]]
+        return
+    before = pickup.history or [[0, pickup.status]]
+    kept = before[-(HISTORY_MAX - 1) :]
+    pickup.history = [[0, kept[0][1]], *kept[1:], [now_ms, status]]
 
 
 def assign(row: TableRow, values: dict[str, Any]) -> bool:

@@ -4,10 +4,12 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
+from server.core.clock import Clock
 from server.models.rooms import Center, Organisation
 from server.repositories import rosters
 from server.repositories.unit_of_work import UnitOfWork, UnitsOfWork
 from server.services import roster_records
+from server.services.projections import refold
 from server.services.roster_changes import RosterChanges, Tally, assign
 from server.services.roster_file import Problem, SourceFile, read_files
 from server.services.roster_references import KnownIds, check_references
@@ -58,10 +60,11 @@ class _Undo(Exception):
 class RosterImport:
     """Takes files in; each centre's rows in one transaction, each record its own unit of the change log."""
 
-    def __init__(self, units: UnitsOfWork, new_id: Callable[[], str]) -> None:
-        """Store through `units`; `new_id` names what is new."""
+    def __init__(self, units: UnitsOfWork, new_id: Callable[[], str], clock: Clock) -> None:
+        """Store through `units`; `new_id` names what is new, `clock` says since when a pick-up is what it is."""
         self._units = units
         self._new_id = new_id
+        self._clock = clock
 
     async def run(
         self,
@@ -121,9 +124,10 @@ class RosterImport:
     async def _store_center(self, unit: UnitOfWork, work: _Work) -> None:
         center = await self._center(unit, work)
         await unit.lock_head(center.id)
-        unit.put(center.id, Entity.CENTER, center.id, roster_records.center_record(center))
+        roster = await rosters.load(unit.session, center)
+        unit.put(center.id, Entity.CENTER, center.id, roster_records.center_record(center, roster.calendar))
         unit.end_unit()
-        changes = RosterChanges(await rosters.load(unit.session, center), self._new_id, work.tally)
+        changes = RosterChanges(roster, self._new_id, work.tally, now_ms=self._clock.wall_ms())
         for row in work.rows:
             if row.kind != "center":
                 changes.apply(row)
@@ -132,6 +136,9 @@ class RosterImport:
         for entity, key, record in changes.records():
             unit.put(center.id, entity, key, record)
             unit.end_unit()
+        if changes.judged_anew:
+            await unit.session.flush()
+            await refold(unit.connection, center.id, sorted(changes.judged_anew))
 
     async def _center(self, unit: UnitOfWork, work: _Work) -> Center:
         rows, tally = [row for row in work.rows if row.kind == "center"], work.tally

@@ -1,23 +1,47 @@
 """Turns the rows of a roster into the records that devices hold."""
 
+from collections.abc import Iterable
 from datetime import date
 
+from msgspec import UNSET
+
+from server.core.clock import ms_of
 from server.models.people import Alert, ChildProfile, Person, PickupAuthorisation, Relationship, StaffProfile
-from server.models.rooms import Center, Room
+from server.models.rooms import CalendarDays, CalendarKind, Center, Room
 from sync.records import (
     AdultRecord,
     AlertRecord,
     CenterRecord,
     ChildRecord,
+    ClosureRecord,
+    LockRecord,
     PickupRecord,
     RoomRecord,
     StaffRecord,
+    StatusChange,
 )
 
 
-def center_record(center: Center) -> CenterRecord:
+def center_record(center: Center, calendar: Iterable[CalendarDays]) -> CenterRecord:
     """Give the centre as a device sees it."""
-    return CenterRecord(code=center.code, name=center.name, time_zone=center.time_zone)
+    days = list(calendar)
+    closures = [
+        ClosureRecord(first_day=_day(one.first_day), last_day=_day(one.last_day), reason=one.reason)
+        for one in days
+        if one.kind == CalendarKind.CLOSURE
+    ]
+    locks = [
+        LockRecord(first_day=_day(one.first_day), last_day=_day(one.last_day), locked_at_ms=ms_of(one.at))
+        for one in days
+        if one.kind == CalendarKind.LOCK
+    ]
+    return CenterRecord(
+        code=center.code,
+        name=center.name,
+        time_zone=center.time_zone,
+        closures=tuple(closures) or UNSET,
+        locks=tuple(locks) or UNSET,
+    )
 
 
 def room_record(room: Room) -> RoomRecord:
@@ -64,6 +88,7 @@ def pickup_record(pickup: PickupAuthorisation, relationship: Relationship) -> Pi
         legal_guardian=relationship.legal_guardian,
         valid_from=_day(pickup.valid_from),
         valid_to=_day(pickup.valid_to),
+        history=tuple(StatusChange(since_ms=since_ms, status=status) for since_ms, status in pickup.history) or UNSET,
     )
 
 

@@ -15,7 +15,7 @@ from server.services.journal_intake import DeviceKey, JournalIntake
 from server.services.sync_store import ServerStore
 from sync.incidents import DeviceIncident, Incident
 from sync.records import Entity, RoomRecord
-from tests.contract.server_world import NOW_MS, Row, new_id
+from tests.contract.server_world import STORE_NOW_MS, Row, new_id
 from tests.support.clock import FakeClock
 
 
@@ -141,7 +141,7 @@ def _incident(row: Any) -> DeviceIncident:
 
 def make_world(engine: AsyncEngine) -> PostgresWorld:
     """Wire a store as the composition root does, with a clock that stands still."""
-    clock = FakeClock(NOW_MS)
+    clock = FakeClock(STORE_NOW_MS)
     ids = Ids(clock)
     units = UnitsOfWork(engine, clock=clock, luck=os.urandom, new_id=ids.new)
     intake = JournalIntake(units, clock)

@@ -23,7 +23,7 @@ from tests.contract.server_store_log import LogContract
 from tests.contract.server_store_parking import ParkingContract
 from tests.contract.server_store_testimony import TestimonyContract
 from tests.contract.server_world import (
-    NOW_MS,
+    STORE_NOW_MS,
     Desk,
     World,
     changes_after,
@@ -66,7 +66,7 @@ class ServerStoreContract(ParkingContract, TestimonyContract, LogContract):
         assert JournalHead(desk.incarnation, loaded.stored_seq, loaded.stored_hash) == genesis(
             desk.key.device_id, desk.incarnation
         )
-        assert loaded.server_wall_ms == NOW_MS
+        assert loaded.server_wall_ms == STORE_NOW_MS
         assert loaded.cursor is Cursor.NONE
         assert loaded.is_entitled
         assert loaded.lease_ms == LEASE_MS
@@ -153,7 +153,7 @@ class ServerStoreContract(ParkingContract, TestimonyContract, LogContract):
         assert (change.entity, change.entity_id) == (Entity.EVENT, entry.event_id)
         assert bytes(record.event) == entry.body
         assert (record.device_id, record.seq) == (desk.key.device_id, 1)
-        assert (record.received_at_ms, record.outcome) == (NOW_MS, "applied")
+        assert (record.received_at_ms, record.outcome) == (STORE_NOW_MS, "applied")
 
     async def test_what_was_stored_is_where_the_device_goes_on(self, world: World, desk: Desk, child: str) -> None:
         last = [desk.check_in(child), desk.check_out(child, minute=20)]

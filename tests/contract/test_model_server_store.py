@@ -17,7 +17,7 @@ from sync.incidents import DeviceIncident
 from sync.journal import Entry
 from sync.records import REFERENCE_BUCKET, Entity, RoomRecord, encode_record
 from tests.contract.server_store import ServerStoreContract
-from tests.contract.server_world import NOW_MS, Row, new_id
+from tests.contract.server_world import STORE_NOW_MS, Row, new_id
 from tests.simulation.model_store import ModelServerStore, Reader
 
 
@@ -30,7 +30,7 @@ class CenterModel(ModelServerStore):
             center_id,
             epoch=new_id(),
             salt=lambda size: hashlib.sha256(str(next(numbers)).encode()).digest()[:size],
-            wall_ms=lambda: NOW_MS,
+            wall_ms=lambda: STORE_NOW_MS,
             verify=lambda device_id, digest, signature: _is_signed(keys[device_id], digest, signature),
         )
         self.children: set[str] = set()

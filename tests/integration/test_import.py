@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import text
 
 from server.core.database import create_engine
+from server.core.clock import SystemClock
 from server.core.ids import Ids
 from server.repositories import change_log, rosters
 from server.repositories.unit_of_work import UnitsOfWork
@@ -37,7 +38,7 @@ class Office:
 
     def __init__(self, units: UnitsOfWork, new_id: Ids) -> None:
         self.units = units
-        self._import = RosterImport(units, new_id.new)
+        self._import = RosterImport(units, new_id.new, SystemClock())
 
     async def run(self, *texts: str, skip_bad: bool = False, dry_run: bool = False) -> ImportReport:
         files = [SourceFile("roster.csv", text.encode()) for text in texts]

@@ -71,7 +71,7 @@ class Books:
 
     async def take_in(self, roster: str = ROSTER) -> None:
         """Import a roster; every row must be good."""
-        imports = RosterImport(self.world.units, self.new_id)
+        imports = RosterImport(self.world.units, self.new_id, self.clock)
         report = await imports.run([SourceFile("roster.csv", roster.encode())])
         assert report.stored, report.problems
 

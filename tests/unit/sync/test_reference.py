@@ -37,6 +37,13 @@ def test_where_nothing_ever_changed_there_is_nothing_to_know() -> None:
     assert circumstances_of(PLAIN, [pickup("authorised"), pickup("temporary")]) is NOTHING_KNOWN
 
 
+def test_what_the_server_got_before_it_happened_is_in_the_future() -> None:
+    ahead = circumstances_of(PLAIN, received_at_ms={uuid_of(1): at_ms(0) - 61_000})
+    (found,) = fold([came(1, 0)], ahead).findings
+    assert found.kind is FindingKind.TIME_UNCERTAIN
+    assert fold([came(1, 0)], circumstances_of(PLAIN, received_at_ms={})).findings == ()
+
+
 def test_what_is_not_set_is_left_out_of_the_bytes() -> None:
     assert b"closures" not in encode_record(PLAIN)
     assert b"locks" not in encode_record(PLAIN)
