@@ -16,11 +16,13 @@ from server.controllers import (
     api_docs,
     attendance,
     auth,
+    center_days,
     centers,
     devices,
     health,
     incidents,
     problems,
+    reviews,
     users,
 )
 from server.controllers.dependencies import PROBLEM_RESPONSES
@@ -39,7 +41,9 @@ from server.services.access import Centers
 from server.services.accounts import Accounts
 from server.services.attendance import Attendance
 from server.services.auth import Auth
+from server.services.auto_close import AutoClose
 from server.services.bundle import Services
+from server.services.center_days import CenterDays
 from server.services.database_setup import OpenDatabase, borrow_database, open_database
 from server.services.devices import Devices
 from server.services.enrolment import Enrolment
@@ -47,7 +51,10 @@ from server.services.followers import Followers
 from server.services.health import Health
 from server.services.incidents import Incidents
 from server.services.journal_intake import JournalIntake
+from server.services.projections import Projections
+from server.services.reviews import Reviews
 from server.services.roster_import import RosterImport
+from server.services.server_desk import ServerDesk
 from server.services.sync_store import ServerStore
 
 API_PREFIX: Final = "/api/v1"
@@ -85,6 +92,7 @@ class _Parts:
     ids: Ids
     units: UnitsOfWork
     tokens: Tokens
+    intake: JournalIntake
 
 
 def build_app(settings: Settings, clock: Clock) -> FastAPI:
@@ -98,7 +106,7 @@ def build_app(settings: Settings, clock: Clock) -> FastAPI:
         openapi_url=api_docs.OPENAPI_PATH if settings.docs_enabled else None,
     )
     api = APIRouter(prefix=API_PREFIX, responses=PROBLEM_RESPONSES)
-    for door in (auth, users, centers, devices, attendance, incidents):
+    for door in (auth, users, centers, center_days, devices, attendance, incidents, reviews):
         api.include_router(door.router)
     app.include_router(api)
     app.include_router(health.router)
@@ -132,7 +140,7 @@ async def running_app(
         draining = _Draining()
         services = _services(parts, draining)
         lease_ms = settings.device_lease_hours * HOUR_MS
-        store = ServerStore(parts.units, JournalIntake(parts.units, clock), clock, lease_ms=lease_ms)
+        store = ServerStore(parts.units, parts.intake, clock, lease_ms=lease_ms)
         followers = Followers(parts.units, listener, store.standings, clock)
         app = build_app(settings, clock)
         app.include_router(SyncSocket(SyncParts(parts.tokens, store, followers, clock, secrets.token_bytes)).router())
@@ -173,7 +181,7 @@ async def _parts(
     ids = Ids(clock)
     units = UnitsOfWork(engine, clock=clock, luck=secrets.token_bytes, new_id=ids.new)
     tokens = Tokens(settings.secret_key.get_secret_value(), clock)
-    return _Parts(settings, clock, ids, units, tokens), HeadListener(engine)
+    return _Parts(settings, clock, ids, units, tokens, JournalIntake(units, clock)), HeadListener(engine)
 
 
 def _services(parts: _Parts, draining: _Draining) -> Services:
@@ -181,15 +189,20 @@ def _services(parts: _Parts, draining: _Draining) -> Services:
     passwords = Passwords()
     secret_key = parts.settings.secret_key.get_secret_value()
     lifetime_s = parts.settings.access_token_minutes * 60
+    desk = ServerDesk(units, parts.intake, clock, new_id, secret_key)
     return Services(
         auth=Auth(units, passwords, parts.tokens, lifetime_s=lifetime_s),
         accounts=Accounts(units, passwords, clock, new_id),
         attendance=Attendance(units, clock),
+        auto_close=AutoClose(units, desk, clock),
+        center_days=CenterDays(units, clock, new_id),
         centers=Centers(units),
         devices=Devices(units, clock, secrets.token_bytes, parts.tokens),
         enrolment=Enrolment(units, clock, secrets.token_bytes, new_id, secret_key),
         health=Health(units, newest_revision(), lambda: draining.has_begun),
         incidents=Incidents(units),
+        projections=Projections(units),
+        reviews=Reviews(units, desk, clock, new_id),
         roster_import=RosterImport(units, new_id, clock),
     )
 

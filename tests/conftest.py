@@ -1,3 +1,3 @@
 """Fixtures every test may ask for."""
 
-pytest_plugins = ["tests.support.postgres", "tests.support.api", "tests.support.terminal"]
+pytest_plugins = ["tests.support.postgres", "tests.support.api", "tests.support.inbox", "tests.support.terminal"]

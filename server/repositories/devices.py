@@ -3,10 +3,11 @@
 from datetime import datetime
 
 from sqlalchemy import delete, func
+from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from server.models.devices import Device, DeviceNonce, EnrolmentCode
+from server.models.devices import Device, DeviceKind, DeviceNonce, EnrolmentCode
 
 DEVICES_MAX = 1_000
 
@@ -22,9 +23,14 @@ async def find_by_key(session: AsyncSession, public_key: bytes) -> Device | None
 
 
 async def of_center(session: AsyncSession, center_id: str) -> list[Device]:
-    """Give the devices of a centre by name."""
-    statement = select(Device).where(col(Device.center_id) == center_id)
+    """Give the kiosks of a centre by name."""
+    statement = select(Device).where(col(Device.center_id) == center_id, col(Device.kind) == DeviceKind.KIOSK)
     return list(await session.exec(statement.order_by(col(Device.name), col(Device.id)).limit(DEVICES_MAX)))
+
+
+async def add_server_desk(session: AsyncSession, desk: Device) -> None:
+    """Store the server's own desk of a centre, unless it is there."""
+    await session.exec(insert(Device).values(**desk.model_dump()).on_conflict_do_nothing(index_elements=["id"]))
 
 
 async def add_code(session: AsyncSession, code: EnrolmentCode, *, expired_before: datetime) -> bool:

@@ -6,10 +6,14 @@ from server.services.access import Centers
 from server.services.accounts import Accounts
 from server.services.attendance import Attendance
 from server.services.auth import Auth
+from server.services.auto_close import AutoClose
+from server.services.center_days import CenterDays
 from server.services.devices import Devices
 from server.services.enrolment import Enrolment
 from server.services.health import Health
 from server.services.incidents import Incidents
+from server.services.projections import Projections
+from server.services.reviews import Reviews
 from server.services.roster_import import RosterImport
 
 
@@ -20,9 +24,13 @@ class Services:
     auth: Auth
     accounts: Accounts
     attendance: Attendance
+    auto_close: AutoClose
+    center_days: CenterDays
     centers: Centers
     devices: Devices
     enrolment: Enrolment
     health: Health
     incidents: Incidents
+    projections: Projections
+    reviews: Reviews
     roster_import: RosterImport

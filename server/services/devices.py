@@ -12,7 +12,7 @@ from server.core.errors import NotEntitled, NotFound, RateLimited, RollcallError
 from server.core.ids import Luck
 from server.core.signatures import is_signed
 from server.core.tokens import TokenPurpose, Tokens
-from server.models.devices import Device, DeviceNonce, DeviceState
+from server.models.devices import Device, DeviceKind, DeviceNonce, DeviceState
 from server.models.rooms import Center
 from server.repositories import devices
 from server.repositories.unit_of_work import UnitOfWork, UnitsOfWork
@@ -145,7 +145,7 @@ class Devices:
 
     async def _known(self, unit: UnitOfWork, device_id: str) -> Device:
         device = await devices.find(unit.session, device_id)
-        if device is None:
+        if device is None or device.kind != DeviceKind.KIOSK:
             raise DeviceUnknown
         return device
 

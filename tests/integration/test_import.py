@@ -7,8 +7,8 @@ import msgspec
 import pytest
 from sqlalchemy import text
 
-from server.core.database import create_engine
 from server.core.clock import SystemClock
+from server.core.database import create_engine
 from server.core.ids import Ids
 from server.repositories import change_log, rosters
 from server.repositories.unit_of_work import UnitsOfWork
