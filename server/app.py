@@ -18,6 +18,7 @@ from server.controllers import (
     auth,
     center_days,
     centers,
+    desk_entries,
     devices,
     health,
     incidents,
@@ -45,6 +46,7 @@ from server.services.auto_close import AutoClose
 from server.services.bundle import Services
 from server.services.center_days import CenterDays
 from server.services.database_setup import OpenDatabase, borrow_database, open_database
+from server.services.desk_entries import DeskEntries
 from server.services.devices import Devices
 from server.services.enrolment import Enrolment
 from server.services.followers import Followers
@@ -106,7 +108,7 @@ def build_app(settings: Settings, clock: Clock) -> FastAPI:
         openapi_url=api_docs.OPENAPI_PATH if settings.docs_enabled else None,
     )
     api = APIRouter(prefix=API_PREFIX, responses=PROBLEM_RESPONSES)
-    for door in (auth, users, centers, center_days, devices, attendance, incidents, reviews):
+    for door in (auth, users, centers, center_days, devices, attendance, desk_entries, incidents, reviews):
         api.include_router(door.router)
     app.include_router(api)
     app.include_router(health.router)
@@ -145,7 +147,7 @@ async def running_app(
         app = build_app(settings, clock)
         app.include_router(SyncSocket(SyncParts(parts.tokens, store, followers, clock, secrets.token_bytes)).router())
         app.state.services = services
-        jobs = {"followers": followers.run(), "positions": store.run()}
+        jobs = {"followers": followers.run(), "positions": store.run(), "projections": services.projections.catch_up()}
         if database.postgres is not None:
             jobs["postgres_watch"] = database.postgres.watch()
         await stack.enter_async_context(_background(jobs))
@@ -197,6 +199,7 @@ def _services(parts: _Parts, draining: _Draining) -> Services:
         auto_close=AutoClose(units, desk, clock),
         center_days=CenterDays(units, clock, new_id),
         centers=Centers(units),
+        desk_entries=DeskEntries(units, desk, clock, new_id),
         devices=Devices(units, clock, secrets.token_bytes, parts.tokens),
         enrolment=Enrolment(units, clock, secrets.token_bytes, new_id, secret_key),
         health=Health(units, newest_revision(), lambda: draining.has_begun),

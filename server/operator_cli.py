@@ -22,6 +22,7 @@ if TYPE_CHECKING:  # loaded by the command that needs them, so that `--help` is 
     from server.services.compaction import Compacted
     from server.services.incidents import CenterIncidents
     from server.services.journal_import import FileReport
+    from server.services.projections import Rebuilt
     from server.services.verification import CenterReport
 
 EXIT_WRONG = 1
@@ -135,6 +136,25 @@ def compact(
         _say("This was a rehearsal; nothing was changed.")
 
 
+@commands.command("rebuild-projections")
+def rebuild_projections(*, center: OneCenter = "", as_json: Json = False) -> None:
+    """Make stays and reviews again from the facts, beside a running server; pushes to a centre wait meanwhile.
+
+    Exit status 1 when anything was not as it should be.
+    """
+    with _progress("Rebuilding") as advance:
+        done = _with_operation(lambda parts: _rebuild(parts, center, advance))
+    if as_json:
+        _print_json(dict(done))
+    else:
+        table = _table("centre", "subjects", "wrong stays", "wrong reviews")
+        for code, one in done:
+            table.add_row(code, str(one.subjects), str(one.wrong_stays), str(one.wrong_reviews))
+        Console().print(table)
+    if any(one.wrong_stays or one.wrong_reviews for _, one in done):
+        raise typer.Exit(EXIT_WRONG)
+
+
 @commands.command("move-child")
 def move_child(
     child: Annotated[str, typer.Option(help="Its `external_id` in your roster files.")],
@@ -171,6 +191,14 @@ async def _compact(
         else:
             found.append((center.code, await parts.compaction.run(center.id, horizon_days, advance)))
     return found
+
+
+async def _rebuild(parts: "Operation", code: str, advance: Advance) -> "list[tuple[str, Rebuilt]]":
+    def tell(subjects: int) -> None:
+        advance(subjects, 0)
+
+    centers = await parts.directory.centers(code)
+    return [(center.code, await parts.projections.rebuild(center.id, tell)) for center in centers]
 
 
 async def _incidents(parts: "Operation", code: str) -> "list[tuple[str, CenterIncidents]]":

@@ -8,6 +8,7 @@ from server.services.attendance import Attendance
 from server.services.auth import Auth
 from server.services.auto_close import AutoClose
 from server.services.center_days import CenterDays
+from server.services.desk_entries import DeskEntries
 from server.services.devices import Devices
 from server.services.enrolment import Enrolment
 from server.services.health import Health
@@ -27,6 +28,7 @@ class Services:
     auto_close: AutoClose
     center_days: CenterDays
     centers: Centers
+    desk_entries: DeskEntries
     devices: Devices
     enrolment: Enrolment
     health: Health

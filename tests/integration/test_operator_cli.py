@@ -170,3 +170,15 @@ async def test_a_child_is_moved(office: Office) -> None:
     assert (said.status, said.err) == (0, "C-1 moved from elm to oak with 2 adults.\n")
     said = await office.types("move-child", "--child", "C-1", "--to", "oak")
     assert (said.status, said.err) == (1, "rollcall: The child C-1 is at oak already.\n")
+
+
+async def test_projections_are_made_again_and_what_was_wrong_is_counted(office: Office) -> None:
+    await office.books.take_in()
+    await office.books.morning()
+    await office.types("rebuild-projections")
+    await office.books.tamper("UPDATE stay SET disputed = NOT disputed")
+    wrong = await office.types("rebuild-projections", "--center", "elm", "--json")
+    assert (wrong.status, wrong.document["elm"]) == (1, {"subjects": 1, "wrong_stays": 1, "wrong_reviews": 0})
+    right = await office.types("rebuild-projections", "--center", "elm")
+    assert right.status == 0
+    assert "elm" in right.out
