@@ -20,6 +20,7 @@ from server.controllers import (
     devices,
     health,
     incidents,
+    presence,
     problems,
     users,
 )
@@ -47,6 +48,8 @@ from server.services.followers import Followers
 from server.services.health import Health
 from server.services.incidents import Incidents
 from server.services.journal_intake import JournalIntake
+from server.services.presence import PresenceReports
+from server.services.rollcalls import RollCallReports
 from server.services.roster_import import RosterImport
 from server.services.sync_store import ServerStore
 
@@ -98,7 +101,8 @@ def build_app(settings: Settings, clock: Clock) -> FastAPI:
         openapi_url=api_docs.OPENAPI_PATH if settings.docs_enabled else None,
     )
     api = APIRouter(prefix=API_PREFIX, responses=PROBLEM_RESPONSES)
-    for door in (auth, users, centers, devices, attendance, incidents):
+    # `presence` first: no `/attendance/{...}` that comes later takes its address.
+    for door in (auth, users, centers, devices, presence, attendance, incidents):
         api.include_router(door.router)
     app.include_router(api)
     app.include_router(health.router)
@@ -190,6 +194,8 @@ def _services(parts: _Parts, draining: _Draining) -> Services:
         enrolment=Enrolment(units, clock, secrets.token_bytes, new_id, secret_key),
         health=Health(units, newest_revision(), lambda: draining.has_begun),
         incidents=Incidents(units),
+        presence=PresenceReports(units, clock),
+        rollcalls=RollCallReports(units, clock),
         roster_import=RosterImport(units, new_id),
     )
 

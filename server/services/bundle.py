@@ -10,6 +10,8 @@ from server.services.devices import Devices
 from server.services.enrolment import Enrolment
 from server.services.health import Health
 from server.services.incidents import Incidents
+from server.services.presence import PresenceReports
+from server.services.rollcalls import RollCallReports
 from server.services.roster_import import RosterImport
 
 
@@ -25,4 +27,6 @@ class Services:
     enrolment: Enrolment
     health: Health
     incidents: Incidents
+    presence: PresenceReports
+    rollcalls: RollCallReports
     roster_import: RosterImport
