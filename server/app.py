@@ -22,6 +22,7 @@ from server.controllers import (
     devices,
     health,
     incidents,
+    presence,
     problems,
     reviews,
     users,
@@ -53,8 +54,10 @@ from server.services.followers import Followers
 from server.services.health import Health
 from server.services.incidents import Incidents
 from server.services.journal_intake import JournalIntake
+from server.services.presence import PresenceReports
 from server.services.projections import Projections
 from server.services.reviews import Reviews
+from server.services.rollcalls import RollCallReports
 from server.services.roster_import import RosterImport
 from server.services.server_desk import ServerDesk
 from server.services.sync_store import ServerStore
@@ -108,7 +111,8 @@ def build_app(settings: Settings, clock: Clock) -> FastAPI:
         openapi_url=api_docs.OPENAPI_PATH if settings.docs_enabled else None,
     )
     api = APIRouter(prefix=API_PREFIX, responses=PROBLEM_RESPONSES)
-    for door in (auth, users, centers, center_days, devices, attendance, desk_entries, incidents, reviews):
+    # `presence` first: no `/attendance/{...}` that comes later takes its address.
+    for door in (auth, users, centers, center_days, devices, presence, attendance, desk_entries, incidents, reviews):
         api.include_router(door.router)
     app.include_router(api)
     app.include_router(health.router)
@@ -206,6 +210,8 @@ def _services(parts: _Parts, draining: _Draining) -> Services:
         incidents=Incidents(units),
         projections=Projections(units),
         reviews=Reviews(units, desk, clock, new_id),
+        presence=PresenceReports(units, clock),
+        rollcalls=RollCallReports(units, clock),
         roster_import=RosterImport(units, new_id, clock),
     )
 

@@ -11,6 +11,7 @@ An event is about one subject (`AttendanceEvent.subject_id`), and is folded with
 | that of the events they name | the same fields | void, correct, confirm, review_resolved                          |
 """
 
+from collections.abc import Iterable
 from enum import StrEnum
 from typing import Annotated, Final
 
@@ -272,3 +273,11 @@ def corrected_at_ms(event: AttendanceEvent) -> int:
         return at_ms
     typed_by_a_person = at_ms != event.recorded_at_ms
     return at_ms if typed_by_a_person else at_ms + offset_ms
+
+
+def each_once(facts: Iterable[Fact]) -> list[Fact]:
+    """Each event once, in the fold's order; of two facts with one event id the first in that order counts."""
+    unique: dict[str, Fact] = {}
+    for fact in sorted(facts, key=lambda each: each.order):
+        unique.setdefault(fact.event.event_id, fact)
+    return list(unique.values())

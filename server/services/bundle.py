@@ -13,8 +13,10 @@ from server.services.devices import Devices
 from server.services.enrolment import Enrolment
 from server.services.health import Health
 from server.services.incidents import Incidents
+from server.services.presence import PresenceReports
 from server.services.projections import Projections
 from server.services.reviews import Reviews
+from server.services.rollcalls import RollCallReports
 from server.services.roster_import import RosterImport
 
 
@@ -35,4 +37,6 @@ class Services:
     incidents: Incidents
     projections: Projections
     reviews: Reviews
+    presence: PresenceReports
+    rollcalls: RollCallReports
     roster_import: RosterImport

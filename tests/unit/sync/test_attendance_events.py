@@ -13,6 +13,7 @@ from sync.attendance_events import (
     check_event,
     corrected_at_ms,
     decode_event,
+    each_once,
     encode_event,
     fields_of_kind,
 )
@@ -194,3 +195,9 @@ def test_facts_are_ordered_by_corrected_time_and_then_by_what_no_arrival_can_cha
 def test_what_a_kind_says_is_told() -> None:
     assert fields_of_kind(EventKind.ROOM_MOVE) == (("child_id", "to_room_id"), ("provisional_name",))
     assert fields_of_kind(EventKind.STAFF_IN) == (("person_id",), ())
+
+
+def test_each_event_is_taken_once_in_order_whatever_order_it_comes_in() -> None:
+    first, second = fact(event(1, minute=5)), fact(event(2, minute=0))
+    again = fact(event(1, minute=9))
+    assert each_once([first, again, second, first]) == [second, first]
