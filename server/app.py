@@ -32,8 +32,10 @@ from server.core.ids import Ids
 from server.core.migrate import newest_revision
 from server.core.passwords import Passwords
 from server.core.settings import Settings
+from server.core.smtp import mail_server
 from server.core.tokens import Tokens
 from server.repositories.heads import HeadListener
+from server.repositories.job_locks import JobLocks
 from server.repositories.unit_of_work import UnitsOfWork
 from server.services.access import Centers
 from server.services.accounts import Accounts
@@ -46,7 +48,11 @@ from server.services.enrolment import Enrolment
 from server.services.followers import Followers
 from server.services.health import Health
 from server.services.incidents import Incidents
+from server.services.jobs import Job, Jobs, RunsOn
 from server.services.journal_intake import JournalIntake
+from server.services.mail import Outbox
+from server.services.mail_sender import RUN_DEADLINE_S, MailSender
+from server.services.notifications import Notifications
 from server.services.roster_import import RosterImport
 from server.services.sync_store import ServerStore
 
@@ -56,6 +62,9 @@ DRAIN_DELAY_MS: Final = 1_000
 HOUR_MS: Final = 3_600_000
 DRAIN_POLL_S: Final = 0.05
 DRAIN_POLLS: Final = 60  # three seconds
+SEND_MAIL: Final = "send_mail"
+# One connection for each job that runs on one server, and as many again in a rush.
+JOB_LOCK_CONNECTIONS: Final = 2
 
 Progress = Callable[[str], None]
 
@@ -130,17 +139,19 @@ async def running_app(
         database = await stack.enter_async_context(open_database(settings, progress))
         parts, listener = await _parts(stack, settings, database, clock)
         draining = _Draining()
-        services = _services(parts, draining)
+        jobs = _jobs(stack, parts, database)
+        services = _services(parts, draining, on_mail=lambda: jobs.wake(SEND_MAIL))
         lease_ms = settings.device_lease_hours * HOUR_MS
         store = ServerStore(parts.units, JournalIntake(parts.units, clock), clock, lease_ms=lease_ms)
         followers = Followers(parts.units, listener, store.standings, clock)
         app = build_app(settings, clock)
         app.include_router(SyncSocket(SyncParts(parts.tokens, store, followers, clock, secrets.token_bytes)).router())
         app.state.services = services
-        jobs = {"followers": followers.run(), "positions": store.run()}
+        tasks = {"followers": followers.run(), "positions": store.run()}
         if database.postgres is not None:
-            jobs["postgres_watch"] = database.postgres.watch()
-        await stack.enter_async_context(_background(jobs))
+            tasks["postgres_watch"] = database.postgres.watch()
+        await stack.enter_async_context(_background(tasks))
+        await stack.enter_async_context(jobs.running())
 
         async def drain() -> None:
             draining.has_begun = True
@@ -176,7 +187,21 @@ async def _parts(
     return _Parts(settings, clock, ids, units, tokens), HeadListener(engine)
 
 
-def _services(parts: _Parts, draining: _Draining) -> Services:
+def _jobs(stack: AsyncExitStack, parts: _Parts, database: OpenDatabase) -> Jobs:
+    """What this server does by itself."""
+    locks = create_engine(database.urls.app, pool_size=JOB_LOCK_CONNECTIONS, application_name="rollcall jobs")
+    stack.push_async_callback(locks.dispose)
+    sender = MailSender(parts.units, mail_server(parts.settings), parts.clock, secrets.SystemRandom().random)
+    return Jobs(
+        JobLocks(locks),
+        (
+            Job(SEND_MAIL, 5, RUN_DEADLINE_S, sender.send_due, RunsOn.EVERY_SERVER),
+            Job("forget_mail", 3600, 60, sender.forget_old),
+        ),
+    )
+
+
+def _services(parts: _Parts, draining: _Draining, on_mail: Callable[[], None] = lambda: None) -> Services:
     units, clock, new_id = parts.units, parts.clock, parts.ids.new
     passwords = Passwords()
     secret_key = parts.settings.secret_key.get_secret_value()
@@ -190,14 +215,15 @@ def _services(parts: _Parts, draining: _Draining) -> Services:
         enrolment=Enrolment(units, clock, secrets.token_bytes, new_id, secret_key),
         health=Health(units, newest_revision(), lambda: draining.has_begun),
         incidents=Incidents(units),
+        notifications=Notifications(Outbox(clock, new_id, on_mail), parts.settings.base_url),
         roster_import=RosterImport(units, new_id),
     )
 
 
 @asynccontextmanager
-async def _background(jobs: dict[str, Coroutine[None, None, None]]) -> AsyncIterator[None]:
-    """Run jobs beside the block; one that fails is loud in the log, and all end with the block."""
-    tasks = [asyncio.create_task(job, name=name) for name, job in jobs.items()]
+async def _background(lasting: dict[str, Coroutine[None, None, None]]) -> AsyncIterator[None]:
+    """Run what lasts beside the block; one that fails is loud in the log, and all end with the block."""
+    tasks = [asyncio.create_task(one, name=name) for name, one in lasting.items()]
     for task in tasks:
         task.add_done_callback(_report)
     try:

@@ -17,6 +17,7 @@ from server.services.directory import Directory
 from server.services.incidents import Incidents
 from server.services.journal_import import JournalImport
 from server.services.journal_intake import JournalIntake
+from server.services.mail import MailOffice
 from server.services.restore import Restore
 from server.services.scope import Scope
 from server.services.verification import Verification
@@ -34,6 +35,7 @@ class Operation:
     directory: Directory
     incidents: Incidents
     journal_import: JournalImport
+    mail: MailOffice
     restore: Restore
     scope: Scope
     verification: Verification
@@ -66,6 +68,7 @@ async def operation(settings: Settings) -> AsyncIterator[Operation]:
             directory=Directory(units),
             incidents=Incidents(units),
             journal_import=JournalImport(units, JournalIntake(units, clock)),
+            mail=MailOffice(units, clock),
             restore=Restore(books, clock, ids.new, parts_of(database.urls.app).role),
             scope=Scope(units, clock),
             verification=Verification(books),

@@ -2,8 +2,8 @@
 
 from sqlmodel import SQLModel
 
-from server.models import accounts, devices, incidents, people, rooms, sync
+from server.models import accounts, devices, incidents, mail, people, rooms, sync
 
 metadata = SQLModel.metadata
 
-__all__ = ["accounts", "devices", "incidents", "metadata", "people", "rooms", "sync"]
+__all__ = ["accounts", "devices", "incidents", "mail", "metadata", "people", "rooms", "sync"]

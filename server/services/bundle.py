@@ -10,6 +10,7 @@ from server.services.devices import Devices
 from server.services.enrolment import Enrolment
 from server.services.health import Health
 from server.services.incidents import Incidents
+from server.services.notifications import Notifications
 from server.services.roster_import import RosterImport
 
 
@@ -25,4 +26,5 @@ class Services:
     enrolment: Enrolment
     health: Health
     incidents: Incidents
+    notifications: Notifications
     roster_import: RosterImport
