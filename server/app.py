@@ -36,8 +36,10 @@ from server.core.ids import Ids
 from server.core.migrate import newest_revision
 from server.core.passwords import Passwords
 from server.core.settings import Settings
+from server.core.smtp import mail_server
 from server.core.tokens import Tokens
 from server.repositories.heads import HeadListener
+from server.repositories.job_locks import JobLocks
 from server.repositories.unit_of_work import UnitsOfWork
 from server.services.access import Centers
 from server.services.accounts import Accounts
@@ -53,7 +55,11 @@ from server.services.enrolment import Enrolment
 from server.services.followers import Followers
 from server.services.health import Health
 from server.services.incidents import Incidents
+from server.services.jobs import Job, Jobs, RunsOn
 from server.services.journal_intake import JournalIntake
+from server.services.mail import Outbox
+from server.services.mail_sender import RUN_DEADLINE_S, MailSender
+from server.services.notifications import Notifications
 from server.services.presence import PresenceReports
 from server.services.projections import Projections
 from server.services.reviews import Reviews
@@ -68,6 +74,9 @@ DRAIN_DELAY_MS: Final = 1_000
 HOUR_MS: Final = 3_600_000
 DRAIN_POLL_S: Final = 0.05
 DRAIN_POLLS: Final = 60  # three seconds
+SEND_MAIL: Final = "send_mail"
+# One connection for each job that runs on one server, and as many again in a rush.
+JOB_LOCK_CONNECTIONS: Final = 2
 
 Progress = Callable[[str], None]
 
@@ -79,6 +88,17 @@ class _Draining:
     """Whether this server is about to stop."""
 
     has_begun: bool = False
+
+
+@dataclass(slots=True)
+class _Bell:
+    """Wakes whoever sends mails, once there is somebody."""
+
+    hear: Callable[[], None] = lambda: None
+
+    def ring(self) -> None:
+        """Something was queued."""
+        self.hear()
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +117,10 @@ class _Parts:
     ids: Ids
     units: UnitsOfWork
     tokens: Tokens
+    bell: _Bell
+    notifications: Notifications
     intake: JournalIntake
+    desk: ServerDesk
 
 
 def build_app(settings: Settings, clock: Clock) -> FastAPI:
@@ -144,6 +167,8 @@ async def running_app(
         database = await stack.enter_async_context(open_database(settings, progress))
         parts, listener = await _parts(stack, settings, database, clock)
         draining = _Draining()
+        jobs = _jobs(stack, parts, database)
+        parts.bell.hear = lambda: jobs.wake(SEND_MAIL)
         services = _services(parts, draining)
         lease_ms = settings.device_lease_hours * HOUR_MS
         store = ServerStore(parts.units, parts.intake, clock, lease_ms=lease_ms)
@@ -151,10 +176,12 @@ async def running_app(
         app = build_app(settings, clock)
         app.include_router(SyncSocket(SyncParts(parts.tokens, store, followers, clock, secrets.token_bytes)).router())
         app.state.services = services
-        jobs = {"followers": followers.run(), "positions": store.run(), "projections": services.projections.catch_up()}
+        catch_up = services.projections.catch_up()
+        tasks = {"followers": followers.run(), "positions": store.run(), "projections": catch_up}
         if database.postgres is not None:
-            jobs["postgres_watch"] = database.postgres.watch()
-        await stack.enter_async_context(_background(jobs))
+            tasks["postgres_watch"] = database.postgres.watch()
+        await stack.enter_async_context(_background(tasks))
+        await stack.enter_async_context(jobs.running())
 
         async def drain() -> None:
             draining.has_begun = True
@@ -186,8 +213,29 @@ async def _parts(
     stack.push_async_callback(engine.dispose)
     ids = Ids(clock)
     units = UnitsOfWork(engine, clock=clock, luck=secrets.token_bytes, new_id=ids.new)
-    tokens = Tokens(settings.secret_key.get_secret_value(), clock)
-    return _Parts(settings, clock, ids, units, tokens, JournalIntake(units, clock)), HeadListener(engine)
+    secret_key = settings.secret_key.get_secret_value()
+    bell = _Bell()
+    notifications = Notifications(Outbox(clock, ids.new, bell.ring), settings.base_url)
+    intake = JournalIntake(units, clock, notifications.tell_critical)
+    desk = ServerDesk(units, intake, clock, ids.new, secret_key)
+    tokens = Tokens(secret_key, clock)
+    parts = _Parts(settings, clock, ids, units, tokens, bell, notifications, intake, desk)
+    return parts, HeadListener(engine)
+
+
+def _jobs(stack: AsyncExitStack, parts: _Parts, database: OpenDatabase) -> Jobs:
+    """What this server does by itself."""
+    locks = create_engine(database.urls.app, pool_size=JOB_LOCK_CONNECTIONS, application_name="rollcall jobs")
+    stack.push_async_callback(locks.dispose)
+    sender = MailSender(parts.units, mail_server(parts.settings), parts.clock, secrets.SystemRandom().random)
+    return Jobs(
+        JobLocks(locks),
+        (
+            Job(SEND_MAIL, 5, RUN_DEADLINE_S, sender.send_due, RunsOn.EVERY_SERVER),
+            Job("forget_mail", 3600, 60, sender.forget_old),
+            Job("auto_close", 60, 50, AutoClose(parts.units, parts.desk, parts.clock).run),
+        ),
+    )
 
 
 def _services(parts: _Parts, draining: _Draining) -> Services:
@@ -195,7 +243,7 @@ def _services(parts: _Parts, draining: _Draining) -> Services:
     passwords = Passwords()
     secret_key = parts.settings.secret_key.get_secret_value()
     lifetime_s = parts.settings.access_token_minutes * 60
-    desk = ServerDesk(units, parts.intake, clock, new_id, secret_key)
+    desk = parts.desk
     return Services(
         auth=Auth(units, passwords, parts.tokens, lifetime_s=lifetime_s),
         accounts=Accounts(units, passwords, clock, new_id),
@@ -213,13 +261,14 @@ def _services(parts: _Parts, draining: _Draining) -> Services:
         presence=PresenceReports(units, clock),
         rollcalls=RollCallReports(units, clock),
         roster_import=RosterImport(units, new_id, clock),
+        notifications=parts.notifications,
     )
 
 
 @asynccontextmanager
-async def _background(jobs: dict[str, Coroutine[None, None, None]]) -> AsyncIterator[None]:
-    """Run jobs beside the block; one that fails is loud in the log, and all end with the block."""
-    tasks = [asyncio.create_task(job, name=name) for name, job in jobs.items()]
+async def _background(lasting: dict[str, Coroutine[None, None, None]]) -> AsyncIterator[None]:
+    """Run what lasts beside the block; one that fails is loud in the log, and all end with the block."""
+    tasks = [asyncio.create_task(one, name=name) for name, one in lasting.items()]
     for task in tasks:
         task.add_done_callback(_report)
     try:

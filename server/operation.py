@@ -17,6 +17,7 @@ from server.services.directory import Directory
 from server.services.incidents import Incidents
 from server.services.journal_import import JournalImport
 from server.services.journal_intake import JournalIntake
+from server.services.mail import MailOffice
 from server.services.projections import Projections
 from server.services.restore import Restore
 from server.services.scope import Scope
@@ -36,6 +37,7 @@ class Operation:
     incidents: Incidents
     journal_import: JournalImport
     projections: Projections
+    mail: MailOffice
     restore: Restore
     scope: Scope
     verification: Verification
@@ -69,6 +71,7 @@ async def operation(settings: Settings) -> AsyncIterator[Operation]:
             incidents=Incidents(units),
             journal_import=JournalImport(units, JournalIntake(units, clock)),
             projections=Projections(books),
+            mail=MailOffice(units, clock),
             restore=Restore(books, clock, ids.new, parts_of(database.urls.app).role),
             scope=Scope(units, clock),
             verification=Verification(books),

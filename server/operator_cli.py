@@ -1,4 +1,4 @@
-"""The commands with which an operator looks after the books: check, backup, restore, compaction, journals by hand."""
+"""The commands with which an operator looks after the books: check, backup, restore, compaction, journals, mail."""
 
 import asyncio
 import json
@@ -22,6 +22,7 @@ if TYPE_CHECKING:  # loaded by the command that needs them, so that `--help` is 
     from server.services.compaction import Compacted
     from server.services.incidents import CenterIncidents
     from server.services.journal_import import FileReport
+    from server.services.mail import OutboxStatus
     from server.services.projections import Rebuilt
     from server.services.verification import CenterReport
 
@@ -34,6 +35,8 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 OneCenter = Annotated[str, typer.Option(help="Code of one centre; without it all of them.")]
 
 commands = typer.Typer()
+mail_commands = typer.Typer(no_args_is_help=True, help="See what waits to be mailed, and try again what was given up.")
+commands.add_typer(mail_commands, name="mail")
 
 
 @commands.command()
@@ -172,6 +175,23 @@ def move_child(
     _say(f"{child} moved from {moved.from_code} to {moved.to_code} with {moved.adults} adults.")
 
 
+@mail_commands.command("status")
+def mail_status(*, as_json: Json = False) -> None:
+    """Say how many mails wait, since when, and why some were given up; no address is shown."""
+    status = _with_operation(lambda parts: parts.mail.status())
+    if as_json:
+        _print_json(status)
+    else:
+        _tell_mail(status)
+
+
+@mail_commands.command("retry")
+def mail_retry() -> None:
+    """Let what was given up wait again, for three more days; a running server sends it within seconds."""
+    mails = _with_operation(lambda parts: parts.mail.retry())
+    _say(f"{mails} mails wait again.")
+
+
 async def _verify(parts: "Operation", code: str) -> "list[CenterReport]":
     verification = parts.verification
     # Without a code also centres that have lost their row, or their log.
@@ -238,6 +258,19 @@ def _tell_incidents(code: str, listed: "CenterIncidents") -> None:
     for one in listed.incidents:
         detail = ", ".join(f"{name} {value}" for name, value in one.detail.items())
         table.add_row(f"{one.occurred_at:%Y-%m-%d %H:%M:%S}", one.device_name or one.device_id, one.incident, detail)
+    Console().print(table)
+
+
+def _tell_mail(status: "OutboxStatus") -> None:
+    oldest = f", the oldest since {status.oldest_waiting_at:%Y-%m-%d %H:%M %Z}" if status.oldest_waiting_at else ""
+    typer.echo(f"{status.waiting} waiting{oldest}; {status.given_up} given up; {status.sent} sent in the last 90 days")
+    if not load_settings().smtp_host:
+        typer.echo("SMTP_HOST is not set here: a server with these settings sends no mail.")
+    if not status.reasons:
+        return
+    table = _table("state", "mails", "last reason")
+    for reason in status.reasons:
+        table.add_row(reason.state.replace("_", " "), str(reason.mails), reason.last_error)
     Console().print(table)
 
 

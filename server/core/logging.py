@@ -27,8 +27,10 @@ def configure_logging(*, level: str = "INFO", log_format: LogFormat = "console",
         logger.propagate = True
         logger.setLevel(logging.NOTSET)
     # Each request and each frame on a line of its own would drown what matters, and paths hold ids.
-    for name in ("uvicorn.access", "websockets", "alembic", "apscheduler"):
+    for name in ("uvicorn.access", "websockets", "alembic"):
         logging.getLogger(name).setLevel(logging.WARNING)
+    # What becomes of a job is logged by `server.services.jobs`; the timer below it has news only when it is broken.
+    logging.getLogger("apscheduler").setLevel(logging.ERROR)
     structlog.configure(
         processors=[*_shared_processors(), structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),

@@ -24,6 +24,7 @@ _DIFFERENT_CHARACTERS_MIN = 9  # of 32 random hex digits fewer come three times 
 _KNOWN_SECRETS = re.compile(
     r"change.?me|your.?secret|secret.?key|example|default|insecure|password|123456", re.IGNORECASE
 )
+_PLAIN_ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9.-]{1,253}")
 _KEY_FILE_LOOK = re.compile(r"-----BEGIN |^ssh-(rsa|ed25519|dss) |^ecdsa-sha2-|^sk-(ssh|ecdsa)|^MI[IG][A-Za-z0-9+/]")
 
 
@@ -116,11 +117,22 @@ class Settings(BaseSettings):
     log_format: Literal["console", "json"] = Field(
         "console", description="`console` for people, `json` (one object per line) for machines."
     )
-    smtp_host: str = Field("", description="Mail server. No mail is sent yet; the `SMTP_` names are kept for it.")
-    smtp_port: int = Field(587, ge=1, le=65535, description="Port of the mail server; STARTTLS is required.")
-    smtp_user: str = Field("", description="Name to log in to the mail server with.")
+    smtp_host: str = Field("", description="Mail server to hand mail to. Unset: mails wait, for three days at most.")
+    smtp_port: int = Field(
+        587, ge=1, le=65535, description="Port of the mail server; 465 is usual with `SMTP_TLS=tls`."
+    )
+    smtp_tls: Literal["starttls", "tls", "none"] = Field(
+        "starttls",
+        description="`starttls` insists on encryption after the greeting, `tls` begins with it, `none` sends in the "
+        "clear and never a password.",
+    )
+    smtp_ca_file: Path | None = Field(
+        None,
+        description="File of certificates (PEM) to trust for the mail server, in place of the system's.",
+    )
+    smtp_user: str = Field("", description="Name to log in to the mail server with; unset: no log-in.")
     smtp_password: SecretStr | None = Field(None, description="Password for the mail server.")
-    smtp_from: str = Field("", description="Sender address of mail.")
+    smtp_from: str = Field("", description="Sender address of mail; needed with `SMTP_HOST`.")
 
     @classmethod
     def settings_customise_sources(
@@ -153,6 +165,19 @@ class Settings(BaseSettings):
     def _owner_needs_app(self) -> "Settings":
         if self.database_owner_url and not self.database_url:
             raise ValueError("DATABASE_OWNER_URL is set without DATABASE_URL: set DATABASE_URL to the role to run as")
+        return self
+
+    @model_validator(mode="after")
+    def _mail_is_whole(self) -> "Settings":
+        if not self.smtp_host:
+            return self
+        has_password = bool(self.smtp_password and self.smtp_password.get_secret_value())
+        if not _PLAIN_ADDRESS.fullmatch(self.smtp_from):
+            raise ValueError("SMTP_HOST is set, so SMTP_FROM must be an e-mail address, without a name beside it")
+        if bool(self.smtp_user) != has_password:
+            raise ValueError("SMTP_USER and SMTP_PASSWORD belong together: set both, or neither")
+        if self.smtp_tls == "none" and has_password:
+            raise ValueError("SMTP_TLS=none would send SMTP_PASSWORD in the clear: use starttls or tls")
         return self
 
     @property

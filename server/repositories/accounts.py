@@ -3,9 +3,10 @@
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from server.models.accounts import Membership, UserAccount
+from server.models.accounts import Membership, RoleId, UserAccount
 
 MEMBERSHIPS_MAX = 1_000
+MANAGERS_MAX = 50  # of one centre; each gets a mail of their own
 
 
 async def find_by_email(session: AsyncSession, email: str) -> UserAccount | None:
@@ -23,6 +24,18 @@ async def memberships(session: AsyncSession, user_id: str) -> list[Membership]:
     statement = select(Membership).where(col(Membership.user_id) == user_id)
     ordered = statement.order_by(col(Membership.role_id).desc(), col(Membership.center_id))
     return list(await session.exec(ordered.limit(MEMBERSHIPS_MAX)))
+
+
+async def managers(session: AsyncSession, center_id: str) -> list[UserAccount]:
+    """Give the active accounts with the role manager at a centre, by address; admins of all centres are none."""
+    statement = (
+        select(UserAccount)
+        .join(Membership, col(Membership.user_id) == col(UserAccount.id))
+        .where(col(Membership.center_id) == center_id, col(Membership.role_id) == RoleId.MANAGER.value)
+        .where(col(UserAccount.is_active))
+        .order_by(col(UserAccount.email))
+    )
+    return list(await session.exec(statement.limit(MANAGERS_MAX)))
 
 
 async def add(session: AsyncSession, account: UserAccount, membership: Membership) -> None:

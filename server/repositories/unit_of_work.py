@@ -61,6 +61,7 @@ class UnitOfWork:
         self._asked: set[str] = set()
         self._drafts: dict[str, list[Pending]] = {}
         self._new: dict[str, list[Pending]] = {}
+        self._after_commit: list[Callable[[], None]] = []
 
     @property
     def session(self) -> AsyncSession:
@@ -134,6 +135,10 @@ class UnitOfWork:
         self._asked.add(center_id)
         self._new.setdefault(center_id, []).extend(Pending(draft, actor or self._actor) for draft in drafts)
 
+    def after_commit(self, call: Callable[[], None]) -> None:
+        """Call this when the transaction is committed, and never when it is not; `call` must not raise or wait."""
+        self._after_commit.append(call)
+
     async def finish(self) -> None:
         """Write what is pending to tables and logs, and commit; called by `UnitsOfWork.begin`.
 
@@ -147,6 +152,8 @@ class UnitOfWork:
         if self._asked:
             await self._append()
         await self.connection.commit()
+        for call in self._after_commit:
+            call()
 
     async def close(self) -> None:
         """Let go of the objects; called by `UnitsOfWork.begin`."""

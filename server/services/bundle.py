@@ -13,6 +13,7 @@ from server.services.devices import Devices
 from server.services.enrolment import Enrolment
 from server.services.health import Health
 from server.services.incidents import Incidents
+from server.services.notifications import Notifications
 from server.services.presence import PresenceReports
 from server.services.projections import Projections
 from server.services.reviews import Reviews
@@ -39,4 +40,5 @@ class Services:
     reviews: Reviews
     presence: PresenceReports
     rollcalls: RollCallReports
+    notifications: Notifications
     roster_import: RosterImport

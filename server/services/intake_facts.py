@@ -7,13 +7,14 @@ correction, an answer) from its first fact, since an act may reach anywhere. Whe
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Final
 
-from server.repositories import attendance, projections
+from server.models.rooms import Center
+from server.repositories import attendance, center_days, projections
 from server.repositories.attendance import CenterKey
 from server.repositories.projections import Fresh, SubjectRows
 from server.repositories.unit_of_work import Connection, UnitOfWork
 from server.services.intake_case import Case
 from server.services.intake_memory import IntakeMemory, Remembered
-from server.services.projections import rows_of
+from server.services.projections import is_critical, rows_of
 from sync.amendments import ACTS
 from sync.attendance import AttendanceEvent, corrected_at_ms, fold_spans
 from sync.intake import Intake
@@ -24,6 +25,9 @@ DAY_MS: Final = 24 * 3_600_000
 # A span that began longer ago is looked up again: by then there is a later one.
 SPAN_MS: Final = 2 * DAY_MS
 
+Tell = Callable[[UnitOfWork, Center, Sequence[str]], Awaitable[object]]
+"""Takes the keys of critical findings of a centre, within the transaction that stores them."""
+
 Runner = Callable[[Callable[[], object]], Awaitable[None]]
 """Computes something, in a thread when there is much of it."""
 
@@ -31,9 +35,10 @@ Runner = Callable[[Callable[[], object]], Awaitable[None]]
 class IntakeFacts:
     """What is known of the centres of a group of pushes."""
 
-    def __init__(self, unit: UnitOfWork, memory: IntakeMemory) -> None:
-        """Read within `unit`; what was read before lies in `memory`."""
+    def __init__(self, unit: UnitOfWork, memory: IntakeMemory, tell: Tell | None = None) -> None:
+        """Read within `unit`; what was read before lies in `memory`; `tell` hears of critical findings."""
         self._unit = unit
+        self._tell = tell
         self._connection: Connection = unit.connection
         self._memory = memory
         self._remembered: dict[str, Remembered] = {}
@@ -67,6 +72,18 @@ class IntakeFacts:
         rows += [await self._from_scratch(key) for key in whole]
         await projections.write_stays(self._connection, rows)
         await projections.write_reviews(self._connection, [one for one in rows if self._may_have_reviews(one)])
+        await self._tell_critical(rows)
+
+    async def _tell_critical(self, rows: Iterable[SubjectRows]) -> None:
+        """Tell of every critical finding that is open; whoever was told of one before is not told again."""
+        keys: dict[str, list[str]] = {}
+        for one in rows:
+            critical = [review.finding for review in one.reviews if is_critical(review)]
+            if critical:
+                keys.setdefault(one.center_id, []).extend(critical)
+        for center_id, found in sorted(keys.items()):
+            if self._tell is not None:
+                await self._tell(self._unit, await center_days.center(self._unit.session, center_id), found)
 
     def remember(self) -> None:
         """Keep what is known of the centres; call it after the unit has committed."""

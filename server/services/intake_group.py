@@ -16,7 +16,7 @@ from server.repositories.evidence_gaps import close_journal_gap
 from server.repositories.journal_writes import DeviceRow, JournalEnd, JournalKey
 from server.repositories.unit_of_work import UnitOfWork
 from server.services.intake_case import Case
-from server.services.intake_facts import IntakeFacts
+from server.services.intake_facts import IntakeFacts, Tell
 from server.services.intake_memory import IntakeMemory
 from server.services.pushes import Answer, Push
 from sync.change_log import Head
@@ -39,11 +39,19 @@ class Patience(Enum):
 class Group:
     """Pushes that are stored in one transaction; no two of them are of one device."""
 
-    def __init__(self, unit: UnitOfWork, memory: IntakeMemory, pushes: Sequence[Push], *, received_at_ms: int) -> None:
+    def __init__(
+        self,
+        unit: UnitOfWork,
+        memory: IntakeMemory,
+        pushes: Sequence[Push],
+        tell: Tell | None = None,
+        *,
+        received_at_ms: int,
+    ) -> None:
         """Store within `unit`; `received_at_ms` is when the server got them (UTC milliseconds)."""
         self._unit = unit
         self._connection = unit.connection
-        self._facts = IntakeFacts(unit, memory)
+        self._facts = IntakeFacts(unit, memory, tell)
         self._pushes = pushes
         self._received_at_ms = received_at_ms
 

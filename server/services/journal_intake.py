@@ -17,6 +17,7 @@ from server.core.database import sqlstate_of
 from server.core.errors import DatabaseUnavailable, Unavailable
 from server.core.failures import facts_of
 from server.repositories.unit_of_work import UnitsOfWork
+from server.services.intake_facts import Tell
 from server.services.intake_group import Group, Patience
 from server.services.intake_memory import IntakeMemory
 from server.services.pushes import Answer, DeviceKey, Push
@@ -74,8 +75,9 @@ class _Waiting:
 class JournalIntake:
     """Takes runs of journal entries from devices into the books of their centres."""
 
-    def __init__(self, units: UnitsOfWork, clock: Clock) -> None:
-        """Store through `units`; `clock` says when entries were received."""
+    def __init__(self, units: UnitsOfWork, clock: Clock, tell: Tell | None = None) -> None:
+        """Store through `units`; `clock` says when entries were received, and `tell` hears of critical findings."""
+        self._tell = tell
         self._units = units
         self._clock = clock
         self._memory = IntakeMemory()
@@ -259,7 +261,7 @@ class JournalIntake:
 
     async def _commit(self, pushes: Sequence[Push], patience: Patience) -> list[Answer | None]:
         async with self._units.begin(origin="device") as unit:
-            group = Group(unit, self._memory, pushes, received_at_ms=self._clock.wall_ms())
+            group = Group(unit, self._memory, pushes, self._tell, received_at_ms=self._clock.wall_ms())
             answers = await group.store(patience)
         group.remember()
         return answers

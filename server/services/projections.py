@@ -142,6 +142,11 @@ def rows_of(
     return rows
 
 
+def is_critical(review: NewReview) -> bool:
+    """Whether a manager must be told of it now."""
+    return review.severity == Severity.CRITICAL and review.state == ReviewState.OPEN
+
+
 def _kind_of(facts: Iterable[Fact]) -> SubjectKind:
     event = next((fact.event for fact in facts), None)
     if event is None or event.rollcall_id:

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from server.services.mail import Mail, Outbox
 from sync.journal_file import FileHeader, JournalSpan, dump
 from tests.contract.server_world import Desk
 from tests.support.books import Books, books_on
@@ -182,3 +183,26 @@ async def test_projections_are_made_again_and_what_was_wrong_is_counted(office: 
     right = await office.types("rebuild-projections", "--center", "elm")
     assert right.status == 0
     assert "elm" in right.out
+
+
+async def test_what_waits_to_be_mailed_is_told_and_what_was_given_up_is_tried_again(office: Office) -> None:
+    books = office.books
+    said = await office.types("mail", "status")
+    assert said.status == 0, said
+    assert said.out.splitlines()[0] == "0 waiting; 0 given up; 0 sent in the last 90 days"
+    outbox = Outbox(books.clock, books.new_id)
+    async with books.world.units.begin() as unit:
+        await outbox.queue(unit, [Mail(f"k{number}", "m@example.org", "Elm Lane", "Look") for number in range(3)])
+    await books.tamper("UPDATE mail_outbox SET state = 'given_up', last_error = 'recipient refused: 550 5.1.1' "
+                       "WHERE dedupe_key <> 'k0'")  # fmt: skip
+    said = await office.types("mail", "status")
+    assert said.out.startswith("1 waiting, the oldest since 20")
+    assert "2 given up" in said.out
+    assert "recipient refused: 550 5.1.1" in said.out
+    assert "SMTP_HOST is not set" in said.out
+    document = (await office.types("mail", "status", "--json")).document
+    assert (document["waiting"], document["given_up"], document["reasons"][0]["mails"]) == (1, 2, 2)
+    assert "example.org" not in said.out + json.dumps(document)
+    said = await office.types("mail", "retry")
+    assert (said.status, said.err) == (0, "2 mails wait again.\n")
+    assert (await office.types("mail", "status", "--json")).document["waiting"] == 3

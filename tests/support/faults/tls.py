@@ -29,8 +29,9 @@ class Impostor:
 async def impostor(folder: Path) -> AsyncIterator[Impostor]:
     """Run an impostor; its certificate is to be trusted by SSL_CERT_FILE."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(*_certificate(folder))
-    found = Impostor(0, folder / "impostor.pem")
+    paths = certificate(folder, OTHER_HOST)
+    context.load_cert_chain(*paths)
+    found = Impostor(0, paths[0])
 
     async def hear(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         found.heard += await reader.read()
@@ -52,11 +53,12 @@ async def impostor(folder: Path) -> AsyncIterator[Impostor]:
         yield found
 
 
-def _certificate(folder: Path) -> tuple[Path, Path]:
+def certificate(folder: Path, host: str) -> tuple[Path, Path]:
+    """Make a certificate of a host, signed by itself, and its key, as PEM files."""
     key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, OTHER_HOST)])
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, host)])
     now = datetime.now(UTC)
-    certificate = (
+    made = (
         x509.CertificateBuilder()
         .subject_name(name)
         .issuer_name(name)
@@ -64,11 +66,11 @@ def _certificate(folder: Path) -> tuple[Path, Path]:
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - timedelta(days=1))
         .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(OTHER_HOST)]), critical=False)
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(host)]), critical=False)
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         .sign(key, hashes.SHA256())
     )
-    paths = folder / "impostor.pem", folder / "impostor.key"
-    paths[0].write_bytes(certificate.public_bytes(Encoding.PEM))
+    paths = folder / f"{host}.pem", folder / f"{host}.key"
+    paths[0].write_bytes(made.public_bytes(Encoding.PEM))
     paths[1].write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
     return paths

@@ -1,5 +1,6 @@
 """Settings: where they come from, what is refused with which sentence, and that the document is true."""
 
+import ssl
 import stat
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from pydantic_core import PydanticUndefined
 
 from server.core.errors import SettingsError
 from server.core.settings import Settings, is_secret, load_settings
+from server.core.smtp import mail_server
 
 STRONG = "Zk3v9qLw0xTt5rPa7nBc2mDf8hJg4sYe6uWi1oXz"
 DOCUMENT = Path(__file__).parents[4] / "docs" / "settings.md"
@@ -137,6 +139,54 @@ def test_no_secret_is_shown_when_settings_are_printed(monkeypatch: pytest.Monkey
     text = repr(load_settings()) + str(load_settings().model_dump())
     assert STRONG not in text
     assert "hidden" not in text
+
+
+MAIL = {"SMTP_HOST": "mail.example.org", "SMTP_FROM": "rollcall@example.org"}
+
+
+@pytest.mark.parametrize(
+    ("more", "sentence"),
+    [
+        ({"SMTP_FROM": ""}, "SMTP_FROM must be an e-mail address"),
+        ({"SMTP_FROM": "Rollcall <rollcall@example.org>"}, "without a name beside it"),
+        ({"SMTP_FROM": "a@b\nBcc: c@d"}, "SMTP_FROM must be"),
+        ({"SMTP_TLS": "sometimes"}, "SMTP_TLS"),
+        ({"SMTP_USER": "rollcall"}, "set both, or neither"),
+        ({"SMTP_PASSWORD": "hidden"}, "set both, or neither"),
+        ({"SMTP_USER": "rollcall", "SMTP_PASSWORD": "hidden", "SMTP_TLS": "none"}, "in the clear"),
+    ],
+)
+def test_half_of_what_mail_needs_is_refused(
+    monkeypatch: pytest.MonkeyPatch, more: dict[str, str], sentence: str
+) -> None:
+    for name, value in {**MAIL, **more}.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(SettingsError, match=sentence) as refused:
+        load_settings()
+    assert "hidden" not in str(refused.value)
+
+
+def test_mail_is_encrypted_unless_somebody_says_otherwise(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    assert mail_server(load_settings()) is None
+    (tmp_path / "password").write_text("hidden\n")
+    for name, value in {**MAIL, "SMTP_USER": "u", "SMTP_PASSWORD_FILE": str(tmp_path / "password")}.items():
+        monkeypatch.setenv(name, value)
+    found = mail_server(load_settings())
+    assert found is not None
+    assert (found.host, found.port, found.starts_tls, found.password) == ("mail.example.org", 587, True, "hidden")
+    assert found.tls is not None
+    assert (found.tls.check_hostname, found.tls.verify_mode) == (True, ssl.CERT_REQUIRED)
+    assert "hidden" not in repr(found)
+
+
+def test_a_file_of_certificates_that_is_none_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for content in (None, "no certificate"):
+        if content is not None:
+            (tmp_path / "ca.pem").write_text(content)
+        for name, value in {**MAIL, "SMTP_CA_FILE": str(tmp_path / "ca.pem")}.items():
+            monkeypatch.setenv(name, value)
+        with pytest.raises(SettingsError, match=r"SMTP_CA_FILE names .*ca\.pem"):
+            mail_server(load_settings())
 
 
 def documented_rows() -> list[str]:

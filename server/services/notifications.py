@@ -1,0 +1,104 @@
+"""Who is told what by mail, in which words. No mail names a person: it says where to look."""
+
+import hashlib
+from collections import Counter
+from collections.abc import Sequence
+from typing import Final
+
+from server.models.rooms import Center
+from server.repositories import accounts
+from server.repositories.unit_of_work import UnitOfWork
+from server.services.mail import Mail, Outbox
+from sync.findings import FindingKind
+
+# So many findings at once are a mail each; more, as after a long day offline, are one mail that counts them.
+FINDINGS_EACH_MAX: Final = 3
+NAME_SHOWN_MAX: Final = 120
+
+WORDS: Final[dict[str, str]] = {
+    FindingKind.TWO_COLLECTORS: "Two desks recorded that the same child was collected by different people.",
+    FindingKind.RELEASED_ON_STALE_AUTHORISATION: (
+        "A child was handed over to somebody who was no longer allowed to collect it. The desk did not know yet."
+    ),
+}
+WHY_THIS_MAIL: Final = (
+    "You get this mail because you are a manager of this centre. It names nobody on purpose: mail is read on many "
+    "screens."
+)
+OTHER_WORDS: Final = "Something was recorded that a manager must look at."
+
+
+class Notifications:
+    """Tells people of what cannot wait until they look by themselves."""
+
+    def __init__(self, outbox: Outbox, base_url: str) -> None:
+        """Queue into `outbox`; links begin with `base_url`."""
+        self._outbox = outbox
+        self._base_url = base_url
+
+    async def tell_critical(self, unit: UnitOfWork, center: Center, keys: Sequence[str]) -> int:
+        """Tell the managers of a centre of critical findings, within the transaction that stores them.
+
+        `keys` are those of findings that are open now; one that a manager was told of is passed over. Gives how many
+        mails were queued: 0 when the centre has no manager.
+        """
+        if not keys:
+            return 0
+        managers = await managers_of(unit, center)
+        return await self._outbox.queue(unit, critical_findings(center, keys, managers, self._base_url))
+
+
+async def managers_of(unit: UnitOfWork, center: Center) -> list[str]:
+    """Give the e-mail addresses of the active users with the role manager at a centre, in order.
+
+    Admins of the organisation are not asked to run a centre's day, and not told.
+    """
+    return [account.email for account in await accounts.managers(unit.session, center.id)]
+
+
+def critical_findings(center: Center, keys: Sequence[str], managers: Sequence[str], base_url: str) -> list[Mail]:
+    """Give the mails that tell each manager of critical findings: one for each key, or one for many.
+
+    The kind of a finding is the part of its key before the first colon, as `sync.findings` makes it.
+    """
+    different = sorted(set(keys))
+    groups = [[key] for key in different] if len(different) <= FINDINGS_EACH_MAX else [different]
+    return [_critical(center, group, manager, base_url) for group in groups for manager in managers]
+
+
+def _critical(center: Center, keys: Sequence[str], manager: str, base_url: str) -> Mail:
+    name = _one_line(center.name)
+    what = "Something critical" if len(keys) == 1 else f"{len(keys)} critical things"
+    happened = Counter(WORDS.get(key.partition(":")[0], OTHER_WORDS) for key in keys)
+    lines = [f"- {words}{f' ({times} times)' if times > 1 else ''}" for words, times in sorted(happened.items())]
+    body = "\n".join(
+        (
+            f"{what} happened at {name}:",
+            "",
+            *lines,
+            "",
+            f"Open Rollcall to see who and when, and to answer: {base_url}",
+            "",
+            WHY_THIS_MAIL,
+            "",
+        )
+    )
+    return Mail(
+        dedupe_key=_dedupe_key(center.id, keys, manager),
+        recipient=manager,
+        subject=f"{name}: {what[0].lower()}{what[1:]} for you to look at",
+        body=body,
+        center_id=center.id,
+    )
+
+
+def _dedupe_key(center_id: str, keys: Sequence[str], manager: str) -> str:
+    """Which findings told to whom, in a fixed length; no field holds a NUL, so no two run into each other."""
+    material = "\0".join((center_id, manager, *keys))
+    return f"critical_findings:{hashlib.sha256(material.encode()).hexdigest()}"
+
+
+def _one_line(name: str) -> str:
+    """Give the name of a centre so that it fits into a subject: one line, not too long."""
+    plain = " ".join("".join(letter if letter.isprintable() else " " for letter in name).split())
+    return plain if len(plain) <= NAME_SHOWN_MAX else f"{plain[: NAME_SHOWN_MAX - 1]}…"
