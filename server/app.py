@@ -21,6 +21,7 @@ from server.controllers import (
     health,
     incidents,
     problems,
+    stay_evidence,
     users,
 )
 from server.controllers.dependencies import PROBLEM_RESPONSES
@@ -48,6 +49,7 @@ from server.services.health import Health
 from server.services.incidents import Incidents
 from server.services.journal_intake import JournalIntake
 from server.services.roster_import import RosterImport
+from server.services.stay_evidence import StayEvidence
 from server.services.sync_store import ServerStore
 
 API_PREFIX: Final = "/api/v1"
@@ -98,7 +100,7 @@ def build_app(settings: Settings, clock: Clock) -> FastAPI:
         openapi_url=api_docs.OPENAPI_PATH if settings.docs_enabled else None,
     )
     api = APIRouter(prefix=API_PREFIX, responses=PROBLEM_RESPONSES)
-    for door in (auth, users, centers, devices, attendance, incidents):
+    for door in (auth, users, centers, devices, attendance, stay_evidence, incidents):
         api.include_router(door.router)
     app.include_router(api)
     app.include_router(health.router)
@@ -191,6 +193,7 @@ def _services(parts: _Parts, draining: _Draining) -> Services:
         health=Health(units, newest_revision(), lambda: draining.has_begun),
         incidents=Incidents(units),
         roster_import=RosterImport(units, new_id),
+        stay_evidence=StayEvidence(units, clock),
     )
 
 

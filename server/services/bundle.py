@@ -11,6 +11,7 @@ from server.services.enrolment import Enrolment
 from server.services.health import Health
 from server.services.incidents import Incidents
 from server.services.roster_import import RosterImport
+from server.services.stay_evidence import StayEvidence
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,3 +27,4 @@ class Services:
     health: Health
     incidents: Incidents
     roster_import: RosterImport
+    stay_evidence: StayEvidence
