@@ -25,6 +25,7 @@ from server.controllers import (
     presence,
     problems,
     reviews,
+    stay_evidence,
     users,
 )
 from server.controllers.dependencies import PROBLEM_RESPONSES
@@ -66,6 +67,7 @@ from server.services.reviews import Reviews
 from server.services.rollcalls import RollCallReports
 from server.services.roster_import import RosterImport
 from server.services.server_desk import ServerDesk
+from server.services.stay_evidence import StayEvidence
 from server.services.sync_store import ServerStore
 
 API_PREFIX: Final = "/api/v1"
@@ -135,7 +137,8 @@ def build_app(settings: Settings, clock: Clock) -> FastAPI:
     )
     api = APIRouter(prefix=API_PREFIX, responses=PROBLEM_RESPONSES)
     # `presence` first: no `/attendance/{...}` that comes later takes its address.
-    for door in (auth, users, centers, center_days, devices, presence, attendance, desk_entries, incidents, reviews):
+    attendances = (presence, attendance, desk_entries, stay_evidence, reviews)
+    for door in (auth, users, centers, center_days, devices, *attendances, incidents):
         api.include_router(door.router)
     app.include_router(api)
     app.include_router(health.router)
@@ -262,6 +265,7 @@ def _services(parts: _Parts, draining: _Draining) -> Services:
         rollcalls=RollCallReports(units, clock),
         roster_import=RosterImport(units, new_id, clock),
         notifications=parts.notifications,
+        stay_evidence=StayEvidence(units, clock),
     )
 
 

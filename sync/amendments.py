@@ -51,7 +51,7 @@ def amend(ordered: Sequence[Fact]) -> Amended:
     for act in acts:
         for target in targets[act.event.event_id]:
             if act.event.corrected is not None and target in left:
-                left[target] = _corrected(left[target], act.event.corrected, act.event.recorded_at_ms)
+                left[target] = corrected(left[target], act.event.corrected, act.event.recorded_at_ms)
     departures = [_departure(act, act.event.left_at_ms) for act in acts if act.event.left_at_ms is not None]
     return Amended(
         facts=sorted([*left.values(), *departures], key=lambda fact: fact.order),
@@ -145,7 +145,7 @@ def _targets(acts: Sequence[Fact], plain: Iterable[str]) -> dict[str, list[str]]
     return found
 
 
-def _corrected(fact: Fact, said: Correction, entered_at_ms: int) -> Fact:
+def corrected(fact: Fact, said: Correction, entered_at_ms: int) -> Fact:
     """The fact as it should have been said; a corrected time is believed, and no clock's error is added to it."""
     event = fact.event
     replace = msgspec.structs.replace

@@ -114,8 +114,9 @@ async def fact_without_entry(connection: AsyncConnection, center_id: str) -> tup
     return None if row is None else (row.version, row.entity_id)
 
 
-def _entry_row(row: Row[Any]) -> EntryRow:
-    entry = Entry(
+def entry_of(row: Row[Any]) -> Entry:
+    """Give the entry of a row that holds all columns that its device wrote."""
+    return Entry(
         incarnation=as_told(row.incarnation),
         seq=row.seq,
         event_id=as_told(row.event_id),
@@ -131,8 +132,11 @@ def _entry_row(row: Row[Any]) -> EntryRow:
         hash=row.hash,
         signature=row.signature,
     )
+
+
+def _entry_row(row: Row[Any]) -> EntryRow:
     return EntryRow(
-        entry=entry,
+        entry=entry_of(row),
         received_at_us=row.received_at_us,
         outcome=row.outcome,
         reason=row.reason,

@@ -19,6 +19,7 @@ from server.services.projections import Projections
 from server.services.reviews import Reviews
 from server.services.rollcalls import RollCallReports
 from server.services.roster_import import RosterImport
+from server.services.stay_evidence import StayEvidence
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,3 +43,4 @@ class Services:
     rollcalls: RollCallReports
     notifications: Notifications
     roster_import: RosterImport
+    stay_evidence: StayEvidence

@@ -18,7 +18,7 @@ from server.repositories import attendance, projections
 from server.repositories.attendance import CenterKey
 from server.repositories.projections import Fresh, NewReview, NewStay, SubjectRows
 from server.repositories.unit_of_work import Connection, UnitsOfWork
-from sync.attendance import Fact, Finding, Spans, Stay, fold_spans
+from sync.attendance import Circumstances, Fact, Finding, Spans, Stay, fold_spans
 from sync.findings import CRITICAL_FINDINGS
 from sync.limits import WALL_MS_MIN
 from sync.records import CenterRecord
@@ -33,6 +33,8 @@ SUBJECTS_AT_ONCE: Final = 20
 _log = structlog.get_logger(__name__)
 
 Progress = Callable[[int], None]
+# Of a centre whose row is gone nothing is known, and its facts are still folded.
+_NO_CENTER: Final = CenterRecord(code="", name="", time_zone="UTC")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,10 +94,20 @@ async def refold(connection: Connection, center_id: str, subject_ids: Sequence[s
         await _refold(connection, center_id, subject_ids[begin : begin + SUBJECTS_AT_ONCE])
 
 
+async def circumstances_of_subject(connection: Connection, center_id: str, subject_id: str) -> Circumstances:
+    """Say what is known of a subject beside its facts, as its projections are made with."""
+    key = (center_id, subject_id)
+    stored = (await attendance.facts_around(connection, {key: WALL_MS_MIN}, ())).get(center_id, [])
+    center = (await projections.calendars(connection, [center_id])).get(center_id, _NO_CENTER)
+    pickups = await projections.pickups(connection, [key])
+    received_ms = {known.fact.event.event_id: known.received_at_ms for known in stored}
+    return circumstances_of(center, pickups.get(key, ()), received_ms)
+
+
 async def _refold(connection: Connection, center_id: str, subject_ids: Sequence[str]) -> None:
     keys = [(center_id, subject_id) for subject_id in subject_ids]
     stored = (await attendance.facts_around(connection, dict.fromkeys(keys, WALL_MS_MIN), ())).get(center_id, [])
-    center = (await projections.calendars(connection, [center_id])).get(center_id)
+    center = (await projections.calendars(connection, [center_id])).get(center_id, _NO_CENTER)
     pickups = await projections.pickups(connection, keys)
     received_ms = {known.fact.event.event_id: known.received_at_ms for known in stored}
     facts: dict[str, list[Fact]] = {subject_id: [] for subject_id in subject_ids}
@@ -103,8 +115,7 @@ async def _refold(connection: Connection, center_id: str, subject_ids: Sequence[
         facts.setdefault(known.fact.event.subject_id, []).append(known.fact)
     rows = []
     for subject_id in subject_ids:
-        record = center or CenterRecord(code="", name="", time_zone="UTC")
-        known_of = circumstances_of(record, pickups.get((center_id, subject_id), ()), received_ms)
+        known_of = circumstances_of(center, pickups.get((center_id, subject_id), ()), received_ms)
         spans = fold_spans(facts[subject_id], known_of)
         rows.append(rows_of((center_id, subject_id), facts[subject_id], spans, received_ms))
     await projections.write_stays(connection, rows)

@@ -37,7 +37,7 @@ class JournalCheck:
         self._seq = entry.seq
         if entry.previous_hash != self._hash:
             return self._wrong(entry.seq, "`previous_hash` is not that of the entry before")
-        if _content_hash(entry) != entry.hash:
+        if content_hash(entry) != entry.hash:
             return self._wrong(entry.seq, "`hash` is not that of what the device wrote")
         self._hash = entry.hash
         return self._take_evidence(row) or self._check_signature(entry) or self._check_outcome(row)
@@ -200,7 +200,7 @@ def _bytes_of(value: Any) -> Any:
     return bytes(value) if isinstance(value, msgspec.Raw) else value
 
 
-def _content_hash(entry: Entry) -> bytes | None:
+def content_hash(entry: Entry) -> bytes | None:
     """The hash of an entry; None when it holds a value that no device can have written."""
     try:
         return entry_hash(entry)

@@ -4,6 +4,8 @@ import asyncio
 import re
 import shlex
 import subprocess
+import sys
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -91,6 +93,19 @@ def test_what_the_image_copies_exists_and_is_let_through(dockerfile: Instruction
     for path in [*let_through, *(path for path in copied if path != ".")]:
         assert (ROOT / path).exists(), path
     assert set(copied) - {"."} <= set(let_through)
+
+
+# ---- the package
+
+
+def test_the_wheel_holds_what_the_programs_read_beside_their_code(tmp_path: Path) -> None:
+    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
+    subprocess.run(build, cwd=ROOT, capture_output=True, check=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    held = set(zipfile.ZipFile(wheel).namelist())
+    pages = {path.relative_to(ROOT).as_posix() for path in (ROOT / "server/web/templates").iterdir()}
+    assert pages
+    assert pages | {"server/sample/roster.csv"} <= held
 
 
 # ---- docker-compose.yml

@@ -1,0 +1,1 @@
+"""Pages that people print: templates, their style, and the words on them."""
