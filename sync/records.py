@@ -11,6 +11,8 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from sync.ratio_rules import RatioRuleSet
+
 CenterId = NewType("CenterId", str)
 ChildId = NewType("ChildId", str)
 PersonId = NewType("PersonId", str)
@@ -50,11 +52,16 @@ SNAPSHOT_PRIORITY: Final = (
 
 
 class CenterRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """A licensed premises; `time_zone` is an IANA name and decides what "today" is."""
+    """A licensed premises; `time_zone` is an IANA name and decides what "today" is.
+
+    `ratio_rules` are in order of the days from which they hold, at most `ratio_rules.RULE_SETS_MAX`, with windows for
+    times. Of a centre without rules the field is left out: its record has the bytes that it always had.
+    """
 
     code: str
     name: Name
     time_zone: str
+    ratio_rules: tuple[RatioRuleSet, ...] | msgspec.UnsetType = msgspec.UNSET
 
 
 class RoomRecord(msgspec.Struct, frozen=True, kw_only=True):

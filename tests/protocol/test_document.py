@@ -25,6 +25,7 @@ from sync.incidents import INCIDENT_KIND, DeviceIncident, Incident
 from sync.intake import WITNESSED_KIND
 from sync.journal import Entry, EntryOutcome, Outcome, ParkReason
 from sync.messages import AdviceKind, Applied, Heartbeat, Plan, Proof, Push, SnapshotRecord
+from sync.ratio_rules import RatioBand, RatioRelaxation, RatioRuleSet
 from sync.records import RECORD_TYPES, AlertRecord, Entity
 from tests.protocol.document import TEXT, Row, section, table
 from tests.protocol.protocol_one import FIELDS as PROTOCOL_ONE_FIELDS
@@ -56,6 +57,9 @@ NESTED = (
 BODIES = (
     *RECORD_TYPES.values(),
     AlertRecord,
+    RatioRuleSet,
+    RatioBand,
+    RatioRelaxation,
     AttendanceEvent,
     Correction,
     DeviceIncident,
@@ -107,6 +111,8 @@ def _default(field: inspect.Field) -> str:
         return "-"
     if isinstance(field.default, IntEnum):
         return str(field.default.value)
+    if field.default is field.default_factory is msgspec.NODEFAULT:
+        return "left out"  # `msgspec.UNSET`, which is how a field says that it is not there
     default = field.default_factory() if field.default is msgspec.NODEFAULT else field.default
     match default:
         case msgspec.Struct():
