@@ -21,6 +21,7 @@ from server.controllers import (
     health,
     incidents,
     problems,
+    ratio,
     users,
 )
 from server.controllers.dependencies import PROBLEM_RESPONSES
@@ -47,6 +48,8 @@ from server.services.followers import Followers
 from server.services.health import Health
 from server.services.incidents import Incidents
 from server.services.journal_intake import JournalIntake
+from server.services.ratio import Ratio
+from server.services.ratio_rules import RatioRules
 from server.services.roster_import import RosterImport
 from server.services.sync_store import ServerStore
 
@@ -98,7 +101,7 @@ def build_app(settings: Settings, clock: Clock) -> FastAPI:
         openapi_url=api_docs.OPENAPI_PATH if settings.docs_enabled else None,
     )
     api = APIRouter(prefix=API_PREFIX, responses=PROBLEM_RESPONSES)
-    for door in (auth, users, centers, devices, attendance, incidents):
+    for door in (auth, users, centers, devices, attendance, ratio, incidents):
         api.include_router(door.router)
     app.include_router(api)
     app.include_router(health.router)
@@ -109,7 +112,7 @@ def build_app(settings: Settings, clock: Clock) -> FastAPI:
         app.add_middleware(
             CORSMiddleware,
             allow_origins=list(settings.cors_origins),
-            allow_methods=["GET", "POST"],
+            allow_methods=["GET", "POST", "PUT"],
             allow_headers=["Authorization", "Content-Type", "If-None-Match"],
             expose_headers=["ETag", "X-Request-ID"],
         )
@@ -190,6 +193,8 @@ def _services(parts: _Parts, draining: _Draining) -> Services:
         enrolment=Enrolment(units, clock, secrets.token_bytes, new_id, secret_key),
         health=Health(units, newest_revision(), lambda: draining.has_begun),
         incidents=Incidents(units),
+        ratio=Ratio(units, clock),
+        ratio_rules=RatioRules(units, clock),
         roster_import=RosterImport(units, new_id),
     )
 

@@ -26,8 +26,8 @@ AGE_MONTHS_MAX: Final = 21 * MONTHS_PER_YEAR
 # The finest table that was seen has seven bands (CFOC); as many again, and more.
 BANDS_MAX: Final = 16
 RELAXATIONS_MAX: Final = 8
-# A centre's rules change every few years. With every text at its longest in letters of three bytes a set is 5.8 KiB, so
-# that eight of them fit a record (64 KiB) beside the rest; a test makes the largest.
+# A centre's rules change every few years. With every text at its longest in letters of four bytes a set is 5.6 KiB, and
+# eight of them are 45 KiB, which leaves room in a record of 64 KiB; a test makes the largest.
 RULE_SETS_MAX: Final = 8
 CHILDREN_PER_ADULT_MAX: Final = 100
 GROUP_CAP_MAX: Final = 1_000

@@ -1,11 +1,11 @@
 """Organisations, their centres, and the rooms of a centre."""
 
-from datetime import time
+from datetime import date, datetime, time
 
 from sqlalchemy import CheckConstraint, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
-from server.models.columns import CODE_MAX, NAME_MAX, UUID_TEXT
+from server.models.columns import CODE_MAX, NAME_MAX, TIMESTAMP, UUID_TEXT
 
 
 class Organisation(SQLModel, table=True):
@@ -46,3 +46,14 @@ class Room(SQLModel, table=True):
     name: str = Field(max_length=NAME_MAX)
     capacity: int = 0
     sort: int = 0
+
+
+class CenterRatioRules(SQLModel, table=True):
+    """The ratio rules of a centre from a day of its calendar on; `body` is the JSON of a `RatioRuleSet`."""
+
+    __tablename__ = "center_ratio_rules"
+
+    center_id: str = Field(primary_key=True, foreign_key="center.id", sa_type=UUID_TEXT)
+    effective_from: date = Field(primary_key=True)
+    body: bytes
+    created_at: datetime = Field(sa_type=TIMESTAMP)

@@ -10,6 +10,8 @@ from server.services.devices import Devices
 from server.services.enrolment import Enrolment
 from server.services.health import Health
 from server.services.incidents import Incidents
+from server.services.ratio import Ratio
+from server.services.ratio_rules import RatioRules
 from server.services.roster_import import RosterImport
 
 
@@ -25,4 +27,6 @@ class Services:
     enrolment: Enrolment
     health: Health
     incidents: Incidents
+    ratio: Ratio
+    ratio_rules: RatioRules
     roster_import: RosterImport

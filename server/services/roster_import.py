@@ -121,9 +121,10 @@ class RosterImport:
     async def _store_center(self, unit: UnitOfWork, work: _Work) -> None:
         center = await self._center(unit, work)
         await unit.lock_head(center.id)
-        unit.put(center.id, Entity.CENTER, center.id, roster_records.center_record(center))
+        roster = await rosters.load(unit.session, center)
+        unit.put(center.id, Entity.CENTER, center.id, roster_records.center_record(center, roster.ratio_rules))
         unit.end_unit()
-        changes = RosterChanges(await rosters.load(unit.session, center), self._new_id, work.tally)
+        changes = RosterChanges(roster, self._new_id, work.tally)
         for row in work.rows:
             if row.kind != "center":
                 changes.apply(row)

@@ -1,9 +1,14 @@
 """Turns the rows of a roster into the records that devices hold."""
 
-from datetime import date
+from collections.abc import Iterable
+from datetime import date, time
+from typing import Final
+
+import msgspec
 
 from server.models.people import Alert, ChildProfile, Person, PickupAuthorisation, Relationship, StaffProfile
-from server.models.rooms import Center, Room
+from server.models.rooms import Center, CenterRatioRules, Room
+from sync.ratio_rules import OpeningHours, RatioRuleSet, at_hours
 from sync.records import (
     AdultRecord,
     AlertRecord,
@@ -14,10 +19,32 @@ from sync.records import (
     StaffRecord,
 )
 
+_RULE_SET: Final = msgspec.json.Decoder(RatioRuleSet)
 
-def center_record(center: Center) -> CenterRecord:
-    """Give the centre as a device sees it."""
-    return CenterRecord(code=center.code, name=center.name, time_zone=center.time_zone)
+
+def center_record(center: Center, rules: Iterable[CenterRatioRules]) -> CenterRecord:
+    """Give the centre as a device sees it: with its ratio rules, if there are any, made ready for its hours."""
+    ready = ready_rules(center, rules)
+    record = CenterRecord(code=center.code, name=center.name, time_zone=center.time_zone)
+    return msgspec.structs.replace(record, ratio_rules=ready) if ready else record
+
+
+def ready_rules(center: Center, rules: Iterable[CenterRatioRules]) -> tuple[RatioRuleSet, ...]:
+    """Give the rule sets of a centre as they are judged by: by day, with windows for times after it opens or before."""
+    hours = OpeningHours(_minute(center.opens_at), _minute(center.closes_at))
+    return tuple(at_hours(rule_set, hours) for rule_set in rule_sets(rules))
+
+
+def rule_sets(rules: Iterable[CenterRatioRules]) -> list[RatioRuleSet]:
+    """Give the rule sets as somebody wrote them, by day; a row that cannot be read is left out."""
+    found = []
+    for row in sorted(rules, key=lambda row: row.effective_from):
+        try:
+            rule_set = _RULE_SET.decode(row.body)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            continue  # somebody wrote it behind the server's back: `verify` finds that devices hold another record
+        found.append(msgspec.structs.replace(rule_set, effective_from=row.effective_from.isoformat()))
+    return found
 
 
 def room_record(room: Room) -> RoomRecord:
@@ -65,6 +92,10 @@ def pickup_record(pickup: PickupAuthorisation, relationship: Relationship) -> Pi
         valid_from=_day(pickup.valid_from),
         valid_to=_day(pickup.valid_to),
     )
+
+
+def _minute(local: time | None) -> int | None:
+    return None if local is None else local.hour * 60 + local.minute
 
 
 def _day(day: date | None) -> str:
