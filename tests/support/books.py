@@ -105,7 +105,7 @@ class Books:
         line = f"child,{external_id},{code},Zoë,{family_name},2023-04-05,{room}\n"
         await self.take_in(f"record,external_id,center,given_name,family_name,birth_date,room\n{line}")
 
-    async def rule_ratio(self, code: str = "elm") -> None:
+    async def rule_ratio(self, code: str) -> None:
         """Give a centre the rules of a preset, with fewer adults in its first hour."""
         first_hour = RatioRelaxation(kind=RelaxationKind.OPENING.value, minutes=60, factor_percent=200)
         rules = msgspec.to_builtins(msgspec.structs.replace(PRESETS["england"], relaxations=(first_hour,)))
