@@ -4,8 +4,6 @@ from typing import Any, NamedTuple
 
 import msgspec
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from sync.ratio import (
     BandCount,
@@ -18,53 +16,25 @@ from sync.ratio import (
     center_ratio,
 )
 from sync.ratio_rules import (
-    RatioBand,
-    RatioMode,
     RatioRelaxation,
-    RatioRounding,
     RatioRuleSet,
     RatioScope,
-    check_rule_set,
 )
-
-DAY = "2026-09-21"
-MORNING = LocalMoment(DAY, 600)
-NAPPING = LocalMoment(DAY, 780)
-# On that day: 11 months, 24 months, 36 months, 6 years.
-BORN = {"b": "2025-10-01", "t": "2024-09-21", "p": "2023-09-21", "s": "2020-09-21", "?": ""}
-BANDS = (
-    RatioBand(code="baby", from_months=0, to_months=24, children_per_adult=3, group_cap=6, weight=4),
-    RatioBand(code="two", from_months=24, to_months=36, children_per_adult=5, group_cap=10, weight=2),
-    RatioBand(code="three", from_months=36, to_months=72, children_per_adult=8, weight=1),
-    RatioBand(code="school", from_months=72, to_months=156, children_per_adult=15, weight=1),
+from tests.unit.sync.ratio_people import (
+    DAY,
+    MORNING,
+    NAP,
+    NAPPING,
+    SUM,
+    TOGETHER,
+    WEIGHTED,
+    YOUNGEST,
+    adults,
+    children,
+    group,
+    relaxed,
+    room,
 )
-SUM = RatioRuleSet(name="Sum", effective_from="2026-01-01", mode=RatioMode.SUM_PER_BAND, bands=BANDS, adult_carries=8)
-YOUNGEST = msgspec.structs.replace(SUM, mode=RatioMode.YOUNGEST_PRESENT)
-TOGETHER = msgspec.structs.replace(SUM, rounding=RatioRounding.TOGETHER)
-WEIGHTED = msgspec.structs.replace(SUM, mode=RatioMode.WEIGHTED)
-ALL = (SUM, YOUNGEST, TOGETHER, WEIGHTED)
-NAP = RatioRelaxation(kind="nap", from_minute=720, to_minute=840, factor_percent=200)
-
-
-def children(letters: str) -> tuple[ChildPresent, ...]:
-    return tuple(ChildPresent(str(number), BORN[letter]) for number, letter in enumerate(letters))
-
-
-def adults(*percents: int) -> tuple[StaffPresent, ...]:
-    return tuple(StaffPresent(str(number), weight_percent=percent) for number, percent in enumerate(percents))
-
-
-def group(letters: str, staff: int) -> Group:
-    return Group(children(letters), adults(*[100] * staff))
-
-
-def room(rules: RatioRuleSet, who: Group, moment: LocalMoment = MORNING, asked: int | None = None) -> RatioState:
-    check_rule_set(rules)
-    return center_ratio([rules], {"A": who}, moment, asked).rooms["A"]
-
-
-def relaxed(rules: RatioRuleSet, **changes: Any) -> RatioRuleSet:
-    return msgspec.structs.replace(rules, relaxations=(msgspec.structs.replace(NAP, **changes),))
 
 
 class Case(NamedTuple):
@@ -391,93 +361,3 @@ def test_each_day_is_judged_by_the_rules_of_its_day() -> None:
     groups = {"A": group("bpp", 1)}
     found = [center_ratio([SUM, later], groups, LocalMoment(day, 0)) for day in (DAY, "2026-09-22")]
     assert [one.rooms["A"].reason for one in found] == [RatioReason.TOO_FEW_STAFF, RatioReason.ENOUGH]
-
-
-# -- laws
-
-who_is_there = st.text("btps?", max_size=12)
-staff = st.lists(st.integers(0, 100), max_size=5).map(lambda percents: adults(*percents))
-rule_sets = st.sampled_from(ALL)
-moments = st.sampled_from([MORNING, NAPPING])
-uncapped = rule_sets.map(
-    lambda rules: msgspec.structs.replace(
-        rules, bands=tuple(msgspec.structs.replace(band, group_cap=0) for band in rules.bands)
-    )
-)
-
-
-@given(rule_sets, who_is_there, staff, staff)
-def test_more_staff_never_makes_a_breach(
-    rules: RatioRuleSet, letters: str, some: tuple[StaffPresent, ...], more: tuple[StaffPresent, ...]
-) -> None:
-    before, after = (room(rules, Group(children(letters), there)) for there in (some, (*some, *more)))
-    assert before.is_breach or not after.is_breach
-    assert (before.children_more or 0) <= (after.children_more or 0)
-
-
-@given(rule_sets, who_is_there, staff, st.data())
-def test_a_child_that_goes_never_makes_a_breach(
-    rules: RatioRuleSet, letters: str, there: tuple[StaffPresent, ...], data: st.DataObject
-) -> None:
-    gone = data.draw(st.integers(0, max(0, len(letters) - 1)))
-    before = room(rules, Group(children(letters), there))
-    after = room(rules, Group(children(letters[:gone] + letters[gone + 1 :]), there))
-    assert before.is_breach or not after.is_breach
-    assert after.staff_needed <= before.staff_needed
-
-
-@given(uncapped, who_is_there, staff)
-def test_as_many_more_as_are_said_are_no_breach_and_one_more_is(
-    rules: RatioRuleSet, letters: str, there: tuple[StaffPresent, ...]
-) -> None:
-    state = room(rules, Group(children(letters), there))
-    if state.is_breach or not state.counted_percent // 100:
-        assert state.children_more == 0
-        return
-    youngest = next((letter for letter in "?btps" if letter in letters), "b")
-    with_them, one_more = (
-        room(rules, Group(children(letters + youngest * more), there))
-        for more in (state.children_more or 0, (state.children_more or 0) + 1)
-    )
-    assert not with_them.is_breach
-    assert one_more.is_breach
-
-
-@given(uncapped, who_is_there.filter(bool), staff)
-def test_as_many_as_are_allowed_of_the_youngest_are_no_breach(
-    rules: RatioRuleSet, letters: str, there: tuple[StaffPresent, ...]
-) -> None:
-    state = room(rules, Group(children(letters), there))
-    if state.is_breach:
-        ordered = "".join(sorted(letters, key="?btps".index))
-        left, allowed = ordered[: state.children_allowed], state.children_allowed or 0
-        assert allowed < len(letters)
-        assert not room(rules, Group(children(left), there)).is_breach
-        assert room(rules, Group(children(ordered[: allowed + 1]), there)).is_breach
-
-
-@given(rule_sets, who_is_there, staff, st.integers(100, 400), st.integers(0, 1))
-def test_a_relaxation_never_makes_a_breach(
-    rules: RatioRuleSet, letters: str, there: tuple[StaffPresent, ...], factor: int, by_center: int
-) -> None:
-    eased = relaxed(rules, factor_percent=factor, staff_by_center=by_center == 1 or factor == 100)
-    who = Group(children(letters), there)
-    assert room(eased, who, MORNING).is_breach or not room(eased, who, NAPPING).is_breach
-
-
-@given(who_is_there)
-def test_rounding_together_never_needs_more_than_rounding_each_band(letters: str) -> None:
-    who = group(letters, 0)
-    assert room(TOGETHER, who).staff_needed <= room(SUM, who).staff_needed
-
-
-@given(rule_sets, who_is_there, staff, moments, st.randoms(use_true_random=False))
-def test_the_order_in_which_people_are_named_changes_nothing(
-    rules: RatioRuleSet, letters: str, there: tuple[StaffPresent, ...], moment: LocalMoment, luck: Any
-) -> None:
-    mixed = list(children(letters)), list(there)
-    for people in mixed:
-        luck.shuffle(people)
-    assert room(rules, Group(tuple(mixed[0]), tuple(mixed[1])), moment) == room(
-        rules, Group(children(letters), there), moment
-    )
