@@ -24,6 +24,7 @@ from server.controllers import (
     incidents,
     presence,
     problems,
+    ratio,
     reviews,
     stay_evidence,
     users,
@@ -63,6 +64,8 @@ from server.services.mail_sender import RUN_DEADLINE_S, MailSender
 from server.services.notifications import Notifications
 from server.services.presence import PresenceReports
 from server.services.projections import Projections
+from server.services.ratio import Ratio
+from server.services.ratio_rules import RatioRules
 from server.services.reviews import Reviews
 from server.services.rollcalls import RollCallReports
 from server.services.roster_import import RosterImport
@@ -138,7 +141,7 @@ def build_app(settings: Settings, clock: Clock) -> FastAPI:
     api = APIRouter(prefix=API_PREFIX, responses=PROBLEM_RESPONSES)
     # `presence` first: no `/attendance/{...}` that comes later takes its address.
     attendances = (presence, attendance, desk_entries, stay_evidence, reviews)
-    for door in (auth, users, centers, center_days, devices, *attendances, incidents):
+    for door in (auth, users, centers, center_days, devices, *attendances, ratio, incidents):
         api.include_router(door.router)
     app.include_router(api)
     app.include_router(health.router)
@@ -149,7 +152,7 @@ def build_app(settings: Settings, clock: Clock) -> FastAPI:
         app.add_middleware(
             CORSMiddleware,
             allow_origins=list(settings.cors_origins),
-            allow_methods=["GET", "POST"],
+            allow_methods=["GET", "POST", "PUT"],
             allow_headers=["Authorization", "Content-Type", "If-None-Match"],
             expose_headers=["ETag", "X-Request-ID"],
         )
@@ -266,6 +269,8 @@ def _services(parts: _Parts, draining: _Draining) -> Services:
         roster_import=RosterImport(units, new_id, clock),
         notifications=parts.notifications,
         stay_evidence=StayEvidence(units, clock),
+        ratio=Ratio(units, clock),
+        ratio_rules=RatioRules(units, clock),
     )
 
 

@@ -11,6 +11,8 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from sync.ratio_rules import RatioRuleSet
+
 CenterId = NewType("CenterId", str)
 ChildId = NewType("ChildId", str)
 PersonId = NewType("PersonId", str)
@@ -68,7 +70,8 @@ class LockRecord(msgspec.Struct, frozen=True, kw_only=True):
 class CenterRecord(msgspec.Struct, frozen=True, kw_only=True):
     """A licensed premises; `time_zone` is an IANA name and decides what "today" is.
 
-    What is not set is left out of the bytes: records of older servers stay what they were.
+    What is not set is left out of the bytes: records of older servers stay what they were. `ratio_rules` are in order
+    of the days from which they hold, at most `ratio_rules.RULE_SETS_MAX`, with windows for times.
     """
 
     code: str
@@ -76,6 +79,7 @@ class CenterRecord(msgspec.Struct, frozen=True, kw_only=True):
     time_zone: str
     closures: tuple[ClosureRecord, ...] | msgspec.UnsetType = msgspec.UNSET
     locks: tuple[LockRecord, ...] | msgspec.UnsetType = msgspec.UNSET
+    ratio_rules: tuple[RatioRuleSet, ...] | msgspec.UnsetType = msgspec.UNSET
 
 
 class RoomRecord(msgspec.Struct, frozen=True, kw_only=True):

@@ -70,3 +70,14 @@ class CalendarDays(SQLModel, table=True):
     reason: str = Field(default="", max_length=NAME_MAX)
     at: datetime = Field(sa_type=TIMESTAMP)
     made_by: str | None = Field(default=None, foreign_key="user_account.id", sa_type=UUID_TEXT)
+
+
+class CenterRatioRules(SQLModel, table=True):
+    """The ratio rules of a centre from a day of its calendar on; `body` is the JSON of a `RatioRuleSet`."""
+
+    __tablename__ = "center_ratio_rules"
+
+    center_id: str = Field(primary_key=True, foreign_key="center.id", sa_type=UUID_TEXT)
+    effective_from: date = Field(primary_key=True)
+    body: bytes
+    created_at: datetime = Field(sa_type=TIMESTAMP)

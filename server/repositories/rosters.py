@@ -16,9 +16,11 @@ from server.models.people import (
     Relationship,
     StaffProfile,
 )
-from server.models.rooms import CalendarDays, Center, Organisation, Room
+from server.models.rooms import CalendarDays, Center, CenterRatioRules, Organisation, Room
 
-Table = TypeVar("Table", Room, Person, ChildProfile, StaffProfile, Alert, Relationship, PickupAuthorisation)
+Table = TypeVar(
+    "Table", Room, CenterRatioRules, Person, ChildProfile, StaffProfile, Alert, Relationship, PickupAuthorisation
+)
 
 
 @dataclass(slots=True)
@@ -30,6 +32,7 @@ class Roster:
     """
 
     center: Center
+    ratio_rules: list[CenterRatioRules] = field(default_factory=list)
     rooms: dict[str, Room] = field(default_factory=dict)
     people: dict[tuple[str, str], Person] = field(default_factory=dict)
     profiles: dict[str, ChildProfile] = field(default_factory=dict)
@@ -52,7 +55,7 @@ async def find_organisation(session: AsyncSession, name: str) -> Organisation | 
 
 async def load(session: AsyncSession, center: Center) -> Roster:
     """Read the whole roster of a centre: some thousands of rows at most."""
-    roster = Roster(center)
+    roster = Roster(center, await _all(session, CenterRatioRules, center.id))
     roster.rooms = {row.external_id: row for row in await _all(session, Room, center.id)}
     roster.people = {(row.kind, row.external_id): row for row in await _all(session, Person, center.id)}
     roster.profiles = {row.child_id: row for row in await _all(session, ChildProfile, center.id)}

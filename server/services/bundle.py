@@ -16,6 +16,8 @@ from server.services.incidents import Incidents
 from server.services.notifications import Notifications
 from server.services.presence import PresenceReports
 from server.services.projections import Projections
+from server.services.ratio import Ratio
+from server.services.ratio_rules import RatioRules
 from server.services.reviews import Reviews
 from server.services.rollcalls import RollCallReports
 from server.services.roster_import import RosterImport
@@ -42,5 +44,7 @@ class Services:
     presence: PresenceReports
     rollcalls: RollCallReports
     notifications: Notifications
+    ratio: Ratio
+    ratio_rules: RatioRules
     roster_import: RosterImport
     stay_evidence: StayEvidence

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from server.core.clock import Clock, datetime_of
 from server.core.errors import Conflict, InvalidInput, NotFound
 from server.models.rooms import CalendarDays, CalendarKind, Center
-from server.repositories import center_days, rosters
+from server.repositories import center_days, ratio, rosters
 from server.repositories.unit_of_work import UnitOfWork, UnitsOfWork
 from server.services import roster_records
 from server.services.access import User
@@ -106,7 +106,9 @@ class CenterDays:
         """Put the centre's record into the log, and fold again whoever came on these days."""
         row = await center_days.center(unit.session, center.id)
         calendar = await rosters.calendar(unit.session, center.id)
-        unit.put(center.id, Entity.CENTER, center.id, roster_records.center_record(row, calendar))
+        rules = await ratio.rules_of(unit.session, center.id)
+        record = roster_records.checked(roster_records.center_record(row, calendar, rules))
+        unit.put(center.id, Entity.CENTER, center.id, record)
         since_ms, _ = day_bounds_ms(days.first_day.isoformat(), row.time_zone)
         _, before_ms = day_bounds_ms(days.last_day.isoformat(), row.time_zone)
         concerned = await center_days.subjects_between(

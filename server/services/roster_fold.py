@@ -19,7 +19,8 @@ def all_records(roster: Roster) -> Iterator[Record]:
     A person without a profile has none: a child that moved to another centre stays known where it was, and no desk
     there holds it. A pick-up without the relationship behind it has none either.
     """
-    yield Entity.CENTER, roster.center.id, roster_records.center_record(roster.center, roster.calendar)
+    record = roster_records.center_record(roster.center, roster.calendar, roster.ratio_rules)
+    yield Entity.CENTER, roster.center.id, record
     for room in roster.rooms.values():
         yield Entity.ROOM, room.id, roster_records.room_record(room)
     alerts = alerts_by_child(roster)

@@ -125,7 +125,8 @@ class RosterImport:
         center = await self._center(unit, work)
         await unit.lock_head(center.id)
         roster = await rosters.load(unit.session, center)
-        unit.put(center.id, Entity.CENTER, center.id, roster_records.center_record(center, roster.calendar))
+        of_center = roster_records.center_record(center, roster.calendar, roster.ratio_rules)
+        unit.put(center.id, Entity.CENTER, center.id, of_center)
         unit.end_unit()
         changes = RosterChanges(roster, self._new_id, work.tally, now_ms=self._clock.wall_ms())
         for row in work.rows:

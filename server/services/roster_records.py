@@ -1,13 +1,18 @@
 """Turns the rows of a roster into the records that devices hold."""
 
 from collections.abc import Iterable
-from datetime import date
+from datetime import date, time
+from typing import Final
 
+import msgspec
 from msgspec import UNSET
 
 from server.core.clock import ms_of
+from server.core.errors import Conflict
 from server.models.people import Alert, ChildProfile, Person, PickupAuthorisation, Relationship, StaffProfile
-from server.models.rooms import CalendarDays, CalendarKind, Center, Room
+from server.models.rooms import CalendarDays, CalendarKind, Center, CenterRatioRules, Room
+from sync.limits import RECORD_BODY_BYTES_MAX
+from sync.ratio_rules import OpeningHours, RatioRuleSet, at_hours
 from sync.records import (
     AdultRecord,
     AlertRecord,
@@ -19,11 +24,14 @@ from sync.records import (
     RoomRecord,
     StaffRecord,
     StatusChange,
+    encode_record,
 )
 
+_RULE_SET: Final = msgspec.json.Decoder(RatioRuleSet)
 
-def center_record(center: Center, calendar: Iterable[CalendarDays]) -> CenterRecord:
-    """Give the centre as a device sees it."""
+
+def center_record(center: Center, calendar: Iterable[CalendarDays], rules: Iterable[CenterRatioRules]) -> CenterRecord:
+    """Give the centre as a device sees it: with its days, and its ratio rules made ready for its hours."""
     days = list(calendar)
     closures = [
         ClosureRecord(first_day=_day(one.first_day), last_day=_day(one.last_day), reason=one.reason)
@@ -41,7 +49,33 @@ def center_record(center: Center, calendar: Iterable[CalendarDays]) -> CenterRec
         time_zone=center.time_zone,
         closures=tuple(closures) or UNSET,
         locks=tuple(locks) or UNSET,
+        ratio_rules=ready_rules(center, rules) or UNSET,
     )
+
+
+def checked(record: CenterRecord) -> CenterRecord:
+    """Give a centre's record that fits the wire. Raises Conflict: its days and rules are more than desks can take."""
+    if len(encode_record(record)) > RECORD_BODY_BYTES_MAX:
+        raise Conflict("The closures, locks and ratio rules of this centre are more than a desk can take: use fewer")
+    return record
+
+
+def ready_rules(center: Center, rules: Iterable[CenterRatioRules]) -> tuple[RatioRuleSet, ...]:
+    """Give the rule sets of a centre as they are judged by: by day, with windows for times after it opens or before."""
+    hours = OpeningHours(_minute(center.opens_at), _minute(center.closes_at))
+    return tuple(at_hours(rule_set, hours) for rule_set in rule_sets(rules))
+
+
+def rule_sets(rules: Iterable[CenterRatioRules]) -> list[RatioRuleSet]:
+    """Give the rule sets as somebody wrote them, by day; a row that cannot be read is left out."""
+    found = []
+    for row in sorted(rules, key=lambda row: row.effective_from):
+        try:
+            rule_set = _RULE_SET.decode(row.body)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            continue  # somebody wrote it behind the server's back: `verify` finds that devices hold another record
+        found.append(msgspec.structs.replace(rule_set, effective_from=row.effective_from.isoformat()))
+    return found
 
 
 def room_record(room: Room) -> RoomRecord:
@@ -90,6 +124,10 @@ def pickup_record(pickup: PickupAuthorisation, relationship: Relationship) -> Pi
         valid_to=_day(pickup.valid_to),
         history=tuple(StatusChange(since_ms=since_ms, status=status) for since_ms, status in pickup.history) or UNSET,
     )
+
+
+def _minute(local: time | None) -> int | None:
+    return None if local is None else local.hour * 60 + local.minute
 
 
 def _day(day: date | None) -> str:

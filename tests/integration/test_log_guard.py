@@ -141,6 +141,7 @@ async def test_a_change_that_devices_do_not_see_is_committed_when_the_log_was_as
         "UPDATE relationship SET legal_guardian = true",
         "UPDATE pickup_authorisation SET status = 'not_authorised'",
         "UPDATE staff_profile SET counts_in_ratio = false",
+        "INSERT INTO center_ratio_rules SELECT center_id, '2026-01-01', '', now() FROM room",
         "DELETE FROM alert",
         "DELETE FROM pickup_authorisation",
         "DELETE FROM relationship",

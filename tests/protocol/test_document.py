@@ -25,6 +25,7 @@ from sync.incidents import INCIDENT_KIND, DeviceIncident, Incident
 from sync.intake import WITNESSED_KIND
 from sync.journal import Entry, EntryOutcome, Outcome, ParkReason
 from sync.messages import AdviceKind, Applied, Heartbeat, Plan, Proof, Push, SnapshotRecord
+from sync.ratio_rules import RatioBand, RatioRelaxation, RatioRuleSet
 from sync.records import RECORD_TYPES, AlertRecord, ClosureRecord, Entity, LockRecord, StatusChange
 from tests.protocol.document import TEXT, Row, section, table
 from tests.protocol.protocol_one import FIELDS as PROTOCOL_ONE_FIELDS
@@ -59,6 +60,9 @@ BODIES = (
     ClosureRecord,
     LockRecord,
     StatusChange,
+    RatioRuleSet,
+    RatioBand,
+    RatioRelaxation,
     AttendanceEvent,
     Correction,
     DeviceIncident,

@@ -5,14 +5,19 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import Row, text
 
 from server.core.database import create_engine, parts_of, with_database
 from server.core.ids import Ids
 from server.repositories.unit_of_work import UnitsOfWork
+from server.services.access import Centers
+from server.services.ratio_rules import RatioRules, Wish
 from server.services.roster_file import SourceFile
 from server.services.roster_import import RosterImport
+from sync.ratio_presets import PRESETS
+from sync.ratio_rules import RatioRelaxation, RelaxationKind
 from tests.contract.postgres_world import PostgresWorld, make_world
 from tests.contract.server_world import Desk, make_desk, push
 from tests.support.clock import FakeClock
@@ -99,6 +104,13 @@ class Books:
         """Change a child by importing it again, so that its older record is superseded."""
         line = f"child,{external_id},{code},Zoë,{family_name},2023-04-05,{room}\n"
         await self.take_in(f"record,external_id,center,given_name,family_name,birth_date,room\n{line}")
+
+    async def rule_ratio(self, code: str) -> None:
+        """Give a centre the rules of a preset, with fewer adults in its first hour."""
+        first_hour = RatioRelaxation(kind=RelaxationKind.OPENING.value, minutes=60, factor_percent=200)
+        rules = msgspec.to_builtins(msgspec.structs.replace(PRESETS["england"], relaxations=(first_hour,)))
+        center = await Centers(self.world.units).by_code(code)
+        await RatioRules(self.world.units, self.clock).put(center, Wish("2026-01-01", rules=rules), actor="")
 
     async def value(self, statement: str, **parameters: object) -> Any:
         async with self.owner.engine.connect() as connection:

@@ -13,6 +13,9 @@ CHANGES: Final[dict[tuple[str, str], tuple[str, str]]] = {
     ("center", "code"): ("'ash'", "code = 'elm'"),
     ("center", "name"): ("'Ash Lane'", "code = 'elm'"),
     ("center", "time_zone"): ("'Europe/Paris'", "code = 'elm'"),
+    ("center_ratio_rules", "center_id"): (OTHER_ID, "true"),
+    ("center_ratio_rules", "effective_from"): ("'2020-01-01'", "true"),
+    ("center_ratio_rules", "body"): (SOME_BYTES, "true"),
     ("room", "center_id"): (OTHER_ID, "external_id = 'BEES'"),
     ("room", "id"): (OTHER_ID, "external_id = 'OWLS'"),
     ("room", "name"): ("'Wasps'", "external_id = 'BEES'"),
@@ -145,8 +148,9 @@ CHANGES: Final[dict[tuple[str, str], tuple[str, str]]] = {
 
 NOT_GUARDED: Final = {
     ("center", "organisation_id"): "no device sees who runs a centre; a reference guards it",
-    ("center", "opens_at"): "no device sees it",
-    ("center", "closes_at"): "no device sees it",
+    ("center", "opens_at"): "no device sees it but in a window of ratio rules: `center_ratio_rules` is named then",
+    ("center", "closes_at"): "no device sees it but in a window of ratio rules: `center_ratio_rules` is named then",
+    ("center_ratio_rules", "created_at"): "a note for people",
     ("room", "external_id"): "no device sees it: the id in another system",
     ("person", "external_id"): "no device sees it: the id in another system",
     ("person", "email"): "no device sees it",

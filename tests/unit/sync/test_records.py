@@ -6,9 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sync.limits import WALL_MS_MAX, WALL_MS_MIN
+from sync.ratio_presets import PRESETS
 from sync.records import (
     RECORD_TYPES,
     SNAPSHOT_PRIORITY,
+    CenterRecord,
     ChildRecord,
     Entity,
     bucket_of_day,
@@ -83,3 +85,20 @@ def test_a_record_is_plain_json_and_reads_back() -> None:
 def test_a_record_of_a_later_version_reads_with_what_is_known_here() -> None:
     told = b'{"given_name":"A","family_name":"B","later":[1]}'
     assert msgspec.json.decode(told, type=ChildRecord) == ChildRecord(given_name="A", family_name="B")
+
+
+def test_a_centre_without_ratio_rules_has_the_bytes_that_it_always_had() -> None:
+    before = b'{"code":"OAK","name":"Oak House","time_zone":"Europe/Paris"}'
+    center = CenterRecord(code="OAK", name="Oak House", time_zone="Europe/Paris")
+    assert encode_record(center) == before
+    assert encode_record(msgspec.json.decode(before, type=CenterRecord)) == before
+
+
+def test_ratio_rules_stand_behind_what_a_centre_always_said() -> None:
+    rules = tuple(PRESETS.values())
+    center = CenterRecord(code="OAK", name="Oak House", time_zone="Europe/Paris", ratio_rules=rules)
+    body = encode_record(center)
+    assert body.startswith(
+        b'{"code":"OAK","name":"Oak House","time_zone":"Europe/Paris","ratio_rules":[{"name":"CFOC",'
+    )
+    assert msgspec.json.decode(body, type=CenterRecord) == center
