@@ -111,8 +111,8 @@ class DeviceUploads:
         if not journal.contradicts(stored):
             self._offer_from(journal, stored.seq)
         elif journal is self._current:
-            if stored.seq == journal.seq:
-                self._reopen(journal, 0)
+            # Nobody knows where the two parted, nor whether it was this life of the server that answered.
+            self._reopen(journal, 0)
             self._chores.append(do.BeginIncarnation(journal.incarnation))
         elif journal.settled_seq < journal.seq:
             # An older journal may well be longer there; it matters only while it holds something unanswered.

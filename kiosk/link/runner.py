@@ -81,12 +81,16 @@ class LinkRunner:
         if self._driver is not None:
             self._driver.deliver(on.EntryRecorded(seq, incarnation))
 
-    def use(self, store: DeviceStore) -> None:
-        """Go on with another store: what the link that is up knows of the old one does not hold any more."""
-        self._store = store
+    def look_again(self) -> None:
+        """The store may hold what this link was never told of: it ends, and the next one reads the store anew."""
         if self._driver is not None:
             self._driver.deliver(on.LinkClosed())
         self.hurry()
+
+    def use(self, store: DeviceStore) -> None:
+        """Go on with another store: what the link that is up knows of the old one does not hold any more."""
+        self._store = store
+        self.look_again()
 
     def hurry(self) -> None:
         """Dial now instead of waiting; for somebody who is about to leave."""

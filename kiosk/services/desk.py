@@ -24,9 +24,9 @@ from kiosk.services.refusals import Refusals
 from kiosk.services.revocation import Burial, clear_away
 from kiosk.services.roster import Collector, RosterLine
 from kiosk.services.subscription import Subscription
-from kiosk.services.timekeeping import Passage, StepWatch, moment_of, pass_time
+from kiosk.services.timekeeping import Passage, StepWatch, keep_contact, moment_of, pass_time
 from kiosk.settings import DataFolder, LinkSettings
-from kiosk.store.errors import ReplicaUnreadable, StorageFull, StoreError
+from kiosk.store.errors import ReplicaUnreadable, StorageFailed, StorageFull, StoreError
 from kiosk.store.journal import OwnEntry
 from kiosk.store.replica import Replica
 from sync.attendance import EventKind, decode_event
@@ -66,6 +66,7 @@ class Desk:
         store = self._store()
         self._runner = LinkRunner(opened.keys, store, following.link_changed, clock=clock, luck=luck, settings=link)
         self._damage = asyncio.Event()
+        self._is_in_doubt = False
         self._ids = Ids(clock, luck)
         self._one_at_a_time = asyncio.Lock()
 
@@ -117,7 +118,7 @@ class Desk:
         self._following.hub.close()
         try:
             if heard_ms is not None:
-                await self._replica.database.run(lambda: _keep_contact(self._replica, heard_ms))
+                await self._replica.database.run(lambda: keep_contact(self._replica, heard_ms))
             await self._replica.database.close()
         except StoreError:
             await self._replica.database.close()
@@ -157,6 +158,10 @@ class Desk:
             return
         self._following.time_passed(passage.progress, passage.noted)
         self._offer(passage.noted)
+        if self._is_in_doubt:
+            await self._following.reload()
+            self._is_in_doubt = False
+            self._runner.look_again()
 
     async def _repair(self) -> None:
         """A damaged page was read in the middle of work: go on with what can be proved, and fetch the rest anew."""
@@ -294,15 +299,8 @@ class Desk:
             self._refusals.require_known(child_id)
             self._refusals.require_in(child_id, occurred_at_ms)
             self._refusals.require_may_collect(child_id, adult_id, adult_name)
-            wish = self._wish(
-                EventKind.CHECK_OUT,
-                child_id,
-                occurred_at_ms,
-                staff_id=staff_id,
-                adult_id=adult_id,
-                adult_name=adult_name,
-            )
-            return await self._record(wish)
+            who = {"staff_id": staff_id, "adult_id": adult_id, "adult_name": adult_name}
+            return await self._record(self._wish(EventKind.CHECK_OUT, child_id, occurred_at_ms, **who))
 
     def _wish(self, kind: EventKind, child_id: str, occurred_at_ms: int | None, **more: str) -> Wish:
         knowledge = self._following.knowledge
@@ -376,6 +374,10 @@ class Desk:
         """What a failure of the store means for whoever asked; damage is repaired right away."""
         if self._burial.last_words:
             return DeskError("revoked", self._burial.last_words)
+        if isinstance(error, StorageFailed):
+            # What failed may be there all the same: the rounds read the file anew as soon as it can be read.
+            self._is_in_doubt = True
+            self._damage.set()
         if isinstance(error, ReplicaUnreadable):
             self._damage.set()
             message = "The file of this desk is damaged and is being repaired; look at the roster, then do it again."
@@ -391,8 +393,3 @@ def _untold(replica: Replica, after_answer: int) -> tuple[OwnEntry, ...]:
             return run
         last = run[-1].answer
     return ()
-
-
-def _keep_contact(replica: Replica, heard_ms: int) -> None:
-    with replica.database.transaction():
-        replica.progress.note_contact(wall_ms=heard_ms, clock=None)

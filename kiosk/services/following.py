@@ -139,6 +139,12 @@ class Following:
         self._look_at_lease(progress)
         return self.knowledge.load(progress.version, records, own)
 
+    async def reload(self) -> None:
+        """What is in the store is not what was told of it: read everything anew, and let everybody do so."""
+        await self.load()
+        self.hub.publish(Resync())
+        self._publish_status()
+
     async def hear(self, news: News) -> None:
         """The store says what became durable through the link."""
         match news:

@@ -121,3 +121,9 @@ def pass_time(replica: Replica, pen: Pen, moment: Moment, step_ms: int = 0) -> P
 def noted_since(replica: Replica, before: Progress) -> tuple[OwnEntry, ...]:
     """What stands behind the end of the journal as it was."""
     return replica.journal.waiting_in(before.incarnation, before.journal_seq)
+
+
+def keep_contact(replica: Replica, heard_ms: int) -> None:
+    """Write down when the server was heard last (this device's clock, UTC milliseconds); for a desk that closes."""
+    with replica.database.transaction():
+        replica.progress.note_contact(wall_ms=heard_ms, clock=None)

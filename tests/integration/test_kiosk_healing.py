@@ -4,16 +4,19 @@ import asyncio
 import contextlib
 import secrets
 import shutil
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
+from sqlcipher3 import dbapi2
 
 from kiosk.clock import Clock
 from kiosk.messages import DeskMessage, EntrySettled, Mark, Presence, Quarantined, Resync
 from kiosk.services.desk import Desk, DeskError
 from kiosk.services.enrolment import Request, enrol
 from kiosk.settings import LinkSettings
+from kiosk.store.errors import StorageFailed
 from sync.attendance import corrected_at_ms, decode_event
 from sync.errors import CloseCode
 from sync.incidents import INCIDENT_KIND, Incident, decode_incident
@@ -332,3 +335,50 @@ async def test_a_desk_that_is_told_of_its_revocation_dials_again_soon(server: Fa
         await until(lambda: server.refused >= 2)
         server.close_with = None
         await until(is_settled(desk))
+
+
+async def test_what_a_failing_disk_kept_all_the_same_shows_on_the_roster_and_is_sent(
+    server: FakeServer, folder: Path
+) -> None:
+    """COMMIT takes effect and reports a failure, and the file cannot be opened to look: the desk says it failed."""
+    async with opened(folder) as desk:
+        await until(is_settled(desk))
+        messages = desk.subscribe()
+        database = desk._replica.database
+        database._connection = FailsAfterCommit(database._connection)
+        database._connect = fails_once(database._connect)
+        with pytest.raises(DeskError) as refused:
+            await desk.check_in(ADA)
+        assert refused.value.code == "storage_failed"
+        await heard(messages, Resync)
+        await until(lambda: len(server.events()) == 1)
+        await until(is_settled(desk))
+        assert await line(desk, ADA) == (Presence.IN, Mark.CONFIRMED)
+
+
+class FailsAfterCommit:
+    """A connection whose COMMIT takes effect and then reports that the disk failed."""
+
+    def __init__(self, connection: Any) -> None:
+        self._connection = connection
+
+    def execute(self, sql: str, parameters: Sequence[Any] = ()) -> Any:
+        answer = self._connection.execute(sql, parameters)
+        if sql == "COMMIT":
+            raise dbapi2.OperationalError("disk I/O error")
+        return answer
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._connection, name)
+
+
+def fails_once(connect: Callable[[], Any]) -> Callable[[], Any]:
+    """The first opening fails, as it does while a disk is away."""
+    failures = iter((StorageFailed("the disk failed"),))
+
+    def connect_or_fail() -> Any:
+        for failure in failures:
+            raise failure
+        return connect()
+
+    return connect_or_fail

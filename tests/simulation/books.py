@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from tests.simulation.device import Device
     from tests.simulation.world import World
 
+Said = tuple[str, bytes]
+"""An event id and the words under it: an id may come twice, with other words."""
+
 # A device is away within 5 s of its revocation.
 REVOKED_WITHIN_MS = 5_000
 
@@ -24,50 +27,51 @@ class Books:
 
     def __init__(self, world: "World") -> None:
         self.world = world
-        self._gone: dict[str, set[str]] = {}
-        self._never_sent: set[str] = set()
+        self._gone: dict[str, set[Said]] = {}
+        self._never_sent: set[Said] = set()
         self._holders: dict[str, dict[str, set[str]]] = {}
 
     # -- what a desk was shown
 
     def check_told(self, device: "Device") -> None:
         """What this desk showed as recorded is in its journals, word for word."""
-        held = bodies_of(device)
+        held = said_by(device)
         gone = self._gone.get(device.name, set())
         for entry in device.told:
-            if entry.event_id not in gone and held.get(entry.event_id) != entry.body:
+            said = (entry.event_id, entry.body)
+            if said not in gone and said not in held:
                 raise Violated("no_acknowledged_entry_lost", f"{device.name} no longer holds {entry.event_id}")
 
-    def disk_lost(self, device: "Device", *, kept: frozenset[str]) -> None:
+    def disk_lost(self, device: "Device", *, kept: frozenset[Said]) -> None:
         """A desk's disk was replaced by another one that holds these events."""
-        told = {entry.event_id for entry in device.told}
+        told = {(entry.event_id, entry.body) for entry in device.told}
         lost = told - kept
         gone = self._gone.setdefault(device.name, set())
-        self._never_sent |= lost - gone - self._stored_of(device).keys() - self._at_a_twin(device)
+        self._never_sent |= lost - gone - self._stored_of(device) - self._at_a_twin(device)
         # What an older copy brings back must stay from now on.
         self._gone[device.name] = lost
         self._holds_no_more(device)
 
-    def may_drop(self, device: "Device", event_ids: set[str]) -> None:
+    def may_drop(self, device: "Device", dropped: frozenset[Said]) -> None:
         """A desk may forget these: they were answered long ago, so the server has them."""
-        missing = event_ids - self._stored_of(device).keys()
+        missing = sorted(event_id for event_id, _ in dropped - self._stored_of(device))
         if missing:
-            raise Violated("no_acknowledged_entry_lost", f"{device.name} may drop {sorted(missing)}, which nobody has")
-        self._gone.setdefault(device.name, set()).update(event_ids)
+            raise Violated("no_acknowledged_entry_lost", f"{device.name} may drop {missing}, which nobody has")
+        self._gone.setdefault(device.name, set()).update(dropped)
 
-    def _at_a_twin(self, device: "Device") -> set[str]:
+    def _at_a_twin(self, device: "Device") -> set[Said]:
         twins = [one for one in self.world.devices if one.id == device.id and one is not device]
-        return {event_id for twin in twins if not twin.is_destroyed for event_id in bodies_of(twin)}
+        return {said for twin in twins if not twin.is_destroyed for said in said_by(twin)}
 
     def _holds_no_more(self, device: "Device") -> None:
         for holders in self._holders.get(device.center_id, {}).values():
             holders.discard(device.name)
 
-    def _stored_of(self, device: "Device") -> dict[str, bytes]:
-        """The bodies that the server has of this device, by event id, whatever the journal."""
+    def _stored_of(self, device: "Device") -> set[Said]:
+        """What the server has of this device, whatever the journal."""
         journals = self.world.stores[device.center_id].state.journals
         return {
-            line.entry.event_id: line.entry.body
+            (line.entry.event_id, line.entry.body)
             for key, lines in journals.items()
             if key[0] == device.id
             for line in lines
@@ -84,9 +88,10 @@ class Books:
         gone = self._gone.get(device.name, set())
         logged = self.world.stores[device.center_id].state.records
         for entry in device.told:
-            excused = entry.event_id in self._never_sent
-            excused |= is_restored and (entry.event_id in gone or device.is_destroyed)
-            is_there = stored.get(entry.event_id) == entry.body or (Entity.EVENT, entry.event_id) in logged
+            said = (entry.event_id, entry.body)
+            excused = said in self._never_sent
+            excused |= is_restored and (said in gone or device.is_destroyed)
+            is_there = said in stored or (Entity.EVENT, entry.event_id) in logged
             if not is_there and not excused:
                 raise Violated("no_acknowledged_entry_lost", f"{entry.event_id} of {device.name} never arrived")
 
@@ -132,24 +137,24 @@ class Books:
             if source in self.world.revoked_ms:
                 raise Violated("nothing_to_or_from_a_revoked_device", f"an event of {source} entered the log")
 
-    def check_handed_over(self, device: "Device", held: dict[str, bytes]) -> None:
+    def check_handed_over(self, device: "Device", held: frozenset[Said]) -> None:
         """A desk that destroys itself was revoked, and the server has all it still held."""
         if device.id not in self.world.revoked_ms:
             raise Violated("nothing_to_or_from_a_revoked_device", f"{device.name} destroys itself and may be here")
         stored = self._stored_of(device)
         is_restored = device.center_id in self.world.checkers.restored
-        for event_id, body in held.items():
-            if stored.get(event_id) != body and not is_restored:
+        for event_id, body in sorted(held):
+            if (event_id, body) not in stored and not is_restored:
                 raise Violated("no_acknowledged_entry_lost", f"{device.name} destroys {event_id}, which nobody has")
         self._holds_no_more(device)
 
 
-def bodies_of(device: "Device") -> dict[str, bytes]:
-    """What the journals of a desk hold, by event id; nothing on a disk that was never started on."""
+def said_by(device: "Device") -> frozenset[Said]:
+    """What the journals of a desk hold; nothing on a disk that was never started on."""
     if not device.database.fetch_all("SELECT 1 FROM sqlite_schema WHERE name = 'journal'"):
-        return {}
-    rows = device.database.fetch_all("SELECT event_id, body FROM journal ORDER BY event_id")
-    return {row[0]: row[1].encode() for row in rows}
+        return frozenset()
+    rows = device.database.fetch_all("SELECT event_id, body FROM journal ORDER BY event_id, body")
+    return frozenset((row[0], row[1].encode()) for row in rows)
 
 
 def journal_of(device: "Device") -> tuple[Entry, ...]:

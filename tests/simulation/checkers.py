@@ -10,7 +10,7 @@ from sync.journal import EntryOutcome
 from sync.limits import PAGES_IN_FLIGHT_MAX, SNAPSHOT_PARTS_MAX
 from sync.messages import Applied, Page, Push, PushStored, SnapshotPart, SnapshotRecord
 from sync.records import Entity
-from tests.simulation.books import Books, bodies_of
+from tests.simulation.books import Books, Said, said_by
 from tests.simulation.model_records import RecordKey, fold_of_log
 from tests.simulation.model_store import CenterState
 from tests.simulation.replicas import held_by, kept_of
@@ -197,10 +197,10 @@ class Checkers:
 
     def replica_set_back(self, device: "Device") -> None:
         """A desk got an older copy of its replica."""
-        self.books.disk_lost(device, kept=frozenset(bodies_of(device)))
+        self.books.disk_lost(device, kept=said_by(device))
         self._cursors.pop(device.name, None)
 
-    def device_destroys_itself(self, device: "Device", held: dict[str, bytes]) -> None:
+    def device_destroys_itself(self, device: "Device", held: frozenset[Said]) -> None:
         """A revoked desk forgot everything; this is what its journals held."""
         self.books.check_handed_over(device, held)
 

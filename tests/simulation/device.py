@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kiosk.link.device_store import perform_store
-from kiosk.store.errors import StoreError
+from kiosk.store.errors import StorageFailed, StoreError
 from kiosk.store.pen import Pen
 from kiosk.store.progress import Progress
 from kiosk.store.replica import Replica
@@ -17,7 +17,7 @@ from sync.driver import LANE_DRAIN_S
 from sync.errors import NEEDS_A_PERSON, CloseCode
 from sync.journal import Draft, Entry
 from sync.messages import proof_material
-from tests.simulation.books import bodies_of
+from tests.simulation.books import said_by
 from tests.simulation.crashes import Crash, CrashPoints
 from tests.simulation.desk_store import CrashingDatabase, copy_database
 from tests.simulation.disk import CrashDisk, MemoryDisk
@@ -74,8 +74,8 @@ class Device:
         self.database = self.disk.open()
         if twin is not None:
             copy_database(twin.database, self.database)
-            held = bodies_of(self)
-            self.told = [entry for entry in twin.told if entry.event_id in held]
+            held = said_by(self)
+            self.told = [entry for entry in twin.told if (entry.event_id, entry.body) in held]
         self.boot()
 
     # -- the process
@@ -182,6 +182,8 @@ class Device:
         self.submit(lambda: self._record(child_id, draft), self._tell)
 
     def _record(self, child_id: str, draft: Callable[[Progress], Draft]) -> Entry:
+        if self.is_destroyed:
+            raise StoreError("the keys are gone")
         entry: Entry | None = None
         try:
             with self.database.transaction():
@@ -200,6 +202,10 @@ class Device:
     def _tell(self, result: Any) -> None:
         if isinstance(result, StoreError):
             self.world.trace.note(self.name, "refuses to record")
+            if (
+                isinstance(result, StorageFailed) and self.loop is not None
+            ):  # it may be there, and the next link sees it
+                self.loop.deliver(on.LinkClosed())
             return
         self._reach("device: before the person is told")
         if not self.is_up:
@@ -332,7 +338,7 @@ class Device:
         """As the live store: the keys of a revoked device are gone before its replica is."""
         if not isinstance(effect, do.DestroyReplica):
             return self._noted_clock(effect) if isinstance(effect, do.NoteClock) else self._stored(effect)
-        told = bodies_of(self)
+        told = said_by(self)
         event = perform_store(effect, self.replica, wall_ms=self.wall_ms(), pen=self.pen, destroy_keys=self._destroy)
         if self.is_destroyed:
             self.world.checkers.device_destroys_itself(self, told)
@@ -381,10 +387,7 @@ class Device:
             if self.loop is loop:
                 self._over()
 
-        if loop.lanes_busy:
-            self.after(int(LANE_DRAIN_S * 1000), give_up_waiting)
-        else:
-            self._over()
+        self.after(int(LANE_DRAIN_S * 1000), give_up_waiting) if loop.lanes_busy else self._over()
 
     def _drained(self) -> None:
         loop = self.loop

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from sync.limits import JOURNAL_RETENTION_MS, WALL_MS_MAX, WALL_MS_MIN
 from sync.records import DAY_BUCKET_PREFIX, bucket_of_day
-from tests.simulation.books import bodies_of
+from tests.simulation.books import Said, said_by
 from tests.simulation.people import TIME_ZONE
 from tests.simulation.trace import Violated
 
@@ -26,11 +26,11 @@ def tidy(device: "Device") -> None:
 
 
 def _drop_old(device: "Device", now_ms: int) -> None:
-    before = bodies_of(device).keys()
+    before = said_by(device)
     may_go = _answered_before(device, now_ms - JOURNAL_RETENTION_MS)
     device.world.checkers.books.may_drop(device, may_go)
     device.replica.journal.drop_old(now_ms)
-    dropped = before - bodies_of(device).keys()
+    dropped = before - said_by(device)
     if not dropped <= may_go:
         raise Violated("no_acknowledged_entry_lost", f"{device.name} drops {sorted(dropped - may_go)} too soon")
     today = bucket_of_day(now_ms, TIME_ZONE).removeprefix(DAY_BUCKET_PREFIX)
@@ -41,8 +41,8 @@ def _drop_old(device: "Device", now_ms: int) -> None:
         device.world.trace.note(device.name, f"drops {days} old days and {len(dropped)} old entries")
 
 
-def _answered_before(device: "Device", wall_ms: int) -> set[str]:
+def _answered_before(device: "Device", wall_ms: int) -> frozenset[Said]:
     rows = device.database.fetch_all(
-        "SELECT event_id FROM journal WHERE outcome IS NOT NULL AND recorded_at_ms < ?", (wall_ms,)
+        "SELECT event_id, body FROM journal WHERE outcome IS NOT NULL AND recorded_at_ms < ?", (wall_ms,)
     )
-    return {event_id for (event_id,) in rows}
+    return frozenset((event_id, body.encode()) for event_id, body in rows)

@@ -112,9 +112,10 @@ def test_a_longer_journal_in_another_life_of_the_log_is_told_again_as_a_whole() 
     assert effects == (do.ReopenEntries(INCARNATION, 0),)
 
 
-def test_a_longer_journal_in_the_same_life_keeps_the_outcomes_that_are_here() -> None:
+def test_a_longer_journal_tells_even_what_is_settled_again_for_nobody_knows_which_life_of_the_server_answered() -> None:
     half = uploads(standing(5))
-    assert half.welcomed(told(stored_seq=9), START_MS) == (do.BeginIncarnation(INCARNATION),)
+    assert half.welcomed(told(stored_seq=9), START_MS) == (do.ReopenEntries(INCARNATION, 0),)
+    assert half.entries_reopened(on.EntriesReopened(INCARNATION, 0, 5), START_MS) == (do.BeginIncarnation(INCARNATION),)
 
 
 def test_a_fork_that_the_server_finds_ends_the_incarnation_and_not_the_link() -> None:
@@ -159,7 +160,7 @@ def test_a_server_that_finds_a_fork_in_every_journal_is_not_sound() -> None:
 
 
 def test_an_entry_recorded_under_the_new_incarnation_before_it_is_known_is_not_forgotten() -> None:
-    half = uploads(standing(5, settled_seq=5))
+    half = uploads(standing(5, settled_seq=0))
     half.welcomed(told(stored_seq=6), START_MS)
     assert half.entry_recorded(recorded(2, FRESH), START_MS) == ()
     (read,) = half.incarnation_begun(begun(1), START_MS)
@@ -171,7 +172,7 @@ def test_an_entry_recorded_under_the_new_incarnation_before_it_is_known_is_not_f
 
 
 def test_a_late_word_of_a_journal_that_is_no_longer_written_changes_nothing() -> None:
-    half = uploads(standing(5))
+    half = uploads(standing(5, settled_seq=0))
     half.welcomed(told(stored_seq=6), START_MS)
     half.incarnation_begun(begun(0), START_MS)
     assert half.entry_recorded(recorded(6), START_MS) == ()
