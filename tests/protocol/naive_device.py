@@ -118,7 +118,9 @@ class NaiveDevice:
         self.write(event_id, "device_incident", json.dumps(said).encode())
 
     def fork(self, journal: Journal) -> None:
-        """Tell again, under another incarnation, what has no outcome."""
+        """Tell again, under another incarnation, what has no outcome; of the journal that is written, everything."""
+        for entry in journal.entries if journal is self.journal else ():
+            entry.outcome = None
         moved = [entry for entry in journal.entries if entry.outcome is None]
         journal.entries = [entry for entry in journal.entries if entry.outcome is not None]
         if journal is self.journal:

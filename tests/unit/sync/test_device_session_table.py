@@ -66,7 +66,7 @@ def reopening() -> Desk:
 
 
 def forked() -> Desk:
-    desk = Desk(journal_seq=5)
+    desk = Desk(journal_seq=5, settled_seq=0)
     desk.is_welcomed(stored_seq=6)
     return desk
 
