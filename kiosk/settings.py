@@ -1,5 +1,6 @@
 """Where a desk keeps what, how long it waits for what, and its log file."""
 
+import functools
 import logging
 import sys
 import traceback
@@ -73,8 +74,9 @@ class LinkSettings:
     round_interval_ms: int = 60_000
 
 
+@functools.cache
 def app_version() -> str:
-    """The version of this program, as told to the server."""
+    """The version of this program, as told to the server with each link; read once, since it takes milliseconds."""
     try:
         return version("rollcall")
     except PackageNotFoundError:

@@ -7,6 +7,7 @@ from typing import Final
 from kiosk.store.errors import BrokenPage, StoreError
 from kiosk.store.journal import OwnEntry, Standing
 from kiosk.store.pen import Pen
+from kiosk.store.progress import Progress
 from kiosk.store.records import Applied
 from kiosk.store.replica import Replica
 from sync import effects as do
@@ -58,10 +59,14 @@ class OwnEntriesChanged:
 
 @dataclass(frozen=True)
 class ClockNoted:
-    """The server was heard at `wall_ms` of this device's clock; no estimate: the round trip was too long."""
+    """The server was heard at `wall_ms` of this device's clock; no estimate: the round trip was too long.
+
+    `progress` is where the desk stands then, with its lease.
+    """
 
     wall_ms: int
     estimate: ClockEstimate | None
+    progress: Progress
 
 
 @dataclass(frozen=True)
@@ -137,7 +142,8 @@ def _perform_chore(
         case do.BeginIncarnation(incarnation):
             replica.incarnations.begin(incarnation, pen, wall_ms=wall_ms)
             tell(OwnEntriesChanged())
-            return on.IncarnationBegun(journal=_current(replica), queue_depth=replica.journal.queue_depth())
+            current = _current(replica, replica.progress.read())
+            return on.IncarnationBegun(journal=current, queue_depth=replica.journal.queue_depth())
 
 
 def _destroy(replica: Replica, destroy_keys: Callable[[], None], tell: Tell) -> on.DeviceEvent:
@@ -155,7 +161,7 @@ def _destroy(replica: Replica, destroy_keys: Callable[[], None], tell: Tell) -> 
 def _read_progress(replica: Replica, wall_ms: int) -> on.ProgressRead:
     progress = replica.progress.read()
     return on.ProgressRead(
-        journal=_current(replica),
+        journal=_current(replica, progress),
         epoch=progress.epoch,
         version=progress.version,
         hash=progress.hash,
@@ -163,12 +169,11 @@ def _read_progress(replica: Replica, wall_ms: int) -> on.ProgressRead:
         wall_ms=wall_ms,
         older=tuple(_told(standing) for standing in replica.incarnations.older()),
         digests=replica.records.digests() if progress.version else (),
-        staged=replica.progress.staged().snapshot,
+        staged=progress.staged.snapshot,
     )
 
 
-def _current(replica: Replica) -> on.JournalStanding:
-    progress = replica.progress.read()
+def _current(replica: Replica, progress: Progress) -> on.JournalStanding:
     head = replica.journal.head(progress)
     return _told(Standing(head.incarnation, head.seq, head.hash, progress.acknowledged_seq))
 
@@ -217,7 +222,8 @@ def _note_clock(effect: do.NoteClock, replica: Replica, pen: Pen, wall_ms: int, 
         replica.progress.note_contact(wall_ms=wall_ms, clock=estimate)
         if effect.lease_ms:
             replica.progress.grant_lease(effect.lease_ms)
-    tell(ClockNoted(wall_ms, estimate))
+        progress = replica.progress.read()
+    tell(ClockNoted(wall_ms, estimate, progress))
     return on.ClockNoted(wall_ms)
 
 

@@ -152,10 +152,10 @@ class Following:
                 self._settled(entries)
             case SnapshotReplaced() | OwnEntriesChanged():
                 await self._replaced()
-            case ClockNoted(wall_ms, estimate):
+            case ClockNoted(wall_ms, estimate, progress):
                 self._heard_ms, self._heard_in_this_run = wall_ms, True
                 self._measured(wall_ms, estimate)
-                self._look_at_lease(await self._replica.database.run(self._replica.progress.read))
+                self._look_at_lease(progress)
             case ReplicaDestroyed():
                 self.knowledge = Knowledge(self._keys.device_id, center=self.knowledge.center)
             case _:

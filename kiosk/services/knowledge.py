@@ -6,7 +6,7 @@ a roster of 500 children needs no query.
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
@@ -28,7 +28,7 @@ from sync.records import (
 )
 
 _NOTHING: Final = CenterRecord(code="", name="", time_zone="UTC")
-_DECODERS: Final[dict[Entity, msgspec.json.Decoder[Any]]] = {
+_DECODERS: Final[dict[str, msgspec.json.Decoder[Any]]] = {
     Entity.CENTER: msgspec.json.Decoder(CenterRecord),
     Entity.ROOM: msgspec.json.Decoder(RoomRecord),
     Entity.CHILD: msgspec.json.Decoder(ChildRecord),
@@ -46,8 +46,7 @@ def is_of_a_child(entry: OwnEntry) -> bool:
     return entry.kind in _EVENT_KINDS and entry.child_id != ""
 
 
-@dataclass(frozen=True)
-class Confirmed:
+class Confirmed(NamedTuple):
     """A fact that the server stored, and the name of the desk that recorded it."""
 
     fact: Fact
@@ -68,21 +67,26 @@ class News:
 
 @dataclass
 class _Made:
-    """Facts of a child by event id, their places in order, and their fold once somebody asked for it."""
+    """Facts of a child by event id, and once somebody asked for them their fold and their places in order."""
 
     facts: dict[str, Fact]
-    orders: dict[str, Order]
     attendance: ChildAttendance | None = None
+    _orders: dict[str, Order] = field(default_factory=dict)
+    _ordered: dict[str, Fact] = field(default_factory=dict)
 
+    def orders(self) -> Collection[Order]:
+        """The places of all facts; a fact that was there before keeps its own."""
+        if self._ordered is not self.facts:
+            self._orders = {
+                event_id: self._orders[event_id] if self._ordered.get(event_id) is fact else fact.order
+                for event_id, fact in self.facts.items()
+            }
+            self._ordered = self.facts
+        return self._orders.values()
 
-def _make(facts: dict[str, Fact], before: _Made | None) -> _Made:
-    """Places cost more than anything else here, and most facts were there before."""
-    known = before or _Made({}, {})
-    orders = {
-        event_id: known.orders[event_id] if known.facts.get(event_id) is fact else fact.order
-        for event_id, fact in facts.items()
-    }
-    return _Made(facts, orders)
+    def with_facts(self, facts: dict[str, Fact]) -> "_Made":
+        """The same child with other facts; most of them were there before."""
+        return _Made(facts, None, self._orders, self._ordered)
 
 
 @dataclass
@@ -134,7 +138,7 @@ class Knowledge:
             table.clear()
         self._stale.update(self._made)
         for record in records:
-            self._put(record.entity, record.entity_id, record.body.encode())
+            self._put(record.entity, record.entity_id, record.body)
         self._forget_settled_but(frozenset(entry.event_id for entry in own))
         self._others_waiting.clear()
         self.witnessed.clear()
@@ -169,11 +173,15 @@ class Knowledge:
 
     def _told_of_children(self, event_ids: Iterable[str]) -> tuple[tuple[str, str], ...]:
         """The children of those events that are known here; staff, visitors and roll-calls are on no roster."""
-        facts = [
-            self._confirmed[self._child_of_event[one]][one].fact for one in event_ids if one in self._child_of_event
-        ]
-        events = [fact.event for fact in facts]
-        return tuple((event.child_subject_id, event.event_id) for event in events if event.child_subject_id)
+        told = []
+        for event_id in event_ids:
+            subject_id = self._child_of_event.get(event_id)
+            if subject_id is None:
+                continue
+            event = self._confirmed[subject_id][event_id].fact.event
+            if child_id := event.child_subject_id:
+                told.append((child_id, event.event_id))
+        return tuple(told)
 
     def add_own(self, entry: OwnEntry) -> None:
         """An entry of this desk; a settled one is never made unsettled again."""
@@ -228,10 +236,10 @@ class Knowledge:
                 self._parked.pop(entry.event_id, None)
                 self._own_facts.get(entry.child_id, {}).pop(entry.event_id, None)
 
-    def _put(self, entity: str, entity_id: str, body: bytes) -> None:
+    def _put(self, entity: str, entity_id: str, body: bytes | str) -> None:
         """A record that this version cannot read is kept by the store and left out here."""
         try:
-            record = _DECODERS[Entity(entity)].decode(body)
+            record = _DECODERS[entity].decode(body)
         except (KeyError, ValueError, msgspec.DecodeError, UnicodeDecodeError):
             return
         match record:
@@ -290,7 +298,7 @@ class Knowledge:
 
     def orders(self, child_id: str) -> Collection[Order]:
         """The places of the same facts in their order."""
-        return self._made_of(child_id).orders.values()
+        return self._made_of(child_id).orders()
 
     def _made_of(self, child_id: str) -> _Made:
         """What is made of a child's facts: anew only when its facts are others.
@@ -303,7 +311,7 @@ class Knowledge:
         self._stale.discard(child_id)
         facts = self._merge(child_id)
         if made is None or made.facts != facts:
-            made = self._made[child_id] = _make(facts, made)
+            made = self._made[child_id] = made.with_facts(facts) if made else _Made(facts)
         return made
 
     def _merge(self, child_id: str) -> dict[str, Fact]:

@@ -91,14 +91,15 @@ def let_time_pass(replica: Replica, pen: Pen, moment: Moment, step_ms: int = 0) 
 
     Returns where the desk stands then.
     """
-    was_over = replica.progress.read().is_lease_over
+    before = replica.progress.read()
     replica.progress.advance_ratchet(monotonic_ms=moment.monotonic_ms, boot_id=moment.boot_id, wall_ms=moment.wall_ms)
     progress = replica.progress.read()
-    if progress.is_lease_over and not was_over:
+    is_over_now = progress.is_lease_over and not before.is_lease_over
+    if is_over_now:
         _note(replica, pen, Incident.LEASE_EXPIRED, {"heard_at_ms": progress.last_contact_wall_ms or 0}, moment)
     if step_ms:
         _note(replica, pen, Incident.CLOCK_STEPPED, {"step_ms": step_ms}, moment)
-    return replica.progress.read()
+    return replica.progress.read() if is_over_now or step_ms else progress
 
 
 def _note(replica: Replica, pen: Pen, incident: Incident, detail: Detail, moment: Moment) -> Entry:

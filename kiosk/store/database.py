@@ -7,7 +7,7 @@ transaction is durable when `transaction` returns: WAL with `synchronous=FULL` s
 import asyncio
 import contextlib
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -87,8 +87,8 @@ class Database:
         except dbapi2.Error as error:
             raise self._refused(error) from error
 
-    def fetch_each(self, sql: str, parameters: Sequence[Any] = ()) -> Iterator[Row]:
-        """The rows of a query, one by one; nothing may be written before the last."""
+    def fetch_each(self, sql: str, parameters: Sequence[Any] = ()) -> Generator[Row, None, None]:
+        """The rows of a query, one by one; nothing may be written before the last, or before this is closed."""
         with self._guarded():
             yield from self._usable().execute(sql, parameters)
 

@@ -4,7 +4,8 @@ There is one current journal, which grows, and there may be older ones, which en
 and are kept to heal a server that was restored from a backup.
 """
 
-from collections.abc import Callable, Sequence
+import contextlib
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -66,14 +67,6 @@ class Standing:
     acknowledged_seq: int
 
 
-@dataclass(frozen=True)
-class _Answered:
-    """The entries that one answer of the server is about, by number, and the journal they stand in."""
-
-    standing: Standing
-    entries: dict[int, OwnEntry]
-
-
 class JournalStore:
     """Appends entries and settles them; `append` belongs inside the caller's transaction."""
 
@@ -85,11 +78,14 @@ class JournalStore:
         """Write the next entry, made from where the desk stands in this very transaction."""
         progress = self._progress.read()
         draft = make_draft(progress)
-        return self.write(draft, sign, child_id=child_id, recorded_at_ms=draft.wall_ms)
+        return self._write(self.head(progress), draft, sign, child_id=child_id, recorded_at_ms=draft.wall_ms)
 
     def write(self, draft: Draft, sign: Sign, *, child_id: str, recorded_at_ms: int) -> Entry:
         """Write an entry that was recorded at some time, perhaps in another journal."""
-        entry = seal(self.head(), draft, sign)
+        return self._write(self.head(), draft, sign, child_id=child_id, recorded_at_ms=recorded_at_ms)
+
+    def _write(self, head: JournalHead, draft: Draft, sign: Sign, *, child_id: str, recorded_at_ms: int) -> Entry:
+        entry = seal(head, draft, sign)
         self._database.execute(_INSERT, (*row_of(entry), child_id, recorded_at_ms))
         self._progress.journal_grew(seq=entry.seq, digest=entry.hash, hlc=entry.hlc)
         return entry
@@ -101,12 +97,12 @@ class JournalStore:
             return genesis(where.device_id, where.incarnation)
         return JournalHead(where.incarnation, where.journal_seq, where.journal_hash)
 
-    def standing(self, incarnation: str) -> Standing | None:
+    def standing(self, incarnation: str, progress: Progress | None = None) -> Standing | None:
         """How one journal stands; None when nothing is kept of it."""
-        progress = self._progress.read()
-        if incarnation == progress.incarnation:
-            head = self.head(progress)
-            return Standing(incarnation, head.seq, head.hash, progress.acknowledged_seq)
+        where = progress or self._progress.read()
+        if incarnation == where.incarnation:
+            head = self.head(where)
+            return Standing(incarnation, head.seq, head.hash, where.acknowledged_seq)
         row = self._database.fetch_one(
             "SELECT incarnation, seq, hash, acknowledged_seq FROM older_journal WHERE incarnation = ?", (incarnation,)
         )
@@ -119,7 +115,7 @@ class JournalStore:
 
     def queue_depth(self) -> int:
         """How many entries wait for an answer, in all journals."""
-        row = self._database.fetch_one("SELECT count(*) FROM journal WHERE outcome IS NULL")
+        row = self._database.fetch_one(COUNT_WAITING)
         return row[0] if row else 0
 
     def read_entries(self, incarnation: str, after_seq: int, entries_max: int) -> tuple[Entry, ...]:
@@ -127,16 +123,17 @@ class JournalStore:
 
         Empty when the entry after `after_seq` is not kept.
         """
-        rows = self._database.fetch_all(_SELECT_RUN, (incarnation, after_seq, entries_max))
+        rows = self._database.fetch_each(_SELECT_RUN, (incarnation, after_seq, entries_max))
         entries: list[Entry] = []
         size = 0
-        for row in rows:
-            entry = entry_of(row)
-            size += len(entry.body) + ENTRY_OVERHEAD_BYTES
-            is_next = entry.seq == after_seq + len(entries) + 1
-            if not is_next or (entries and size > UNIT_BYTES_MAX):
-                break
-            entries.append(entry)
+        with contextlib.closing(rows):  # what no frame holds is not read
+            for row in rows:
+                entry = entry_of(row)
+                size += len(entry.body) + ENTRY_OVERHEAD_BYTES
+                is_next = entry.seq == after_seq + len(entries) + 1
+                if not is_next or (entries and size > UNIT_BYTES_MAX):
+                    break
+                entries.append(entry)
         return tuple(entries)
 
     def journals(self) -> tuple[Standing, ...]:
@@ -169,18 +166,25 @@ class JournalStore:
 
         """
         with self._database.transaction():
-            standing = self._check_same_journal(incarnation, stored)
-            answered = _Answered(standing, self._own_at(incarnation, stored.outcomes))
-            answers = self._progress.read().answers
+            progress = self._progress.read()
+            standing = self._check_same_journal(incarnation, stored, progress)
+            entries = self._own_at(incarnation, stored.outcomes)
             fresh: list[int] = []
+            rows: list[Row] = []
             for answer in stored.outcomes:
-                if self._settle(answered, answer, settled_at_ms, answers + len(fresh) + 1):
+                entry = _answered(entries, answer, standing)
+                if entry is None:
+                    continue
+                if entry.outcome is None:
                     fresh.append(answer.seq)
-            self._acknowledge(standing, stored, len(fresh))
-            return tuple(answered.entries[seq] for seq in fresh)
+                settled = entries[answer.seq] = _settled(entry, answer, progress.answers + len(fresh))
+                rows.append(_settlement(settled, answer, settled_at_ms))
+            self._database.execute_many(_SETTLE, rows)
+            self._acknowledge(standing, stored, progress, len(fresh))
+            return tuple(entries[seq] for seq in fresh)
 
-    def _check_same_journal(self, incarnation: str, stored: PushStored) -> Standing:
-        standing = self.standing(incarnation)
+    def _check_same_journal(self, incarnation: str, stored: PushStored, progress: Progress) -> Standing:
+        standing = self.standing(incarnation, progress)
         if standing is None:
             raise JournalForked("the server answers for a journal that is not kept here")
         if stored.through_seq > standing.seq:
@@ -195,37 +199,14 @@ class JournalStore:
             raise JournalForked(f"the server stored another entry {stored.through_seq}")
         return standing
 
-    def _settle(self, answered: "_Answered", answer: EntryOutcome, settled_at_ms: int, number: int) -> bool:
-        """Keep one outcome; says whether the entry had none before."""
-        standing, entry = answered.standing, answered.entries.get(answer.seq)
-        if entry is None and answer.seq <= standing.acknowledged_seq:
-            return False
-        if entry is None or entry.event_id != answer.event_id:
-            raise JournalForked(f"the server answers for another entry {answer.seq}")
-        settled = answered.entries[answer.seq] = _settled(entry, answer, number)
-        self._database.execute(
-            _SETTLE,
-            (
-                int(answer.outcome),
-                int(answer.reason),
-                answer.version,
-                settled_at_ms,
-                settled.answer,
-                standing.incarnation,
-                answer.seq,
-            ),
-        )
-        return entry.outcome is None
-
     def _own_at(self, incarnation: str, outcomes: Sequence[EntryOutcome]) -> dict[int, OwnEntry]:
         """The entries that are answered, as they stand, by number; those that are not kept are left out."""
         seqs = msgspec.json.encode([outcome.seq for outcome in outcomes]).decode()
         rows = self._database.fetch_all(_SELECT_ANSWERED, (incarnation, seqs))
         return {row[0]: _own_of(row) for row in rows}
 
-    def _acknowledge(self, standing: Standing, stored: PushStored, answers: int) -> None:
+    def _acknowledge(self, standing: Standing, stored: PushStored, progress: Progress, answers: int) -> None:
         through = max(standing.acknowledged_seq, self._settled_through(standing, stored))
-        progress = self._progress.read()
         if standing.incarnation == progress.incarnation:
             self._progress.settle(acknowledged_seq=through, answers=answers)
             return
@@ -308,6 +289,7 @@ _SELECT_OWN: Final = (
     " coalesce(answer, 0) FROM journal"
 )
 _SELECT_ANSWERED: Final = f"{_SELECT_OWN} WHERE incarnation = ? AND seq IN (SELECT value FROM json_each(?))"
+COUNT_WAITING: Final = "SELECT count(*) FROM journal WHERE outcome IS NULL"
 # Left to itself SQLite reads the journal from its beginning, with every entry that was answered.
 _FIRST_WAITING: Final = (
     "SELECT min(seq) FROM journal INDEXED BY journal_waiting WHERE incarnation = ? AND outcome IS NULL"
@@ -342,6 +324,22 @@ def entry_of(row: Sequence[Any]) -> Entry:
     """The values of `ENTRY_COLUMNS` as an entry."""
     values = (*row[:4], row[4].encode(), *row[5:])
     return Entry(*values)
+
+
+def _answered(entries: Mapping[int, OwnEntry], answer: EntryOutcome, standing: Standing) -> OwnEntry | None:
+    """The entry that is answered; None when it was answered so long ago that it is not kept."""
+    entry = entries.get(answer.seq)
+    if entry is None and answer.seq <= standing.acknowledged_seq:
+        return None
+    if entry is None or entry.event_id != answer.event_id:
+        raise JournalForked(f"the server answers for another entry {answer.seq}")
+    return entry
+
+
+def _settlement(settled: OwnEntry, answer: EntryOutcome, settled_at_ms: int) -> Row:
+    """The values of `_SETTLE`."""
+    outcome = (int(answer.outcome), int(answer.reason), answer.version)
+    return (*outcome, settled_at_ms, settled.answer, settled.incarnation, settled.seq)
 
 
 def _settled(entry: OwnEntry, outcome: EntryOutcome, number: int) -> OwnEntry:

@@ -1,57 +1,13 @@
 """The one row that says where this desk stands: in the change log, its journal, and against the server's clock."""
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from kiosk.store.database import Database
 from kiosk.store.errors import ReplicaForeign, ReplicaUnreadable
 from sync.change_log import Head
 from sync.clock_evidence import ClockEstimate
 from sync.messages import StagedSnapshot
-
-
-@dataclass(frozen=True)
-class Progress:
-    """The row. `version` 0 with an empty epoch: no snapshot yet. Times are UTC milliseconds since 1970.
-
-    `journal_seq` and `journal_hash` are the end of the current journal (0 and empty: nothing written yet). `answers`
-    counts the outcomes this desk ever got. `ratchet_ms` is a clock that only moves forward; `lease_until_ms` is on it,
-    0 when no lease was granted.
-    """
-
-    device_id: str
-    center_id: str
-    incarnation: str
-    epoch: str
-    version: int
-    hash: bytes
-    acknowledged_seq: int
-    told_seq: int
-    hlc: int
-    clock_offset_ms: int | None
-    clock_error_ms: int | None
-    last_contact_wall_ms: int | None
-    journal_seq: int
-    journal_hash: bytes
-    answers: int
-    dropped_before: str
-    ratchet_ms: int
-    lease_until_ms: int
-
-    @property
-    def head(self) -> Head:
-        """The cursor in the change log."""
-        return Head(self.epoch, self.version, self.hash)
-
-    @property
-    def is_lease_over(self) -> bool:
-        """Whether the desk has been without its server for longer than it may."""
-        return bool(self.lease_until_ms) and self.ratchet_ms >= self.lease_until_ms
-
-    @property
-    def lease_left_ms(self) -> int | None:
-        """How long the desk may go on without its server; None when no lease was granted."""
-        return max(0, self.lease_until_ms - self.ratchet_ms) if self.lease_until_ms else None
 
 
 @dataclass(frozen=True)
@@ -73,6 +29,59 @@ class Staged:
 
 
 NOTHING_STAGED: Final = Staged()
+
+
+class Progress(NamedTuple):
+    """The row. `version` 0 with an empty epoch: no snapshot yet. Times are UTC milliseconds since 1970.
+
+    `journal_seq` and `journal_hash` are the end of the current journal (0 and empty: nothing written yet). `answers`
+    counts the outcomes this desk ever got. `ratchet_ms` is a clock that only moves forward; `lease_until_ms` is on it,
+    0 when no lease was granted. What begins with `staged` is told by `staged`.
+    """
+
+    device_id: str
+    center_id: str
+    incarnation: str
+    epoch: str
+    version: int
+    hash: bytes
+    acknowledged_seq: int
+    told_seq: int
+    hlc: int
+    clock_offset_ms: int | None
+    clock_error_ms: int | None
+    last_contact_wall_ms: int | None
+    journal_seq: int
+    journal_hash: bytes
+    answers: int
+    dropped_before: str
+    ratchet_ms: int
+    lease_until_ms: int
+    staged_epoch: str
+    staged_version: int
+    staged_part: int
+    staged_parts: int
+    staged_bucket: str
+
+    @property
+    def head(self) -> Head:
+        """The cursor in the change log."""
+        return Head(self.epoch, self.version, self.hash)
+
+    @property
+    def staged(self) -> Staged:
+        """How far a snapshot or a repair is staged."""
+        return Staged(self.staged_epoch, self.staged_version, self.staged_part, self.staged_parts, self.staged_bucket)
+
+    @property
+    def is_lease_over(self) -> bool:
+        """Whether the desk has been without its server for longer than it may."""
+        return bool(self.lease_until_ms) and self.ratchet_ms >= self.lease_until_ms
+
+    @property
+    def lease_left_ms(self) -> int | None:
+        """How long the desk may go on without its server; None when no lease was granted."""
+        return max(0, self.lease_until_ms - self.ratchet_ms) if self.lease_until_ms else None
 
 
 class ProgressStore:
@@ -103,7 +112,7 @@ class ProgressStore:
         row = self._database.fetch_one(f"SELECT {_COLUMNS} FROM progress WHERE one = 1")
         if row is None:
             raise ReplicaUnreadable("The replica has lost its place; start the desk again.")
-        return Progress(*row)
+        return Progress._make(row)
 
     def move_cursor(self, head: Head) -> None:
         """The replica now stands at `head`."""
@@ -111,13 +120,6 @@ class ProgressStore:
             "UPDATE progress SET epoch = ?, version = ?, hash = ? WHERE one = 1",
             (head.epoch, head.version, head.hash),
         )
-
-    def staged(self) -> Staged:
-        """How far a snapshot or a repair is staged."""
-        row = self._database.fetch_one(
-            "SELECT staged_epoch, staged_version, staged_part, staged_parts, staged_bucket FROM progress WHERE one = 1"
-        )
-        return Staged(*row) if row else NOTHING_STAGED
 
     def stage(self, staged: Staged) -> None:
         """A part is staged, or with part 0: none is."""
@@ -186,13 +188,13 @@ class ProgressStore:
         cannot be known.
         """
         row = self._database.fetch_one(
-            "SELECT ratchet_wall_ms, ratchet_monotonic_ms, ratchet_boot_id FROM progress WHERE one = 1"
+            "SELECT ratchet_wall_ms, ratchet_monotonic_ms, ratchet_boot_id, clock_offset_ms FROM progress WHERE one = 1"
         )
-        last_wall_ms, last_monotonic_ms, last_boot_id = row or (None, 0, "")
+        last_wall_ms, last_monotonic_ms, last_boot_id, offset_ms = row or (None, 0, "", None)
         passed_ms = by_wall_ms = 0 if last_wall_ms is None else wall_ms - last_wall_ms
         if boot_id == last_boot_id:
             passed_ms = monotonic_ms - last_monotonic_ms
-            self._follow_step(by_wall_ms - passed_ms)
+            self._follow_step(by_wall_ms - passed_ms, offset_ms)
         elif by_wall_ms < -_STEP_MIN_MS:
             self._keep_offset(None)
         self._database.execute(
@@ -201,9 +203,8 @@ class ProgressStore:
             (min(max(passed_ms, 0), _RATCHET_MAX_MS), _RATCHET_MAX_MS, wall_ms, monotonic_ms, boot_id),
         )
 
-    def _follow_step(self, step_ms: int) -> None:
+    def _follow_step(self, step_ms: int, offset_ms: int | None) -> None:
         """The wall clock was set by so much: it is off by that much more."""
-        offset_ms = self.read().clock_offset_ms
         if offset_ms is not None and abs(step_ms) > _STEP_MIN_MS:
             self._keep_offset(max(-_OFFSET_MAX_MS, min(offset_ms - step_ms, _OFFSET_MAX_MS)))
 
@@ -218,7 +219,7 @@ class ProgressStore:
 _COLUMNS: Final = (
     "device_id, center_id, incarnation, epoch, version, hash, acknowledged_seq, told_seq, hlc, clock_offset_ms,"
     " clock_error_ms, last_contact_wall_ms, journal_seq, journal_hash, answers, dropped_before, ratchet_ms,"
-    " lease_until_ms"
+    " lease_until_ms, staged_epoch, staged_version, staged_part, staged_parts, staged_bucket"
 )
 # The two clocks are not read at one instant: a busy thread may lie between. Less than a minute moves nobody's day.
 _STEP_MIN_MS: Final = 60_000

@@ -76,7 +76,8 @@ class RecordStore:
             head = _check_page(cursor, page)
             seals = self._apply(page.changes)
             self._progress.move_cursor(head)
-            self._drop_staged()
+            if progress.staged_part:
+                self._drop_staged()
             told = [each for each in page.digests if not _is_dropped(each.bucket, progress.dropped_before)]
             differing = self._differing(told, seals)
         return Applied(head, page.changes, differing)
@@ -103,9 +104,8 @@ class RecordStore:
         return move_seals(self._database, gone=gone, come=come)
 
     def _drop_staged(self) -> None:
-        if self._progress.staged() != NOTHING_STAGED:
-            self._database.execute("DELETE FROM staged_record")
-            self._progress.stage(NOTHING_STAGED)
+        self._database.execute("DELETE FROM staged_part")
+        self._progress.stage(NOTHING_STAGED)
 
     def _differing(self, told: Sequence[BucketDigest], seals: dict[str, int]) -> tuple[str, ...]:
         """The buckets among these that are not what they should sum up to.
@@ -172,16 +172,17 @@ class RecordStore:
         return wire_digests({name: total for name, total in totals.items() if not _is_dropped(name, dropped_before)})
 
 
-RECORD_COLUMNS = "bucket, entity, entity_id, version, body, salt, commitment"
+_COLUMNS = "bucket, entity, entity_id, version, body, salt, commitment"
+INSERT = f"INSERT INTO record ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)"
 PUT = (
-    f"INSERT INTO record ({RECORD_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)"
+    f"{INSERT}"
     " ON CONFLICT (entity, entity_id) DO UPDATE SET bucket = excluded.bucket,"
     " version = excluded.version, body = excluded.body, salt = excluded.salt, commitment = excluded.commitment"
 )
 
 
 def row_of(record: Change | SnapshotRecord, commitment: bytes) -> tuple[object, ...]:
-    """A record as the values of `RECORD_COLUMNS`; raises GapInLog when its body is no text."""
+    """A record as the values of `INSERT`; raises GapInLog when its body is no text."""
     try:
         body = record.body.decode()
     except UnicodeDecodeError as error:

@@ -148,7 +148,18 @@ _VERSION_3: Final = (
     "DROP INDEX journal_by_child",
 )
 
-MIGRATIONS: Final[tuple[Migration, ...]] = (_VERSION_1, _VERSION_2, _VERSION_3)
+_VERSION_4: Final = (
+    # A part of a snapshot as one value, behind the part before: the records of a part go all over a table of records,
+    # and each of its pages was encrypted and synced for one of them. What was staged comes again.
+    "DROP TABLE staged_record",
+    "CREATE TABLE staged_part (position INTEGER PRIMARY KEY, records BLOB NOT NULL) STRICT",
+    "UPDATE progress SET staged_epoch = '', staged_version = 0, staged_part = 0, staged_parts = 0, staged_bucket = ''",
+    # With the outcome in it, what waits is counted in this index alone, and not entry by entry in the journal.
+    "DROP INDEX journal_waiting",
+    "CREATE INDEX journal_waiting ON journal (incarnation, seq, outcome) WHERE outcome IS NULL",
+)
+
+MIGRATIONS: Final[tuple[Migration, ...]] = (_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4)
 SCHEMA_VERSION: Final = len(MIGRATIONS)
 
 

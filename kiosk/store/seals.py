@@ -25,7 +25,7 @@ RecordKey = tuple[str, str]
 
 def sums(database: Database) -> dict[str, int]:
     """What the records of each bucket sum up to, from the records themselves."""
-    return _sums(database, f"{_HELD} FROM record")
+    return sums_of(map(Held._make, database.fetch_each(f"{_HELD} FROM record")))
 
 
 def sealed_buckets(database: Database) -> list[str]:
@@ -50,15 +50,6 @@ def read_back(database: Database, bucket: str) -> ReadBack:
     """Read one bucket, record by record."""
     rows = database.fetch_all(f"{_HELD} FROM record WHERE bucket = ?", (bucket,))
     return ReadBack(sums_of(map(Held._make, rows)).get(bucket, 0), len(rows))
-
-
-def staged_sums(database: Database) -> dict[str, int]:
-    """The same of what is staged."""
-    return _sums(database, f"{_HELD} FROM staged_record")
-
-
-def _sums(database: Database, query: str, *parameters: object) -> dict[str, int]:
-    return sums_of(map(Held._make, database.fetch_each(query, parameters)))
 
 
 def held_at(database: Database, keys: Iterable[RecordKey]) -> list[Held]:

@@ -6,6 +6,7 @@ import pytest
 from kiosk.link.device_store import News, OwnEntriesChanged, SnapshotReplaced
 from kiosk.store.errors import BrokenPage, GapInLog
 from kiosk.store.replica import Replica
+from kiosk.store.seals import broken_seals
 from sync import effects as do
 from sync import events as on
 from sync.digest import wire_digests
@@ -102,6 +103,33 @@ class SnapshotsContract(StoreHands):
         bare = replace(part, records=(replace(part.records[0], commitment=b""),), digests=())
         self.do(storing(bare), replica)
         assert self.where(replica).digests == log.digests()
+
+    def test_a_record_that_comes_twice_stands_as_it_came_last(self, replica: Replica) -> None:
+        log = Log()
+        log.put_child(1)
+        log.put_child(2)
+        first, last = (replace(part, digests=()) for part in log.snapshot(1))
+        again = replace(first.records[0], version=2, body=last.records[0].body, salt=b"", commitment=b"")
+        self.store_all(replica, [first, replace(last, records=(again, *last.records))])
+        assert {key: version for key, (version, _) in held(replica).items()} == {
+            (Entity.CHILD, uuid_of(1)): 2,
+            (Entity.CHILD, uuid_of(2)): 2,
+        }
+        assert broken_seals(replica.database) == []
+
+    def test_what_was_staged_and_cannot_be_read_begins_anew(self, replica: Replica) -> None:
+        log = Log()
+        log.put_child(1)
+        log.put_child(2)
+        first, last = log.snapshot(1)
+        self.do(storing(first), replica)
+        with replica.database.transaction():
+            replica.database.execute("UPDATE staged_part SET records = x'93'")
+        with pytest.raises(GapInLog):
+            self.do(storing(last), replica)
+        assert self.where(replica).staged == StagedSnapshot()
+        self.store_all(replica, [first, last])
+        assert held(replica) == log.live()
 
     def test_pages_that_go_on_end_what_was_staged(self, replica: Replica) -> None:
         log = self.filled(replica)

@@ -15,8 +15,9 @@ from kiosk.store.schema import MIGRATIONS, SCHEMA_VERSION, migrate, shape
 from sync import effects as do
 from sync import events as on
 from sync.journal import check_run
-from tests.contract.device_store import StoreHands, settling
-from tests.support.kiosk import CENTER_ID, DEVICE_ID, INCARNATION, Log, append, held
+from sync.messages import StagedSnapshot
+from tests.contract.device_store import StoreHands, settling, storing
+from tests.support.kiosk import CENTER_ID, DEVICE_ID, EPOCH, INCARNATION, Log, append, held
 from tests.support.replica_files import copy_files, opened
 from tests.support.replica_version_1 import ENTRIES, KEY, SETTLED, entries, prepare, write_version_1
 
@@ -58,6 +59,26 @@ class TestUpgrade(StoreHands):
         database = Database.open_reader(first[0], KEY)
         with pytest.raises(StorageFailed, match="start the desk once"):
             Replica(database).progress.read()
+        database.close_now()
+
+    def test_a_snapshot_that_version_3_staged_begins_anew(self, tmp_path: Path) -> None:
+        database = Database.open(tmp_path / "replica.db", KEY)
+        migrate(database, MIGRATIONS[:3])
+        with database.transaction():
+            database.execute(
+                "INSERT INTO progress (one, device_id, center_id, incarnation, staged_epoch, staged_version,"
+                " staged_part, staged_parts) VALUES (1, ?, ?, ?, ?, 4, 1, 2)",
+                (DEVICE_ID, CENTER_ID, INCARNATION, EPOCH),
+            )
+        replica = Replica(database)
+        prepare(replica)
+        assert self.where(replica).staged == StagedSnapshot()
+        log = Log()
+        for number in range(1, 5):
+            log.put_child(number)
+        for part in log.snapshot(2):
+            self.do(storing(part), replica)
+        assert held(replica) == log.live()
         database.close_now()
 
     def test_an_empty_replica_of_version_1_is_upgraded_too(self, tmp_path: Path) -> None:
@@ -131,7 +152,7 @@ def test_an_upgrade_that_fails_at_any_statement_leaves_the_old_replica(first: tu
     assert is_old_or_new(copy, log) == SCHEMA_VERSION
     assert number > len(MIGRATIONS[1]) + len(MIGRATIONS[2])
     assert versions == sorted(versions)
-    assert set(versions) == {1, 2}
+    assert set(versions) == {1, 2, 3}
 
 
 @pytest.mark.slow

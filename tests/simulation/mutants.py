@@ -12,16 +12,17 @@ import sync.attendance_events
 import sync.intake
 import tests.simulation.model_store
 from kiosk.store.database import Database
-from kiosk.store.journal import JournalStore
+from kiosk.store.journal import JournalStore, OwnEntry
 from kiosk.store.records import RecordStore
-from kiosk.store.snapshots import SnapshotStore
+from kiosk.store.snapshots import SnapshotStore, _held
 from sync import effects as do
 from sync import events as on
 from sync.attendance import AttendanceEvent
 from sync.change_log import Head
 from sync.device_uploads import DeviceUploads
+from sync.digest import sums
 from sync.intake import read_testimony
-from sync.journal import Entry, EntryOutcome, JournalHead, Outcome, RunVerdict
+from sync.journal import Entry, JournalHead, Outcome, RunVerdict
 from sync.limits import HEARTBEAT_INTERVAL_MS
 from sync.liveness import Liveness
 from sync.messages import Page
@@ -111,16 +112,16 @@ def greater_or_equal_in_the_page_cursor() -> Sequence[Patch]:
 
 def drop_a_parked_entry() -> Sequence[Patch]:
     """The desk throws an entry away once the server said that it is parked."""
-    shipped = JournalStore._settle
+    shipped = JournalStore.store_outcomes
 
-    def settle(self: JournalStore, standing: Any, answer: EntryOutcome, settled_at_ms: int, number: int) -> bool:
-        fresh = shipped(self, standing, answer, settled_at_ms, number)
-        if fresh and answer.outcome is Outcome.PARKED:
-            self._database.execute("DELETE FROM journal WHERE seq = ?", (answer.seq,))
-            return False
-        return fresh
+    def store_outcomes(self: JournalStore, *arguments: Any) -> tuple[OwnEntry, ...]:
+        fresh = shipped(self, *arguments)
+        parked = [(entry.seq,) for entry in fresh if entry.outcome is Outcome.PARKED]
+        with self._database.transaction():
+            self._database.execute_many("DELETE FROM journal WHERE seq = ?", parked)
+        return tuple(entry for entry in fresh if entry.outcome is not Outcome.PARKED)
 
-    return [(JournalStore, "_settle", settle)]
+    return [(JournalStore, "store_outcomes", store_outcomes)]
 
 
 def push_flag_never_cleared() -> Sequence[Patch]:
@@ -276,12 +277,12 @@ def snapshots_are_mixed() -> Sequence[Patch]:
     shipped = Database.execute
 
     def execute(self: Database, sql: str, parameters: Sequence[Any] = ()) -> None:
-        if sql != "DELETE FROM staged_record":
+        if sql != "DELETE FROM staged_part":
             shipped(self, sql, parameters)
 
     return [
         (Database, "execute", execute),
-        (SnapshotStore, "_check_digests", lambda _self, _told: None),
+        (SnapshotStore, "_check_digests", lambda _self, records, _told: sums(map(_held, records.values()))),
     ]
 
 

@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 import kiosk.store.journal
+import kiosk.store.snapshots
 from kiosk.services.witnessed import Witnessed
 from kiosk.store.incarnations import IncarnationStore
 from kiosk.store.progress import Progress, ProgressStore
@@ -88,7 +89,7 @@ def outcomes_of_another_life_are_kept() -> Sequence[Patch]:
 
 def nobody_witnesses() -> Sequence[Patch]:
     """A desk that reconciles lets go of the facts of other desks that the server lost."""
-    return [(SnapshotStore, "_witness", lambda _self, _pen, _part, _wall_ms: None)]
+    return [(SnapshotStore, "_witness", lambda _self, _part, _records, _pen, _wall_ms: None)]
 
 
 def another_life_is_a_plain_snapshot() -> Sequence[Patch]:
@@ -116,7 +117,7 @@ def digests_are_not_compared() -> Sequence[Patch]:
 
 def repair_at_another_position() -> Sequence[Patch]:
     """A bucket is sent as it stands now, wherever the device stands, and the device takes it."""
-    shipped, shipped_check = ServerDownloads.bucket_loaded, SnapshotStore._check_place
+    shipped, shipped_check = ServerDownloads.bucket_loaded, kiosk.store.snapshots._check_place
 
     def bucket_loaded(self: ServerDownloads, bucket: on.BucketLoaded) -> Any:
         shipped(self, bucket)
@@ -125,11 +126,11 @@ def repair_at_another_position() -> Sequence[Patch]:
         self._parts = None
         return self._send_bucket(bucket)
 
-    def check_place(self: SnapshotStore, part: SnapshotPart) -> None:
+    def check_place(part: SnapshotPart, progress: Progress) -> None:
         if not part.bucket:
-            shipped_check(self, part)
+            shipped_check(part, progress)
 
-    return [(ServerDownloads, "bucket_loaded", bucket_loaded), (SnapshotStore, "_check_place", check_place)]
+    return [(ServerDownloads, "bucket_loaded", bucket_loaded), (kiosk.store.snapshots, "_check_place", check_place)]
 
 
 def snapshot_goes_on_anywhere() -> Sequence[Patch]:

@@ -20,7 +20,7 @@ OWNER = Owner(DEVICE_ID, CENTER_ID)
 PAGE_BYTES = 4_096
 PEN = new_pen()
 Content = dict[str, list[tuple[object, ...]]]
-TABLES = ("record", "staged_record", "journal", "older_journal", "progress", "bucket_seal")
+TABLES = ("record", "staged_part", "journal", "older_journal", "progress", "bucket_seal")
 
 
 @dataclass(frozen=True)

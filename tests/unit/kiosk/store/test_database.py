@@ -12,6 +12,7 @@ import pytest
 from kiosk.store.database import Database
 from kiosk.store.errors import ReplicaInUse, ReplicaTooNew, ReplicaUnreadable, StorageFailed, StorageFull
 from kiosk.store.folder_lock import FolderLock
+from kiosk.store.journal import COUNT_WAITING
 from kiosk.store.replica import Replica
 from kiosk.store.schema import MIGRATIONS, SCHEMA_VERSION, migrate
 from sync.messages import Plan
@@ -137,6 +138,12 @@ def test_what_is_read_in_one_go_is_of_one_moment_also_beside_a_writer(path: Path
     assert len(reader.journal.recent(-1)) == 2
     reader.database.close_now()
     replica.database.close_now()
+
+
+def test_what_waits_is_counted_without_reading_the_journal() -> None:
+    replica = new_replica(Database.in_memory())
+    ((*_, how),) = replica.database.fetch_all(f"EXPLAIN QUERY PLAN {COUNT_WAITING}")
+    assert how == "SCAN journal USING COVERING INDEX journal_waiting"
 
 
 def test_a_file_that_was_given_up_is_checked_before_it_is_used_again(path: Path) -> None:
