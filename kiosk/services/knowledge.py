@@ -10,6 +10,7 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
+from kiosk.services.surroundings import Surroundings
 from kiosk.services.witnessed import Witnessed
 from kiosk.store.journal import OwnEntry
 from kiosk.store.records import StoredRecord
@@ -106,6 +107,7 @@ class Knowledge:
     _own_facts: dict[str, dict[str, Fact]] = field(default_factory=dict)
     _others_waiting: set[str] = field(default_factory=set)
     witnessed: Witnessed = field(default_factory=Witnessed)
+    _around: Surroundings = field(default_factory=Surroundings)
     # What was made of a child's facts, and the children whose facts may be others since.
     _made: dict[str, _Made] = field(default_factory=dict)
     _stale: set[str] = field(default_factory=set)
@@ -136,7 +138,8 @@ class Knowledge:
             self._child_of_event,
         ):
             table.clear()
-        self._stale.update(self._made)
+        self._around.clear()
+        self._judge_anew(tuple(self._made))
         for record in records:
             self._put(record.entity, record.entity_id, record.body)
         self._forget_settled_but(frozenset(entry.event_id for entry in own))
@@ -223,6 +226,13 @@ class Knowledge:
         self._stale.add(child_id)
         self._stirred.add(child_id)
 
+    def _judge_anew(self, child_ids: Iterable[str]) -> None:
+        """The same facts of these may come to something else now."""
+        for child_id in filter(None, child_ids):
+            self._stir(child_id)
+            if child_id in self._made:
+                self._made[child_id].attendance = None
+
     def take_stirred(self) -> set[str]:
         """The children about whom something was learnt since this was last asked."""
         stirred, self._stirred = self._stirred, set()
@@ -246,6 +256,8 @@ class Knowledge:
             case EventRecord():
                 self._put_event(entity_id, record)
             case CenterRecord():
+                if (record.closures, record.locks) != (self.center.closures, self.center.locks):
+                    self._judge_anew(tuple(self._made))
                 self.center = record
             case RoomRecord():
                 self.rooms[entity_id] = record
@@ -256,6 +268,7 @@ class Knowledge:
                 self.adults[entity_id] = record
             case PickupRecord():
                 self.pickups[entity_id] = record
+                self._judge_anew((self._around.put_pickup(entity_id, record),))
 
     def _put_event(self, event_id: str, record: EventRecord) -> None:
         try:
@@ -265,13 +278,15 @@ class Knowledge:
         child_id = fact.event.subject_id
         self._confirmed.setdefault(child_id, {})[event_id] = Confirmed(fact, record.device_name)
         self._child_of_event[event_id] = child_id
-        self._stir(child_id)
+        self._around.put_event(event_id, record.received_at_ms)
+        self._judge_anew((child_id,))
 
     def _remove(self, entity: str, entity_id: str) -> None:
         match entity:
             case Entity.EVENT:
                 child_id = self._child_of_event.pop(entity_id, "")
                 self._confirmed.get(child_id, {}).pop(entity_id, None)
+                self._around.remove_event(entity_id)
                 self._stir(child_id)
             case Entity.ROOM:
                 self.rooms.pop(entity_id, None)
@@ -282,6 +297,7 @@ class Knowledge:
                 self.adults.pop(entity_id, None)
             case Entity.PICKUP:
                 self.pickups.pop(entity_id, None)
+                self._judge_anew((self._around.remove_pickup(entity_id),))
 
     # -- what is known
 
@@ -289,7 +305,7 @@ class Knowledge:
         """The fold of everything known of a child."""
         made = self._made_of(child_id)
         if made.attendance is None:
-            made.attendance = fold(made.facts.values())
+            made.attendance = fold(made.facts.values(), self._around.of_child(child_id, self.center))
         return made.attendance
 
     def facts(self, child_id: str) -> Mapping[str, Fact]:

@@ -1,0 +1,97 @@
+"""A desk finds what the server finds: it judges events by the same dated records."""
+
+import msgspec
+import pytest
+
+from kiosk.messages import Mark
+from kiosk.services.knowledge import Knowledge
+from kiosk.services.roster import standing
+from kiosk.store.records import StoredRecord
+from sync.attendance import EventKind
+from sync.change_log import Change, Operation
+from sync.records import (
+    CenterRecord,
+    ClosureRecord,
+    Entity,
+    PickupRecord,
+    StatusChange,
+    encode_record,
+)
+from tests.support.kiosk import CHILD_ID, NOON_MS, event_of, uuid_of
+from tests.unit.kiosk.services.own_entries import TODAY
+from tests.unit.kiosk.services.test_knowledge_kinds import record_of
+
+ADULT, PICKUP, CENTER = uuid_of(0xAD), uuid_of(0xB0), uuid_of(0xC0)
+PLAIN = CenterRecord(code="elm", name="Elm", time_zone="UTC")
+MAY = PickupRecord(child_id=CHILD_ID, adult_id=ADULT, status="authorised")
+BLOCKED = msgspec.structs.replace(
+    MAY,
+    status="suspended",
+    history=(
+        StatusChange(since_ms=0, status="authorised"),
+        StatusChange(since_ms=NOON_MS - 60_000, status="suspended"),
+    ),
+)
+
+
+def stored(entity: Entity, entity_id: str, record: msgspec.Struct, version: int = 1) -> StoredRecord:
+    return StoredRecord("reference", entity, entity_id, version, encode_record(record).decode())
+
+
+def change(entity: Entity, entity_id: str, record: msgspec.Struct | None) -> Change:
+    body = b"" if record is None else encode_record(record)
+    operation = Operation.REMOVE if record is None else Operation.PUT
+    return Change(9, "reference", entity, entity_id, operation, body, b"", b"", True)
+
+
+@pytest.fixture
+def knowledge() -> Knowledge:
+    """A desk that knows a child, who may collect it, and a day on which that adult collected it."""
+    came, left = event_of(1), msgspec.structs.replace(event_of(2), kind=EventKind.CHECK_OUT, adult_id=ADULT)
+    known = Knowledge("device")
+    records = [stored(Entity.CENTER, CENTER, PLAIN), stored(Entity.PICKUP, PICKUP, MAY)]
+    known.load(4, [*records, record_of(came, 1), record_of(left, 2)], ())
+    return known
+
+
+def found(knowledge: Knowledge) -> list[str]:
+    return [finding.kind.value for finding in knowledge.attendance(CHILD_ID).findings]
+
+
+def test_a_block_that_comes_later_with_its_moment_marks_the_release_that_came_after_it(knowledge: Knowledge) -> None:
+    assert found(knowledge) == []
+    assert standing(knowledge, CHILD_ID, TODAY).mark is Mark.CONFIRMED
+    knowledge.apply(5, [change(Entity.PICKUP, PICKUP, BLOCKED)])
+    assert found(knowledge) == ["released_on_stale_authorisation"]
+    assert standing(knowledge, CHILD_ID, TODAY).mark is Mark.NEEDS_REVIEW
+    assert CHILD_ID in knowledge.take_stirred()
+    knowledge.apply(6, [change(Entity.PICKUP, PICKUP, None)])
+    assert found(knowledge) == []
+
+
+def test_a_closure_is_found_and_taken_back(knowledge: Knowledge) -> None:
+    day = ClosureRecord(first_day="2026-09-21", last_day="2026-09-21")
+    knowledge.apply(5, [change(Entity.CENTER, CENTER, msgspec.structs.replace(PLAIN, closures=(day,)))])
+    assert found(knowledge) == ["presence_on_closure"]
+    knowledge.apply(6, [change(Entity.CENTER, CENTER, PLAIN)])
+    assert found(knowledge) == []
+
+
+def test_what_the_server_got_before_it_happened_is_doubted(knowledge: Knowledge) -> None:
+    ahead = msgspec.structs.replace(event_of(3), occurred_at_ms=NOON_MS + 120_000, recorded_at_ms=NOON_MS + 120_000)
+    knowledge.load(5, [stored(Entity.CENTER, CENTER, PLAIN), record_of(ahead, 3)], ())
+    assert found(knowledge) == ["time_uncertain"]
+
+
+def test_a_pick_up_that_goes_to_another_child_says_nothing_of_the_first(knowledge: Knowledge) -> None:
+    knowledge.apply(5, [change(Entity.PICKUP, PICKUP, BLOCKED)])
+    other = msgspec.structs.replace(BLOCKED, child_id=uuid_of(0xEE))
+    knowledge.apply(6, [change(Entity.PICKUP, PICKUP, other)])
+    assert found(knowledge) == []
+
+
+def test_a_new_beginning_forgets_what_was_known(knowledge: Knowledge) -> None:
+    knowledge.apply(5, [change(Entity.PICKUP, PICKUP, BLOCKED)])
+    knowledge.load(6, [stored(Entity.CENTER, CENTER, PLAIN)], ())
+    knowledge.apply(7, [change(Entity.PICKUP, PICKUP, None)])
+    assert found(knowledge) == []
