@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
+from server.services.journal_intake import JournalIntake
 from server.services.roster_file import SourceFile
 from server.services.verification import Verification
 from sync.journal import Outcome
@@ -167,3 +168,25 @@ async def test_the_desk_of_the_server_is_no_kiosk(inbox: Inbox) -> None:
         device_id = await connection.scalar(text("SELECT id FROM device WHERE kind = 'server'"))
     answer = await inbox.api.client.post(f"/api/v1/devices/{device_id}/revoke", headers=headers)
     assert answer.status_code == 404
+
+
+async def test_managers_are_mailed_a_critical_finding_once_and_no_mail_names_a_person(inbox: Inbox) -> None:
+    await inbox.who("manager")
+    intake = JournalIntake(inbox.units, inbox.api.clock, inbox.api.services.notifications.tell_critical)
+    child, desk = await inbox.person("C-2"), await inbox.desk()
+    first = desk.check_in(child, minute=-90), desk.check_out(child, minute=-30, adult_name="Ann")
+    await intake.store_batch(desk.key, first)
+    assert await mails(inbox) == []
+    await intake.store_batch(desk.key, [desk.check_out(child, minute=-28, adult_name="Bob")])
+    await intake.store_batch(desk.key, [desk.check_in(child, minute=-20)])
+    ((recipient, subject, body),) = await mails(inbox)
+    assert recipient == "manager@example.org"
+    assert "North House" in subject
+    assert not any(name in subject + body for name in ("Ana", "Silva", "Ann", "Bob"))
+
+
+async def mails(inbox: Inbox) -> list[tuple[str, str, str]]:
+    """Recipient, subject and text of every mail that waits."""
+    async with inbox.units.read() as connection:
+        rows = await connection.execute(text("SELECT recipient, subject, body FROM mail_outbox ORDER BY id"))
+        return [(row.recipient, row.subject, row.body) for row in rows]
