@@ -3,6 +3,7 @@
 import time
 from datetime import UTC, datetime, timedelta
 from typing import Final, Protocol
+from zoneinfo import ZoneInfo
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND: Final = timedelta(milliseconds=1)
@@ -33,6 +34,12 @@ def datetime_of(wall_ms: int) -> datetime:
 def ms_of(moment: datetime) -> int:
     """Give the whole milliseconds since the Unix epoch of an aware datetime."""
     return (moment - _EPOCH) // _MILLISECOND
+
+
+def utc_offset_min(wall_ms: int, time_zone: str) -> int:
+    """Give how many minutes the clocks of a zone (IANA name) are ahead of UTC at a moment; whole ones."""
+    offset = datetime_of(wall_ms).astimezone(ZoneInfo(time_zone)).utcoffset()
+    return int(offset.total_seconds() // 60) if offset else 0
 
 
 class SystemClock:

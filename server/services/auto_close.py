@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 import structlog
 
-from server.core.clock import Clock, datetime_of, ms_of
+from server.core.clock import Clock, datetime_of, ms_of, utc_offset_min
 from server.repositories import center_days
 from server.repositories.center_days import ClosingCenter, OpenStay
 from server.repositories.unit_of_work import UnitsOfWork
@@ -62,7 +62,6 @@ class AutoClose:
 
     def _event(self, center: ClosingCenter, stay: OpenStay, closed_at: datetime) -> AttendanceEvent:
         began = decode_event(stay.body)
-        offset = closed_at.astimezone(ZoneInfo(center.time_zone)).utcoffset()
         return AttendanceEvent(
             # Two servers, or one that was stopped half-way, make one event of one end, the same to the last byte; when
             # it was written down is when it was received.
@@ -74,7 +73,7 @@ class AutoClose:
             provisional_name=began.provisional_name,
             occurred_at_ms=ms_of(closed_at),
             recorded_at_ms=ms_of(closed_at),
-            utc_offset_min=int(offset.total_seconds() // 60) if offset else 0,
+            utc_offset_min=utc_offset_min(ms_of(closed_at), center.time_zone),
             clock_offset_ms=0,
             clock_error_ms=0,
             auth_method="auto",

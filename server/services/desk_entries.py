@@ -8,11 +8,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
-from zoneinfo import ZoneInfo
 
 import msgspec
 
-from server.core.clock import Clock, ms_of
+from server.core.clock import Clock, ms_of, utc_offset_min
 from server.core.errors import Conflict, InvalidInput, NotFound
 from server.models.rooms import Center
 from server.repositories import reviews
@@ -124,7 +123,6 @@ class DeskEntries:
     def _event(self, center: Center, user: User, entry: Entry, child_id: str, name: str) -> AttendanceEvent:
         now_ms = self._clock.wall_ms()
         occurred_at_ms = now_ms if entry.occurred_at is None else self._past_ms(entry.occurred_at, now_ms)
-        offset = datetime.fromtimestamp(now_ms / 1_000, ZoneInfo(center.time_zone)).utcoffset()
         is_correction, is_confirmation = entry.kind is EventKind.CORRECT, entry.kind is EventKind.CONFIRM
         right_ms = None if entry.right_time is None else self._past_ms(entry.right_time, now_ms)
         corrected = Correction(
@@ -140,7 +138,7 @@ class DeskEntries:
             provisional_name=name,
             occurred_at_ms=occurred_at_ms,
             recorded_at_ms=now_ms,
-            utc_offset_min=int(offset.total_seconds() // 60) if offset else 0,
+            utc_offset_min=utc_offset_min(now_ms, center.time_zone),
             clock_offset_ms=0,
             clock_error_ms=0,
             room_id="" if is_correction else entry.room_id,

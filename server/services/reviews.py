@@ -6,9 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
-from zoneinfo import ZoneInfo
 
-from server.core.clock import Clock, ms_of
+from server.core.clock import Clock, ms_of, utc_offset_min
 from server.core.errors import Conflict, InvalidInput, NotFound
 from server.models.projections import ReviewState
 from server.models.rooms import Center
@@ -155,7 +154,6 @@ class Reviews:
         now_ms = self._clock.wall_ms()
         left_at_ms = self._time(chosen, Need.LEFT_AT, given.left_at, now_ms)
         occurred_at_ms = self._time(chosen, Need.OCCURRED_AT, given.occurred_at, now_ms)
-        offset = datetime.fromtimestamp(now_ms / 1_000, ZoneInfo(center.time_zone)).utcoffset()
         return AttendanceEvent(
             event_id=self._new_id(),
             kind=EventKind.REVIEW_RESOLVED,
@@ -167,7 +165,7 @@ class Reviews:
             room_id=last.room_id if line.subject_id == last.room_id else "",
             occurred_at_ms=now_ms,
             recorded_at_ms=now_ms,
-            utc_offset_min=int(offset.total_seconds() // 60) if offset else 0,
+            utc_offset_min=utc_offset_min(now_ms, center.time_zone),
             clock_offset_ms=0,
             clock_error_ms=0,
             auth_method="account",
