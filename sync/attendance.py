@@ -57,6 +57,7 @@ from sync.attendance_events import (
     check_event,
     corrected_at_ms,
     decode_event,
+    each_once,
     encode_event,
 )
 from sync.circumstances import (
@@ -104,7 +105,7 @@ _EARLIEST: Final = (-INT64_MAX, 0, "", "", 0, "")
 
 def fold(facts: Iterable[Fact], known: Circumstances = NOTHING_KNOWN) -> ChildAttendance:
     """Decide one subject's stays and findings from all its facts, in whatever order and however often they come."""
-    return _told(_reduced(_as_ordered_set(facts), known))
+    return _told(_reduced(each_once(facts), known))
 
 
 class ChildFold:
@@ -116,7 +117,7 @@ class ChildFold:
     def __init__(self, facts: Iterable[Fact] = (), known: Circumstances = NOTHING_KNOWN) -> None:
         """Fold what is there."""
         self._known = known
-        self._facts = list(_as_ordered_set(facts))
+        self._facts = list(each_once(facts))
         self._ids = {fact.event.event_id for fact in self._facts}
         self._reducer = _reduced(self._facts, known)
 
@@ -134,7 +135,7 @@ class ChildFold:
             self._reducer.take(fact.at_ms, fact)
             return self._reducer.found > found
         before = frozenset(self._reducer.findings)
-        self._facts = list(_as_ordered_set([*self._facts, fact]))
+        self._facts = list(each_once([*self._facts, fact]))
         self._ids.add(fact.event.event_id)
         self._reducer = _reduced(self._facts, self._known)
         return bool(frozenset(self._reducer.findings) - before)
@@ -155,7 +156,7 @@ def fold_spans(facts: Iterable[Fact], known: Circumstances = NOTHING_KNOWN, *, f
         LookupError: among the facts that count there is no such arrival.
 
     """
-    reducer = _reduced(_as_ordered_set(facts), known, first)
+    reducer = _reduced(each_once(facts), known, first)
     return Spans(
         attendance=_told(reducer),
         fresh=tuple([stay.is_fresh for stay in reducer.stays]),
@@ -170,21 +171,6 @@ def _told(reducer: "_Reducer") -> ChildAttendance:
         answers=reducer.answers,
         ended_absences=tuple(reducer.ended_absences),
     )
-
-
-def _as_ordered_set(facts: Iterable[Fact]) -> Sequence[Fact]:
-    """Each event once, in the fold's order; of two facts with one event id the first in that order counts."""
-    ordered = sorted(facts, key=_order)
-    unique: dict[str, Fact] = {}
-    for fact in ordered:
-        unique.setdefault(fact.event.event_id, fact)
-    return ordered if len(unique) == len(ordered) else list(unique.values())
-
-
-def _order(fact: Fact) -> tuple[int, int, str, str, int, str]:
-    """`Fact.order` with one call less for each of many facts."""
-    event = fact.event
-    return (corrected_at_ms(event), fact.hlc, fact.device_id, fact.incarnation, fact.seq, event.event_id)
 
 
 def _reduced(ordered: Sequence[Fact], known: Circumstances, first: str = "") -> "_Reducer":

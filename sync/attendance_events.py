@@ -11,7 +11,7 @@ An event is about one subject (`AttendanceEvent.subject_id`), and is folded with
 | that of the events they name | the same fields | void, correct, confirm, review_resolved                          |
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from enum import StrEnum
 from operator import attrgetter
 from typing import Annotated, Final
@@ -281,9 +281,16 @@ def corrected_at_ms(event: AttendanceEvent) -> int:
     return at_ms if typed_by_a_person else at_ms + offset_ms
 
 
-def each_once(facts: Iterable[Fact]) -> list[Fact]:
+def each_once(facts: Iterable[Fact]) -> Sequence[Fact]:
     """Each event once, in the fold's order; of two facts with one event id the first in that order counts."""
+    ordered = sorted(facts, key=_order)
     unique: dict[str, Fact] = {}
-    for fact in sorted(facts, key=lambda each: each.order):
+    for fact in ordered:
         unique.setdefault(fact.event.event_id, fact)
-    return list(unique.values())
+    return ordered if len(unique) == len(ordered) else list(unique.values())
+
+
+def _order(fact: Fact) -> tuple[int, int, str, str, int, str]:
+    """`Fact.order` with one call less for each of many facts."""
+    event = fact.event
+    return (corrected_at_ms(event), fact.hlc, fact.device_id, fact.incarnation, fact.seq, event.event_id)
