@@ -10,7 +10,7 @@ from kiosk.messages import Mark, Presence
 from kiosk.services.errors import DeskError
 from kiosk.services.knowledge import Knowledge
 from kiosk.services.resemblance import folded_words
-from sync.attendance import ChildAttendance, Stay
+from sync.attendance import ChildAttendance, FindingKind, Stay
 from sync.journal import Outcome
 from sync.records import AlertRecord, ChildRecord, PickupRecord
 
@@ -24,7 +24,10 @@ Span = tuple[int, int]
 
 @dataclass(frozen=True)
 class RosterLine:
-    """One child of today's roster; `since_ms` says since when it is in or out (UTC ms since 1970)."""
+    """One child of today's roster; `since_ms` says since when it is in or out (UTC ms since 1970).
+
+    `findings` are what a person must settle about today.
+    """
 
     child_id: str
     given_name: str
@@ -37,6 +40,7 @@ class RosterLine:
     mark: Mark
     last_event_id: str
     alerts: tuple[AlertRecord, ...]
+    findings: tuple[FindingKind, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -58,6 +62,7 @@ class Standing:
     since_ms: int | None
     mark: Mark
     last_event_id: str
+    findings: tuple[FindingKind, ...] = ()
 
 
 def display_name(child: ChildRecord) -> str:
@@ -70,13 +75,15 @@ def standing(knowledge: Knowledge, child_id: str, today: Span) -> Standing:
     attendance = knowledge.attendance(child_id)
     stay = _stay_of_today(attendance, today)
     orders = [order for order in knowledge.orders(child_id) if _within(order[0], today)]
-    mark = _mark(knowledge, child_id, today, attendance, {order[-1] for order in orders})
+    current = {order[-1] for order in orders} | ({_began(attendance.open_stay)} - {""})
+    findings = tuple(dict.fromkeys(one.kind for one in attendance.findings if not current.isdisjoint(one.event_ids)))
+    mark = _mark(knowledge, child_id, today, current, has_findings=bool(findings))
     last = max(orders)[-1] if orders else _began(stay)
     if stay is None:
-        return Standing(Presence.NOT_ARRIVED, None, mark, last)
+        return Standing(Presence.NOT_ARRIVED, None, mark, last, findings)
     if stay.is_open:
-        return Standing(Presence.IN, stay.started_at_ms, mark, last)
-    return Standing(Presence.OUT, stay.ended_at_ms, mark, last)
+        return Standing(Presence.IN, stay.started_at_ms, mark, last, findings)
+    return Standing(Presence.OUT, stay.ended_at_ms, mark, last, findings)
 
 
 def _stay_of_today(attendance: ChildAttendance, today: Span) -> Stay | None:
@@ -87,18 +94,15 @@ def _stay_of_today(attendance: ChildAttendance, today: Span) -> Stay | None:
     return last if _within(last.ended_at_ms or 0, today) else None
 
 
-def _mark(
-    knowledge: Knowledge, child_id: str, today: Span, attendance: ChildAttendance, todays_ids: AbstractSet[str]
-) -> Mark:
+def _mark(knowledge: Knowledge, child_id: str, today: Span, current: AbstractSet[str], *, has_findings: bool) -> Mark:
     own = knowledge.newest_own(child_id)
     if own is not None and own.outcome is None:
         return Mark.RECORDED
     if own is not None and own.outcome is Outcome.PARKED and _within(own.recorded_at_ms, today):
         return Mark.NEEDS_REVIEW
-    current = todays_ids | ({_began(attendance.open_stay)} - {""})
     if not current.isdisjoint(knowledge.witnessed.unanswered(child_id)):
         return Mark.RECORDED
-    if any(not current.isdisjoint(finding.event_ids) for finding in attendance.findings):
+    if has_findings:
         return Mark.NEEDS_REVIEW
     return Mark.CONFIRMED if current else Mark.NONE
 
@@ -129,6 +133,7 @@ def line_of(knowledge: Knowledge, child_id: str, today: Span) -> RosterLine:
         mark=stand.mark,
         last_event_id=stand.last_event_id,
         alerts=child.alerts,
+        findings=stand.findings,
     )
 
 

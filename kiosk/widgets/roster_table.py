@@ -21,7 +21,7 @@ from textual.strip import Strip
 
 from kiosk.messages import Mark, Presence
 from kiosk.services.desk import RosterLine
-from kiosk.widgets.wording import ALERT_SYMBOL, STATUS_SYMBOLS, mark_text, moment_text, status_text
+from kiosk.widgets.wording import ALERT_SYMBOL, STATUS_SYMBOLS, mark_text, moment_text, notes_text, status_text
 
 GAP: Final = 2
 NAME_WIDTH_MIN: Final = 12
@@ -204,7 +204,7 @@ class RosterTable(ScrollView, can_focus=False):
         if column == "mark":
             look = "roster--review" if line.mark is Mark.NEEDS_REVIEW else "roster--quiet"
             return mark_text(line.mark), look
-        return "; ".join(alert.text for alert in line.alerts), "roster--alert"
+        return notes_text(line), "roster--alert"
 
     def _strip(self, cells: list[tuple[str, str]], width: int, whole: str) -> Strip:
         base = self.rich_style

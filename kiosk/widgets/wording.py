@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from kiosk.messages import DeskStatus, LinkPhase, Mark, Presence, Quarantined
 from kiosk.services.desk import RosterLine
+from sync.attendance import FindingKind
 
 MINUTE_MS: Final = 60_000
 HOUR_MS: Final = 60 * MINUTE_MS
@@ -18,6 +19,20 @@ STATUS_SYMBOLS: Final = {Presence.IN: "●", Presence.NOT_ARRIVED: "○", Presen
 STATUS_WORDS: Final = {Presence.IN: "In", Presence.NOT_ARRIVED: "Not yet", Presence.OUT: "Gone home"}
 MARK_SYMBOLS: Final = {Mark.RECORDED: "…", Mark.CONFIRMED: "✓", Mark.NEEDS_REVIEW: "!"}
 ALERT_SYMBOL: Final = "▲"
+FINDING_WORDS: Final = {
+    FindingKind.POSSIBLE_MISSED_CHECK_OUT: "no check-out before?",
+    FindingKind.OVERLAPPING_STAYS: "two desks differ",
+    FindingKind.CHECK_OUT_WITHOUT_CHECK_IN: "nobody saw it come",
+    FindingKind.TWO_COLLECTORS: "two people collected it",
+    FindingKind.MOVEMENT_AFTER_DEPARTURE: "moved after it left?",
+    FindingKind.RELEASED_ON_STALE_AUTHORISATION: "given to somebody not allowed",
+    FindingKind.PRESENCE_ON_CLOSURE: "here on a closed day",
+    FindingKind.ADJUSTMENT_AFTER_LOCK: "entered after the lock",
+    FindingKind.TIME_UNCERTAIN: "time not certain",
+    FindingKind.UNKNOWN_REFERENCE: "not on file",
+    FindingKind.ACTOR_NOT_ENTITLED: "entered by whom?",
+    FindingKind.DISPUTED_BY_GUARDIAN: "disputed by a guardian",
+}
 DONE_WORDS: Final = {"check_in": "checked in", "check_out": "checked out"}
 
 
@@ -73,6 +88,12 @@ def mark_text(mark: Mark) -> str:
     """Symbol and words of how far an entry has come; empty when there is no entry of this desk."""
     symbol = MARK_SYMBOLS.get(mark)
     return f"{symbol} {mark.value}" if symbol else ""
+
+
+def notes_text(line: RosterLine) -> str:
+    """What must be seen of a child: what a person has to settle first, then its alerts."""
+    findings = [f"! {FINDING_WORDS[kind]}" for kind in line.findings]
+    return "; ".join((*findings, *(alert.text for alert in line.alerts)))
 
 
 def link_text(status: DeskStatus, now_ms: int, zone: ZoneInfo) -> str:

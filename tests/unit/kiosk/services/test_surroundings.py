@@ -5,12 +5,15 @@ import pytest
 
 from kiosk.messages import Mark
 from kiosk.services.knowledge import Knowledge
-from kiosk.services.roster import standing
+from kiosk.services.roster import line_of, standing
 from kiosk.store.records import StoredRecord
-from sync.attendance import EventKind
+from kiosk.widgets.wording import FINDING_WORDS, notes_text
+from sync.attendance import EventKind, FindingKind
 from sync.change_log import Change, Operation
 from sync.records import (
+    AlertRecord,
     CenterRecord,
+    ChildRecord,
     ClosureRecord,
     Entity,
     PickupRecord,
@@ -95,3 +98,17 @@ def test_a_new_beginning_forgets_what_was_known(knowledge: Knowledge) -> None:
     knowledge.load(6, [stored(Entity.CENTER, CENTER, PLAIN)], ())
     knowledge.apply(7, [change(Entity.PICKUP, PICKUP, None)])
     assert found(knowledge) == []
+
+
+def test_a_roster_line_says_what_a_person_must_settle_before_its_alerts(knowledge: Knowledge) -> None:
+    alert = AlertRecord(kind="allergy", severity="critical", text="Peanuts")
+    child = ChildRecord(given_name="Ada", family_name="Byron", alerts=(alert,))
+    knowledge.apply(5, [change(Entity.PICKUP, PICKUP, BLOCKED), change(Entity.CHILD, CHILD_ID, child)])
+    line = line_of(knowledge, CHILD_ID, TODAY)
+    assert line.findings == (FindingKind.RELEASED_ON_STALE_AUTHORISATION,)
+    assert notes_text(line) == "! given to somebody not allowed; Peanuts"
+
+
+def test_every_finding_has_words_that_fit_their_column() -> None:
+    assert FINDING_WORDS.keys() == set(FindingKind)
+    assert all(len(words) <= 30 for words in FINDING_WORDS.values())
