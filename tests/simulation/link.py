@@ -51,7 +51,8 @@ class Pipe:
         """Break: the first `kept_frames` on their way arrive after the lag; the end is told then, or left half open."""
         self.is_open = False
         self.is_stalled = True
-        self._frames_kept = kept_frames
+        # What one cut lost, no later one brings back: a stream never goes on behind a gap.
+        self._frames_kept = kept_frames if self._frames_kept is None else min(self._frames_kept, kept_frames)
         over_ms = max(self._last_ms, self._timeline.now_ms) + lag_ms
         self._timeline.at(over_ms, self.resume)
         if tell:
