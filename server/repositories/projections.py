@@ -59,7 +59,10 @@ class NewReview:
 
 @dataclass(slots=True)
 class SubjectRows:
-    """All rows of a subject from the stay `first` on, and all its answered reviews; -1: also what came before any."""
+    """All rows of a subject from the stay `first` on; -1: also what came before any, which answered reviews count as.
+
+    Answers change by acts alone, and a subject with a new act is folded from its first fact.
+    """
 
     center_id: str
     subject_id: str
@@ -92,7 +95,7 @@ async def write_stays(connection: AsyncConnection, subjects: Sequence[SubjectRow
 
 
 async def write_reviews(connection: AsyncConnection, subjects: Sequence[SubjectRows]) -> None:
-    """Put the reviews of each subject, from `first` on and all that are answered, in the place of what stood there."""
+    """Put the reviews of each subject, from `first` on, in the place of what stood there."""
     if subjects:
         rows = [(one, review) for one in subjects for review in one.reviews]
         await connection.execute(_WRITE_REVIEWS, {**_scope(subjects), **_columns(rows, "review")})
@@ -245,7 +248,7 @@ _WRITE_REVIEWS: Final = text(f"""
     ), gone AS (
         DELETE FROM review USING {_SCOPE}) AS line(center_id, subject_id, first)
         WHERE review.center_id = line.center_id AND review.subject_id = line.subject_id
-          AND (review.span >= line.first OR review.state = 'answered')
+          AND review.span >= line.first
           AND NOT EXISTS (SELECT FROM fresh WHERE fresh.center_id = review.center_id
                           AND fresh.subject_id = review.subject_id AND fresh.finding = review.finding)
     )

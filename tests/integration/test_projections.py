@@ -1,6 +1,7 @@
 """Stays and reviews in tables are, after every push, what a fold of everything from scratch comes to."""
 
 import random
+import uuid
 from collections.abc import AsyncIterator
 
 import pytest
@@ -98,6 +99,18 @@ async def test_an_act_about_an_event_that_comes_later_changes_the_stay_it_makes(
     assert await stays(books) == [(0, False, False)]
     await push(books.world, desk, desk.check_in(child, minute=-60, event_id=early))
     assert await stays(books) == [(0, False, False)]
+    assert (await rebuilt(books)).wrong_stays == 0
+
+
+async def test_an_arrival_that_was_corrected_before_it_came_makes_its_stay_where_the_correction_says(
+    books: Books,
+) -> None:
+    desk, child, late = await books.desk(), await books.person("C-1"), new_id()
+    await push(books.world, desk, desk.check_in(child, minute=0), desk.check_out(child, minute=30))
+    said = Correction(occurred_at_ms=NOW_MS - 120 * MINUTE_MS)
+    await push(books.world, desk, desk.event(child, EventKind.CORRECT, minute=40, supersedes=(late,), corrected=said))
+    await push(books.world, desk, desk.check_in(child, minute=60, event_id=late))
+    assert await books.value("SELECT stay_id FROM stay WHERE ordinal = 0") == uuid.UUID(late)
     assert (await rebuilt(books)).wrong_stays == 0
 
 
