@@ -34,9 +34,12 @@ setup: .venv/.installed ## Make .venv with the locked packages (the others do th
 demo: .venv/.installed ## Run the whole system with a sample centre; DEMO_SECONDS=60 ends it by itself
 	@exec $(BIN)/rollcall-server demo --stop-with-parent $(if $(DEMO_SECONDS),--seconds $(DEMO_SECONDS))
 
+# One more than there are cores: tests that kill and cut real programs wait most of their time.
+TEST_JOBS ?= $(shell expr $$(nproc 2>/dev/null || echo 2) + 1)
+
 .PHONY: test
 test: .venv/.installed ## Run all tests
-	@$(RUN) pytest -n auto $(PYTEST_ARGS)
+	@$(RUN) pytest -n $(TEST_JOBS) $(PYTEST_ARGS)
 
 .PHONY: check
 check: .venv/.installed ## Run every check that needs no running system (under a minute)

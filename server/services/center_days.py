@@ -96,7 +96,7 @@ class CenterDays:
                 last_day=days.last_day,
                 reason=days.reason,
                 at=self._clock.now(),
-                made_by=user.id,
+                made_by=user.id or None,
             )
             await center_days.add(unit.session, row)
             await self._tell(unit, center, days)

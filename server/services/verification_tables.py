@@ -22,6 +22,8 @@ _TABLE_OF: Final = {
 }
 # Fields of a record that come from another table than the one it is named for.
 _TABLE_OF_FIELD: Final = {
+    (Entity.CENTER, "closures"): "center_calendar",
+    (Entity.CENTER, "locks"): "center_calendar",
     (Entity.CENTER, "ratio_rules"): "center_ratio_rules",
     (Entity.CHILD, "home_room_id"): "child_profile",
     (Entity.CHILD, "enrolled"): "child_profile",

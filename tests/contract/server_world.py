@@ -25,8 +25,8 @@ from sync.records import RoomRecord
 
 NOW_MS = 1_790_000_000_000
 MINUTE_MS = 60_000
-# The same evening: what desks wrote down in the eight hours before is no time in the future.
-STORE_NOW_MS = NOW_MS + 8 * 60 * MINUTE_MS
+# The same evening: what desks wrote down in the seven hours before is no time in the future.
+STORE_NOW_MS = NOW_MS + 7 * 60 * MINUTE_MS
 
 Row = tuple[str, str, str, int, bytes]
 """Bucket, entity, id, version and body of a record that stands."""

@@ -74,7 +74,7 @@ async def test_what_a_restore_lost_and_got_back_is_told(books: Books, tmp_path: 
                       "to_version": version, "witnessed": 2}  # fmt: skip
     answer = await push(books.world, seen, *witnessed, told(seen, Incident.RECONCILED, detail))
     assert outcomes(answer) == [Outcome.APPLIED] * 3
-    await push(books.world, seen, seen.check_in(await books.person("C-2"), minute=120))
+    await push(books.world, seen, seen.check_in(await books.person("C-2"), minute=9 * 60))
     (life,) = (await listed(books)).restores
     assert (life.epoch, life.from_version, life.began_at) == (await epoch(books), version, books.clock.now())
     assert (life.desks, life.seen_version, life.witnessed, life.events) == (1, version + 2, 2, 2)

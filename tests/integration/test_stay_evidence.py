@@ -60,7 +60,7 @@ async def test_a_plain_stay_shows_who_signed_what_on_which_device(office: Office
     ]  # fmt: skip
     out = found["events"][1]
     assert out["signer"] == {
-        "staff_id": staff, "staff_name": "Ruth Appiah", "adult_id": guardian, "adult_name": "Deniz Ünal",
+        "staff_id": staff, "staff_name": "Ruth Appiah", "author": "", "adult_id": guardian, "adult_name": "Deniz Ünal",
         "auth_method": "pin", "identity_check": "none",
     }  # fmt: skip
     assert out["device"] == {

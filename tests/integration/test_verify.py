@@ -26,6 +26,7 @@ async def books(postgres_server: PostgresServer, database: FreshDatabase) -> Asy
     async with books_on(postgres_server, database) as opened:
         await opened.take_in()
         await opened.rule_ratio("oak")
+        await opened.keep_calendar("oak")
         desk = await opened.morning()
         incident = DeviceIncident(
             event_id=new_id(), incident=Incident.BUCKET_REPAIRED, occurred_at_ms=NOW_MS, detail={"bucket": "reference"}

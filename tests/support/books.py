@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any
 
 import msgspec
@@ -12,7 +13,8 @@ from sqlalchemy import Row, text
 from server.core.database import create_engine, parts_of, with_database
 from server.core.ids import Ids
 from server.repositories.unit_of_work import UnitsOfWork
-from server.services.access import Centers
+from server.services.access import Centers, User
+from server.services.center_days import CenterDays, Days
 from server.services.ratio_rules import RatioRules, Wish
 from server.services.roster_file import SourceFile
 from server.services.roster_import import RosterImport
@@ -104,6 +106,14 @@ class Books:
         """Change a child by importing it again, so that its older record is superseded."""
         line = f"child,{external_id},{code},Zoë,{family_name},2023-04-05,{room}\n"
         await self.take_in(f"record,external_id,center,given_name,family_name,birth_date,room\n{line}")
+
+    async def keep_calendar(self, code: str) -> None:
+        """A closure and a lock of a centre."""
+        nobody = User("", "", "", "", is_active=True, grants=())
+        center = await Centers(self.world.units).by_code(code)
+        days = CenterDays(self.world.units, self.clock, self.new_id)
+        await days.close(center, nobody, Days(date(2026, 12, 24), date(2026, 12, 26), "Christmas"))
+        await days.lock(center, nobody, Days(date(2026, 8, 1), date(2026, 8, 31)))
 
     async def rule_ratio(self, code: str) -> None:
         """Give a centre the rules of a preset, with fewer adults in its first hour."""
