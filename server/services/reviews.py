@@ -2,8 +2,8 @@
 
 import base64
 import binascii
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final
 
@@ -18,6 +18,7 @@ from server.services.access import User
 from server.services.server_desk import ServerDesk
 from sync.answers import Need, PossibleAnswer, possible_answers
 from sync.attendance import AttendanceEvent, Correction, EventKind, FindingKind, decode_event
+from sync.intake import fact_of_record
 from sync.journal import EntryOutcome
 from sync.limits import WALL_MS_MAX, WALL_MS_MIN
 
@@ -107,7 +108,7 @@ class Reviews:
             names = await reviews.staff_names(connection, center.id, staff)
         items = []
         for line in found:
-            there = [event_id for event_id in line.event_ids if event_id in events]
+            there = _in_order(line, testimonies)
             witnesses = tuple(
                 Witness(events[one], testimonies[one], names.get(events[one].staff_id, "")) for one in there
             )
@@ -129,14 +130,15 @@ class Reviews:
             testimonies = await reviews.testimonies(connection, center.id, line.event_ids) if line else {}
         if line is None:
             raise NotFound("There is no such finding at this centre; what it was about may have been settled")
-        events = [decode_event(bytes(testimonies[one].record.event)) for one in line.event_ids if one in testimonies]
+        ordered = _in_order(line, testimonies)
+        events = [decode_event(bytes(testimonies[one].record.event)) for one in ordered]
         if not events:
             raise NotFound("The events behind this finding are not here any more")
         chosen = next((one for one in _answers_to(line, is_open=True) if one.code == given.answer), None)
         if chosen is None:
             codes = ", ".join(one.code for one in _answers_to(line, is_open=True))
             raise InvalidInput(f"This finding can be answered by: {codes}")
-        event = self._event(center, user, line, events[-1], chosen, given)
+        event = self._event(center, user, replace(line, event_ids=ordered), events[-1], chosen, given)
         outcome = await self._desk.record(event)
         if not outcome.version:
             raise Conflict("The answer was kept, and could not take effect; look at the journal of the server's desk")
@@ -200,6 +202,20 @@ def _answers_to(line: ReviewLine, *, is_open: bool = False) -> tuple[PossibleAns
         return ()
     kinds = {kind.value: kind for kind in FindingKind}
     return possible_answers(kinds[line.kind]) if line.kind in kinds else ()
+
+
+def _in_order(line: ReviewLine, testimonies: Mapping[str, Testimony]) -> tuple[str, ...]:
+    """The events of a finding that are here, oldest first, as answers count them.
+
+    An open finding says so itself; of one that was answered only its key is left, in which they are sorted by id. What
+    a guardian disputes comes before the dispute.
+    """
+    there = [event_id for event_id in line.event_ids if event_id in testimonies]
+    if line.state == ReviewState.OPEN:
+        return tuple(there)
+    facts = {event_id: fact_of_record(testimonies[event_id].record) for event_id in there}
+    disputes = {event_id: fact.event.kind is EventKind.CONFIRM for event_id, fact in facts.items()}
+    return tuple(sorted(there, key=lambda event_id: (disputes[event_id], facts[event_id].order)))
 
 
 def _answered(event: AttendanceEvent, outcome: EntryOutcome) -> Answered:

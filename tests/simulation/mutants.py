@@ -187,7 +187,7 @@ def order_by_arrival_in_the_fold() -> Sequence[Patch]:
     def as_ordered_set(facts: Any) -> list[Any]:
         return list({fact.event.event_id: fact for fact in facts}.values())
 
-    return [(sync.attendance, "_as_ordered_set", as_ordered_set)]
+    return [(sync.attendance, "each_once", as_ordered_set)]
 
 
 def order_by_the_clock_of_the_device() -> Sequence[Patch]:
