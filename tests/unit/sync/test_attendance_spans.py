@@ -3,7 +3,7 @@
 import pytest
 from hypothesis import given
 
-from sync.attendance import EventKind, Fact, fold, fold_spans
+from sync.attendance import ChildFold, EventKind, Fact, fold, fold_spans
 from sync.circumstances import Circumstances, PeriodLock, Span
 from sync.findings import FindingKind
 from sync.stays import Spans
@@ -76,3 +76,9 @@ def test_an_arrival_that_no_longer_counts_begins_nothing() -> None:
         fold_spans(facts, first=uuid_of(1))
     with pytest.raises(LookupError):
         fold_spans([came(1, 0)], first=uuid_of(9))
+
+
+def test_a_fold_that_goes_on_tells_its_facts_each_once_in_order() -> None:
+    going_on = ChildFold([left(2, 10), came(1, 0), left(2, 10)])
+    going_on.add(came(3, 20))
+    assert [fact.event.event_id for fact in going_on.facts] == [uuid_of(1), uuid_of(2), uuid_of(3)]
