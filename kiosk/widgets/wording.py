@@ -91,9 +91,9 @@ def mark_text(mark: Mark) -> str:
 
 
 def notes_text(line: RosterLine) -> str:
-    """What must be seen of a child: what a person has to settle first, then its alerts."""
+    """What must be seen of a child: its alerts, which nothing may push out of sight, then what is to be settled."""
     findings = [f"! {FINDING_WORDS[kind]}" for kind in line.findings]
-    return "; ".join((*findings, *(alert.text for alert in line.alerts)))
+    return "; ".join((*(alert.text for alert in line.alerts), *findings))
 
 
 def link_text(status: DeskStatus, now_ms: int, zone: ZoneInfo) -> str:

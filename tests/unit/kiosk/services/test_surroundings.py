@@ -100,13 +100,13 @@ def test_a_new_beginning_forgets_what_was_known(knowledge: Knowledge) -> None:
     assert found(knowledge) == []
 
 
-def test_a_roster_line_says_what_a_person_must_settle_before_its_alerts(knowledge: Knowledge) -> None:
+def test_a_roster_line_says_what_a_person_must_settle_behind_its_alerts(knowledge: Knowledge) -> None:
     alert = AlertRecord(kind="allergy", severity="critical", text="Peanuts")
     child = ChildRecord(given_name="Ada", family_name="Byron", alerts=(alert,))
     knowledge.apply(5, [change(Entity.PICKUP, PICKUP, BLOCKED), change(Entity.CHILD, CHILD_ID, child)])
     line = line_of(knowledge, CHILD_ID, TODAY)
     assert line.findings == (FindingKind.RELEASED_ON_STALE_AUTHORISATION,)
-    assert notes_text(line) == "! given to somebody not allowed; Peanuts"
+    assert notes_text(line) == "Peanuts; ! given to somebody not allowed"
 
 
 def test_every_finding_has_words_that_fit_their_column() -> None:
