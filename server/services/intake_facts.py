@@ -1,7 +1,7 @@
 """What the decisions on pushes depend on, read in a few queries however many entries there are; and their projections.
 
 A subject is folded from an arrival that found nobody in, before the earliest new event; one with a new act (a void, a
-correction, an answer) from its first fact, since an act may reach anywhere. Where there is no such arrival either.
+correction, an answer) from its first fact, since an act may reach anywhere; so is one without such an arrival.
 """
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
