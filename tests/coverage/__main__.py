@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Final
 
 import coverage
-
 from tests.coverage.run import IMPORT, context_of
 
 ROOT: Final = Path(__file__).resolve().parents[2]

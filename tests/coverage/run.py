@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-import coverage
 import pytest
+
+import coverage
 
 IMPORT: Final = "import"
 """What runs when the modules of the core are imported, before any test."""
