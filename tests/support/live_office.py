@@ -111,7 +111,7 @@ class LiveOffice:
 async def open_live_office(
     database: FreshDatabase, folder: Path, *, clock: FakeClock | None = None
 ) -> AsyncIterator[LiveOffice]:
-    """Serve the app with its three centres on a port of this machine; the clock is the machine's unless one is given."""
+    """Serve the app with its three centres on a port of this machine, with its clock unless one is given."""
     settings = settings_for(database, folder)
     async with running_app(settings, clock=clock or SystemClock()) as running:
         for text in (CENTERS, NORTH):
