@@ -12,6 +12,7 @@ from server.schemas.base import Problem
 from server.services.access import Center, RoleId, User
 from server.services.auth import AccountInactive
 from server.services.bundle import Services
+from server.services.live_hub import LiveHub
 
 PROBLEM_RESPONSES: dict[int | str, dict[str, Any]] = {
     "4XX": {"model": Problem, "description": "Refused; `code` says why (application/problem+json)"},
@@ -32,10 +33,26 @@ def get_services(request: Request) -> Services:
 ServicesDep = Annotated[Services, Depends(get_services)]
 
 
-async def get_current_user(token: Annotated[str | None, Depends(oauth2_scheme)], services: ServicesDep) -> User:
-    """Give the user behind the bearer token. Raises Unauthenticated."""
+def get_live_hub(request: Request) -> LiveHub:
+    """Give the hub of what is watched live. Raises Unavailable as `get_services`."""
+    hub = getattr(request.app.state, "live_hub", None)
+    if not isinstance(hub, LiveHub):
+        raise Unavailable
+    return hub
+
+
+LiveHubDep = Annotated[LiveHub, Depends(get_live_hub)]
+
+
+def get_token(token: Annotated[str | None, Depends(oauth2_scheme)]) -> str:
+    """Give the bearer token as it was sent. Raises Unauthenticated when there is none."""
     if not token:
         raise Unauthenticated("Send an access token as Authorization: Bearer; /api/v1/auth/token gives one.")
+    return token
+
+
+async def get_current_user(token: Annotated[str, Depends(get_token)], services: ServicesDep) -> User:
+    """Give the user behind the bearer token. Raises Unauthenticated."""
     return await services.auth.identify(token)
 
 

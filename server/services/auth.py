@@ -1,5 +1,6 @@
 """Log-in by password, and who stands behind an access token."""
 
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 import structlog
@@ -7,7 +8,7 @@ import structlog
 from server.core.errors import InvalidToken, NotEntitled, Unauthenticated
 from server.core.passwords import Passwords
 from server.core.tokens import TokenPurpose, Tokens
-from server.models.accounts import RoleId, UserAccount
+from server.models.accounts import Membership, RoleId, UserAccount
 from server.repositories import accounts
 from server.repositories.unit_of_work import UnitsOfWork
 from server.services.access import Grant, User
@@ -81,18 +82,38 @@ class Auth:
             memberships = await accounts.memberships(unit.session, claims.subject)
         if account is None:
             raise InvalidToken
-        grants = tuple(Grant(RoleId(one.role_id), one.center_id) for one in memberships)
-        return User(
-            id=account.id,
-            organisation_id=account.organisation_id,
-            email=account.email,
-            display_name=account.display_name,
-            is_active=account.is_active,
-            grants=grants,
-        )
+        return _user(account, memberships)
+
+    def good_until_ms(self, token: str) -> int:
+        """Give when a token runs out (UTC milliseconds). Raises InvalidToken."""
+        return self._tokens.verify(TokenPurpose.ACCESS, token).expires_at_s * 1000
+
+    async def users(self, user_ids: Collection[str]) -> dict[str, User]:
+        """Give those of these users that there are, by id, with today's rights.
+
+        Raises:
+            DatabaseUnavailable: nobody's rights are known.
+
+        """
+        if not user_ids:
+            return {}
+        async with self._units.read() as connection:
+            found = await accounts.with_memberships(connection, sorted(user_ids))
+        return {account.id: _user(account, memberships) for account, memberships in found}
 
     async def _account(self, email: str) -> UserAccount | None:
         if not email or len(email) > EMAIL_CHARACTERS_MAX or "\x00" in email:
             return None
         async with self._units.begin() as unit:
             return await accounts.find_by_email(unit.session, email)
+
+
+def _user(account: UserAccount, memberships: Iterable[Membership]) -> User:
+    return User(
+        id=account.id,
+        organisation_id=account.organisation_id,
+        email=account.email,
+        display_name=account.display_name,
+        is_active=account.is_active,
+        grants=tuple(Grant(RoleId(one.role_id), one.center_id) for one in memberships),
+    )
