@@ -12,6 +12,7 @@ from server.schemas.base import Problem
 from server.services.access import Center, RoleId, User
 from server.services.auth import AccountInactive
 from server.services.bundle import Services
+from server.services.clients import Client, client_of
 
 PROBLEM_RESPONSES: dict[int | str, dict[str, Any]] = {
     "4XX": {"model": Problem, "description": "Refused; `code` says why (application/problem+json)"},
@@ -30,6 +31,15 @@ def get_services(request: Request) -> Services:
 
 
 ServicesDep = Annotated[Services, Depends(get_services)]
+
+
+def get_client(request: Request) -> Client:
+    """Give whom a request comes from: the direct peer, unless TRUSTED_PROXIES lets a proxy name another."""
+    address = request.client.host if request.client else ""
+    return client_of(address, request.headers.get("user-agent", ""))
+
+
+ClientDep = Annotated[Client, Depends(get_client)]
 
 
 async def get_current_user(token: Annotated[str | None, Depends(oauth2_scheme)], services: ServicesDep) -> User:
