@@ -36,10 +36,9 @@ async def page(session: AsyncSession, center: Center, *, after: str | None, limi
 
 
 async def find(session: AsyncSession, center: Center, user_id: str) -> UserAccount | None:
-    """Give an account with a role at a centre as it is now, and hold it to the end of the transaction."""
+    """Give an account with a role at a centre."""
     here = exists().where(col(Membership.user_id) == col(UserAccount.id), _at(center))
-    statement = select(UserAccount).where(col(UserAccount.id) == user_id, here).with_for_update()
-    return (await session.exec(statement.execution_options(populate_existing=True))).one_or_none()
+    return (await session.exec(select(UserAccount).where(col(UserAccount.id) == user_id, here))).one_or_none()
 
 
 async def memberships(session: AsyncSession, user_ids: Collection[str]) -> list[Membership]:

@@ -9,7 +9,7 @@ from server.core.errors import NotFound
 from server.core.etags import Expected, etag_of
 from server.models.accounts import Membership, RoleId, UserAccount
 from server.models.rooms import Center
-from server.repositories import members, recoveries, sessions
+from server.repositories import accounts, members, recoveries, sessions
 from server.repositories.unit_of_work import UnitOfWork, UnitsOfWork
 from server.services.access import User
 from server.services.membership_rules import Asker, Standing, check_active, check_roles
@@ -117,7 +117,10 @@ class Members:
         self, unit: UnitOfWork, center: Center, user_id: str, expected: Expected
     ) -> tuple[UserAccount, list[Membership]]:
         await members.lock_organisation(unit.session, center.organisation_id)
-        account = await self._find(unit, center, user_id)
+        await self._find(unit, center, user_id)
+        account = await accounts.lock(unit.session, user_id)
+        if account is None:
+            raise NotFound("Nobody with this id is at the centre")
         held = await members.memberships(unit.session, [user_id])
         expected.require(_member(center, account, held).etag)
         return account, held
