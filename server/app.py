@@ -23,6 +23,7 @@ from server.controllers import (
     health,
     incidents,
     live,
+    members,
     presence,
     problems,
     ratio,
@@ -36,8 +37,10 @@ from server.controllers.sync_socket import SyncParts, SyncSocket
 from server.core.clock import Clock, SystemClock
 from server.core.database import create_engine
 from server.core.ids import Ids
+from server.core.mailed_tokens import MailedTokens
 from server.core.migrate import newest_revision
 from server.core.passwords import Passwords
+from server.core.refresh_tokens import RefreshTokens
 from server.core.settings import Settings
 from server.core.smtp import mail_server
 from server.core.tokens import Tokens
@@ -45,6 +48,7 @@ from server.repositories.heads import HeadListener
 from server.repositories.job_locks import JobLocks
 from server.repositories.unit_of_work import UnitsOfWork
 from server.services.access import Centers
+from server.services.account_tidying import AccountTidying
 from server.services.accounts import Accounts
 from server.services.attendance import Attendance
 from server.services.auth import Auth
@@ -58,23 +62,29 @@ from server.services.enrolment import Enrolment
 from server.services.followers import Followers
 from server.services.health import Health
 from server.services.incidents import Incidents
+from server.services.invitations import Invitations
 from server.services.jobs import Job, Jobs, RunsOn
 from server.services.journal_intake import JournalIntake
 from server.services.live_board import LiveBoards
 from server.services.live_hub import LiveHub
 from server.services.mail import Outbox
 from server.services.mail_sender import RUN_DEADLINE_S, MailSender
+from server.services.members import Members
 from server.services.notifications import Notifications
+from server.services.own_account import OwnAccount, PasswordWriter
 from server.services.presence import PresenceReports
 from server.services.projections import Projections
 from server.services.ratio import Ratio
 from server.services.ratio_rules import RatioRules
+from server.services.recoveries import Post, Recoveries
 from server.services.reviews import Reviews
 from server.services.rollcalls import RollCallReports
 from server.services.roster_import import RosterImport
 from server.services.server_desk import ServerDesk
+from server.services.sessions import SessionKeys, SessionRules, Sessions
 from server.services.stay_evidence import StayEvidence
 from server.services.sync_store import ServerStore
+from server.services.throttles import Throttles
 
 API_PREFIX: Final = "/api/v1"
 # A device that is asked to leave comes back after a restart, spread over a second by its own jitter.
@@ -83,6 +93,7 @@ HOUR_MS: Final = 3_600_000
 DRAIN_POLL_S: Final = 0.05
 DRAIN_POLLS: Final = 60  # three seconds
 SEND_MAIL: Final = "send_mail"
+ANSWER_RECOVERIES: Final = "answer_recoveries"
 # One connection for each job that runs on one server, and as many again in a rush.
 JOB_LOCK_CONNECTIONS: Final = 2
 
@@ -100,7 +111,7 @@ class _Draining:
 
 @dataclass(slots=True)
 class _Bell:
-    """Wakes whoever sends mails, once there is somebody."""
+    """Wakes whoever waits for work, once there is somebody."""
 
     hear: Callable[[], None] = lambda: None
 
@@ -126,6 +137,8 @@ class _Parts:
     units: UnitsOfWork
     tokens: Tokens
     bell: _Bell
+    post: Post
+    recovery_bell: _Bell
     notifications: Notifications
     intake: JournalIntake
     desk: ServerDesk
@@ -144,7 +157,8 @@ def build_app(settings: Settings, clock: Clock) -> FastAPI:
     api = APIRouter(prefix=API_PREFIX, responses=PROBLEM_RESPONSES)
     # `presence` first: no `/attendance/{...}` that comes later takes its address.
     attendances = (presence, attendance, desk_entries, stay_evidence, reviews)
-    for door in (auth, users, centers, center_days, devices, *attendances, ratio, incidents, live):
+    people = (auth, users, members)
+    for door in (*people, centers, center_days, devices, *attendances, ratio, incidents, live):
         api.include_router(door.router)
     app.include_router(api)
     app.include_router(health.router)
@@ -155,9 +169,9 @@ def build_app(settings: Settings, clock: Clock) -> FastAPI:
         app.add_middleware(
             CORSMiddleware,
             allow_origins=list(settings.cors_origins),
-            allow_methods=["GET", "POST", "PUT"],
-            allow_headers=["Authorization", "Content-Type", "If-None-Match", "Last-Event-ID"],
-            expose_headers=["ETag", "X-Request-ID"],
+            allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
+            allow_headers=["Authorization", "Content-Type", "If-Match", "If-None-Match", "Last-Event-ID"],
+            expose_headers=["ETag", "RateLimit", "RateLimit-Policy", "Retry-After", "X-Request-ID"],
         )
     app.add_middleware(RequestFrame, clock=clock, new_id=Ids(clock).new)
     return app
@@ -176,9 +190,10 @@ async def running_app(
         database = await stack.enter_async_context(open_database(settings, progress))
         parts, listener = await _parts(stack, settings, database, clock)
         draining = _Draining()
-        jobs = _jobs(stack, parts, database)
-        parts.bell.hear = lambda: jobs.wake(SEND_MAIL)
         services = _services(parts, draining)
+        jobs = _jobs(stack, parts, services, database)
+        parts.bell.hear = lambda: jobs.wake(SEND_MAIL)
+        parts.recovery_bell.hear = lambda: jobs.wake(ANSWER_RECOVERIES)
         lease_ms = settings.device_lease_hours * HOUR_MS
         store = ServerStore(parts.units, parts.intake, clock, lease_ms=lease_ms)
         followers = Followers(parts.units, listener, store.standings, clock)
@@ -225,25 +240,31 @@ async def _parts(
     ids = Ids(clock)
     units = UnitsOfWork(engine, clock=clock, luck=secrets.token_bytes, new_id=ids.new)
     secret_key = settings.secret_key.get_secret_value()
-    bell = _Bell()
-    notifications = Notifications(Outbox(clock, ids.new, bell.ring), settings.base_url)
+    bell, recovery_bell = _Bell(), _Bell()
+    outbox = Outbox(clock, ids.new, bell.ring)
+    post = Post(outbox, MailedTokens(secret_key), settings.base_url, recovery_bell.ring)
+    notifications = Notifications(outbox, settings.base_url)
     intake = JournalIntake(units, clock, notifications.tell_critical)
     desk = ServerDesk(units, intake, clock, ids.new, secret_key)
     tokens = Tokens(secret_key, clock)
-    parts = _Parts(settings, clock, ids, units, tokens, bell, notifications, intake, desk)
+    parts = _Parts(settings, clock, ids, units, tokens, bell, post, recovery_bell, notifications, intake, desk)
     return parts, HeadListener(engine)
 
 
-def _jobs(stack: AsyncExitStack, parts: _Parts, database: OpenDatabase) -> Jobs:
+def _jobs(stack: AsyncExitStack, parts: _Parts, services: Services, database: OpenDatabase) -> Jobs:
     """What this server does by itself."""
     locks = create_engine(database.urls.app, pool_size=JOB_LOCK_CONNECTIONS, application_name="rollcall jobs")
     stack.push_async_callback(locks.dispose)
-    sender = MailSender(parts.units, mail_server(parts.settings), parts.clock, secrets.SystemRandom().random)
+    luck = secrets.SystemRandom().random
+    fill = parts.post.tokens.fill
+    sender = MailSender(parts.units, mail_server(parts.settings), parts.clock, luck, fill=fill)
     return Jobs(
         JobLocks(locks),
         (
             Job(SEND_MAIL, 5, RUN_DEADLINE_S, sender.send_due, RunsOn.EVERY_SERVER),
             Job("forget_mail", 3600, 60, sender.forget_old),
+            Job(ANSWER_RECOVERIES, 60, 50, services.recoveries.answer_asked, RunsOn.EVERY_SERVER),
+            Job("tidy_accounts", 600, 60, AccountTidying(parts.units, parts.clock).run),
             Job("auto_close", 60, 50, AutoClose(parts.units, parts.desk, parts.clock).run),
         ),
     )
@@ -253,10 +274,12 @@ def _services(parts: _Parts, draining: _Draining) -> Services:
     units, clock, new_id = parts.units, parts.clock, parts.ids.new
     passwords = Passwords()
     secret_key = parts.settings.secret_key.get_secret_value()
-    lifetime_s = parts.settings.access_token_minutes * 60
-    desk = parts.desk
+    desk, post = parts.desk, parts.post
+    throttles = Throttles(units, clock, secret_key)
+    sessions = _sessions(parts, throttles)
+    writer = PasswordWriter(passwords, post.outbox, new_id, post.base_url)
     return Services(
-        auth=Auth(units, passwords, parts.tokens, lifetime_s=lifetime_s),
+        auth=Auth(units, passwords, parts.tokens, sessions, throttles),
         accounts=Accounts(units, passwords, clock, new_id),
         attendance=Attendance(units, clock),
         auto_close=AutoClose(units, desk, clock),
@@ -268,7 +291,12 @@ def _services(parts: _Parts, draining: _Draining) -> Services:
         health=Health(units, newest_revision(), lambda: draining.has_begun),
         incidents=Incidents(units),
         live_boards=LiveBoards(units, clock),
+        invitations=Invitations(units, clock, new_id, post, passwords, throttles),
+        members=Members(units, new_id),
+        own_account=OwnAccount(units, passwords, writer, throttles),
         projections=Projections(units),
+        recoveries=Recoveries(units, clock, new_id, post, writer, throttles),
+        sessions=sessions,
         reviews=Reviews(units, desk, clock, new_id),
         presence=PresenceReports(units, clock),
         rollcalls=RollCallReports(units, clock),
@@ -278,6 +306,14 @@ def _services(parts: _Parts, draining: _Draining) -> Services:
         ratio=Ratio(units, clock),
         ratio_rules=RatioRules(units, clock),
     )
+
+
+def _sessions(parts: _Parts, throttles: Throttles) -> Sessions:
+    settings = parts.settings
+    refresh_tokens = RefreshTokens(settings.secret_key.get_secret_value())
+    keys = SessionKeys(parts.tokens, refresh_tokens, secrets.token_bytes, parts.ids.new)
+    rules = SessionRules(settings.access_token_minutes * 60, settings.session_days)
+    return Sessions(parts.units, parts.clock, keys, rules, throttles)
 
 
 @asynccontextmanager

@@ -92,7 +92,7 @@ async def _serve(settings: Settings, announce: Announce) -> None:
             loop.add_signal_handler(number, starting.cancel if starting else lambda: None)
         try:
             async with running_app(settings, announce) as running:
-                server = _Server(_config(settings, running))
+                server = _Server(_config(settings, running.app))
                 stopping = _Stopping(server, running)
                 for number in (signal.SIGINT, signal.SIGTERM):
                     loop.add_signal_handler(number, stopping.signalled)
@@ -132,9 +132,9 @@ class _Stopping:
         self._server.should_exit = True
 
 
-def _config(settings: Settings, running: RunningApp) -> uvicorn.Config:
+def _config(settings: Settings, app: ASGIApp) -> uvicorn.Config:
     return uvicorn.Config(
-        running.app,
+        app,
         lifespan="off",
         ws="websockets-sansio",
         ws_max_size=FRAME_BYTES_MAX,
@@ -142,6 +142,9 @@ def _config(settings: Settings, running: RunningApp) -> uvicorn.Config:
         log_config=None,
         access_log=False,
         server_header=False,
+        # Without them the direct peer is the client: uvicorn alone would believe everything on this machine.
+        proxy_headers=bool(settings.trusted_proxies),
+        forwarded_allow_ips=list(settings.trusted_proxies),
         backlog=BACKLOG,
         timeout_graceful_shutdown=GRACE_S,
         log_level=settings.log_level.lower(),

@@ -12,6 +12,7 @@ from server.schemas.base import Problem
 from server.services.access import Center, RoleId, User
 from server.services.auth import AccountInactive
 from server.services.bundle import Services
+from server.services.clients import Client, client_of
 from server.services.live_hub import LiveHub
 
 PROBLEM_RESPONSES: dict[int | str, dict[str, Any]] = {
@@ -42,6 +43,15 @@ def get_live_hub(request: Request) -> LiveHub:
 
 
 LiveHubDep = Annotated[LiveHub, Depends(get_live_hub)]
+
+
+def get_client(request: Request) -> Client:
+    """Give whom a request comes from: the direct peer, unless TRUSTED_PROXIES lets a proxy name another."""
+    address = request.client.host if request.client else ""
+    return client_of(address, request.headers.get("user-agent", ""))
+
+
+ClientDep = Annotated[Client, Depends(get_client)]
 
 
 def get_token(token: Annotated[str | None, Depends(oauth2_scheme)]) -> str:

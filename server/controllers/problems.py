@@ -14,6 +14,9 @@ from server.core.errors import (
     InvalidInput,
     NotEntitled,
     NotFound,
+    PreconditionFailed,
+    PreconditionRequired,
+    Quota,
     RateLimited,
     RollcallError,
     Unauthenticated,
@@ -34,6 +37,8 @@ STATUS_OF: Final[dict[type[RollcallError], int]] = {
     NotFound: 404,
     Conflict: 409,
     EnrolmentCodeExpired: 410,
+    PreconditionFailed: 412,
+    PreconditionRequired: 428,
     RateLimited: 429,
     Unavailable: 503,
     RollcallError: 500,
@@ -88,11 +93,21 @@ async def _domain_error(_request: Request, error: Exception) -> JSONResponse:
     if isinstance(error, Unauthenticated):
         headers["www-authenticate"] = "Bearer"
     if isinstance(error, RateLimited):
-        headers["retry-after"] = str(error.retry_after_s)
+        headers |= {"retry-after": str(error.retry_after_s), **_rate_limit(error.quota, error.retry_after_s)}
     if isinstance(error, Unavailable):
         headers["retry-after"] = str(RETRY_AFTER_S)
         _log.warning("request_refused_unavailable", reason=error.code)
     return problem_response(status_of(error), (error.code, error.title, error.detail), errors, headers)
+
+
+def _rate_limit(quota: Quota | None, retry_after_s: int) -> dict[str, str]:
+    """The limit that was reached, as draft-ietf-httpapi-ratelimit-headers-10 writes it."""
+    if quota is None:
+        return {}
+    return {
+        "ratelimit-policy": f'"{quota.name}";q={quota.burst};w={quota.window_s}',
+        "ratelimit": f'"{quota.name}";r=0;t={retry_after_s}',
+    }
 
 
 async def _validation_error(_request: Request, error: Exception) -> JSONResponse:

@@ -7,6 +7,8 @@ RollcallError
 ├── NotEntitled               somebody known is asking for something that is not theirs to do
 ├── NotFound                  no such thing, or none that the asker may know of
 ├── Conflict                  the request was right, the state of the world is not
+├── PreconditionRequired      a change must say which state of the thing it is meant for
+├── PreconditionFailed        the thing is not what the asker saw any more
 ├── RateLimited               too many tries; `retry_after_s` says when again
 ├── Unavailable               a part that is needed does not answer; trying later helps
 │   └── DatabaseUnavailable   PostgreSQL is away, full, read only or too slow
@@ -91,16 +93,40 @@ class Conflict(RollcallError):
     title = "This cannot be done in the present state"
 
 
+class PreconditionRequired(RollcallError):
+    """A change must say which state of the thing it is meant for."""
+
+    code = "precondition_required"
+    title = "Say which state you want to change: read it first, and send its ETag as If-Match"
+
+
+class PreconditionFailed(RollcallError):
+    """The thing is not what the asker saw any more."""
+
+    code = "precondition_failed"
+    title = "Somebody changed this meanwhile: read it again, and decide anew"
+
+
+@dataclass(frozen=True, slots=True)
+class Quota:
+    """A limit that was reached: `burst` tries at once, all of them again after `window_s` seconds."""
+
+    name: str
+    burst: int
+    window_s: int
+
+
 class RateLimited(RollcallError):
     """Too many tries in too short a time."""
 
     code = "rate_limited"
     title = "Too many tries; wait a little"
 
-    def __init__(self, detail: str = "", *, retry_after_s: int = 60) -> None:
-        """Keep how many seconds to wait."""
+    def __init__(self, detail: str = "", *, retry_after_s: int = 60, quota: Quota | None = None) -> None:
+        """Keep how many seconds to wait, and under which limit."""
         super().__init__(detail)
         self.retry_after_s = retry_after_s
+        self.quota = quota
 
 
 class Unavailable(RollcallError):

@@ -1,5 +1,6 @@
 """Every setting of the server: from the environment, `.env`, or a secret file named by `<NAME>_FILE`."""
 
+import ipaddress
 import os
 import re
 import secrets
@@ -107,6 +108,14 @@ class Settings(BaseSettings):
     )
     docs_enabled: bool = Field(default=True, description="Whether `/docs`, `/redoc` and `/openapi.json` are served.")
     access_token_minutes: int = Field(15, ge=1, le=60, description="How long an access token is good.")
+    session_days: int = Field(
+        30, ge=1, le=90, description="How long a person stays signed in before the password is asked for again."
+    )
+    trusted_proxies: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="Addresses or networks of reverse proxies whose X-Forwarded-For is believed, separated by commas; "
+        "`*` believes everybody, for a server that only the proxy can reach. Unset: nobody.",
+    )
     device_lease_hours: int = Field(
         720,
         ge=1,
@@ -155,6 +164,27 @@ class Settings(BaseSettings):
         if not isinstance(value, str):
             return value
         return tuple(origin.strip().rstrip("/") for origin in value.split(",") if origin.strip())
+
+    @field_validator("trusted_proxies", mode="before")
+    @classmethod
+    def _split_proxies(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        return tuple(proxy.strip() for proxy in value.split(",") if proxy.strip())
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _are_networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if value == ("*",):
+            return value
+        for proxy in value:
+            try:
+                ipaddress.ip_network(proxy)
+            except ValueError:
+                raise ValueError(
+                    f"{proxy} is neither an address nor a network such as 10.0.0.0/8, nor * by itself"
+                ) from None
+        return value
 
     @field_validator("log_level", mode="before")
     @classmethod

@@ -24,13 +24,14 @@ from server.core.errors import InvalidToken
 
 ALGORITHM: Final = "HS256"
 ISSUER: Final = "rollcall"
-TOKEN_LENGTH_MAX: Final = 4096  # a token of ours has about 330 characters; proxies cut headers at 8 KiB
+TOKEN_LENGTH_MAX: Final = 4096  # a token of ours has about 390 characters; proxies cut headers at 8 KiB
 HEADER_LENGTH_MAX: Final = 256
 SUBJECT_LENGTH_MAX: Final = 64
 LIFETIME_MAX_S: Final = 3600
 _TOKEN_SHAPE = re.compile(r"[A-Za-z0-9_-]{2,}\.[A-Za-z0-9_-]{2,}\.[A-Za-z0-9_-]{43}", re.ASCII)
 _TEXT_SHAPE = re.compile(r"[!-~]{1,64}", re.ASCII)
 _CLAIMS = frozenset({"iss", "aud", "sub", "iat", "exp", "jti"})
+_SESSION_CLAIM = "sid"
 _TIME_MAX_S = 1 << 40
 
 
@@ -43,12 +44,13 @@ class TokenPurpose(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class TokenClaims:
-    """What a good token says; times in whole seconds since the Unix epoch."""
+    """What a good token says; times in whole seconds since the Unix epoch, a session for access tokens only."""
 
     subject: str
     token_id: str
     issued_at_s: int
     expires_at_s: int
+    session_id: str = ""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -57,6 +59,7 @@ class _PurposeKey:
     kid: str
     typ: str
     audience: str
+    has_session: bool
 
 
 class Tokens:
@@ -73,15 +76,19 @@ class Tokens:
         self._new_token_id = new_token_id
         self._keys = {purpose: _derive(secret_key, purpose) for purpose in TokenPurpose}
 
-    def issue(self, purpose: TokenPurpose, subject: str, *, lifetime_s: int) -> str:
+    def issue(self, purpose: TokenPurpose, subject: str, *, lifetime_s: int, session_id: str = "") -> str:
         """Sign a token for `subject` (an id, never a name) that is good for `lifetime_s` seconds from now.
 
-        Raises ValueError for a subject or lifetime that `verify` would refuse.
+        An access token belongs to a session, a device's token to none.
+
+        Raises ValueError for a subject, a session or a lifetime that `verify` would refuse.
         """
         if not _TEXT_SHAPE.fullmatch(subject) or not 0 < lifetime_s <= LIFETIME_MAX_S:
             raise ValueError("the subject or the lifetime of the token is out of bounds")
         now_s = self._clock.wall_ms() // 1000
         key = self._keys[purpose]
+        if bool(session_id) != key.has_session or (session_id and not _TEXT_SHAPE.fullmatch(session_id)):
+            raise ValueError("an access token needs a session, and no other token may have one")
         claims = {
             "iss": ISSUER,
             "aud": key.audience,
@@ -90,6 +97,8 @@ class Tokens:
             "exp": now_s + lifetime_s,
             "jti": self._new_token_id(),
         }
+        if session_id:
+            claims[_SESSION_CLAIM] = session_id
         return str(jws.sign(claims, key.key, headers={"typ": key.typ, "kid": key.kid}, algorithm=ALGORITHM))
 
     def verify(self, purpose: TokenPurpose, token: object) -> TokenClaims:
@@ -115,14 +124,16 @@ class Tokens:
         return self._claims(key, _parsed(claims_part))
 
     def _claims(self, key: _PurposeKey, claims: dict[str, Any]) -> TokenClaims:
-        if claims.keys() != _CLAIMS or claims["iss"] != ISSUER or claims["aud"] != key.audience:
+        wanted = _CLAIMS | {_SESSION_CLAIM} if key.has_session else _CLAIMS
+        if claims.keys() != wanted or claims["iss"] != ISSUER or claims["aud"] != key.audience:
             _refuse()
         subject, token_id = _text(claims["sub"]), _text(claims["jti"])
         issued_at_s, expires_at_s = _seconds(claims["iat"]), _seconds(claims["exp"])
         now_s = self._clock.wall_ms() // 1000
         if not issued_at_s <= now_s < expires_at_s or expires_at_s - issued_at_s > LIFETIME_MAX_S:
             _refuse()
-        return TokenClaims(subject, token_id, issued_at_s, expires_at_s)
+        session_id = _text(claims[_SESSION_CLAIM]) if key.has_session else ""
+        return TokenClaims(subject, token_id, issued_at_s, expires_at_s, session_id)
 
 
 def derive_key(secret_key: str, label: str) -> bytes:
@@ -135,7 +146,13 @@ def _derive(secret_key: str, purpose: TokenPurpose) -> _PurposeKey:
     material = derive_key(secret_key, f"token:{purpose}")
     kid = derive_key(secret_key, f"token-kid:{purpose}")[:6].hex()
     key = jwk.construct(material, ALGORITHM)
-    return _PurposeKey(key=key, kid=f"{purpose}-{kid}", typ=f"{purpose}+jwt", audience=f"{ISSUER}:{purpose}")
+    return _PurposeKey(
+        key=key,
+        kid=f"{purpose}-{kid}",
+        typ=f"{purpose}+jwt",
+        audience=f"{ISSUER}:{purpose}",
+        has_session=purpose is TokenPurpose.ACCESS,
+    )
 
 
 def _decoded(part: str) -> bytes:

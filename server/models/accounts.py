@@ -28,7 +28,7 @@ class Role(SQLModel, table=True):
 
 
 class UserAccount(SQLModel, table=True):
-    """A log-in; `email` is kept in lower case."""
+    """A log-in; `email` is kept in lower case, `version` grows with each change of it or of its memberships."""
 
     __tablename__ = "user_account"
     __table_args__ = (CheckConstraint("email = lower(email)", name="email"),)
@@ -40,6 +40,7 @@ class UserAccount(SQLModel, table=True):
     password_hash: str = Field(max_length=256)
     is_active: bool = True
     created_at: datetime = Field(sa_type=TIMESTAMP)
+    version: int = Field(default=1, sa_column_kwargs={"server_default": "1"})
 
 
 class Membership(SQLModel, table=True):

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 
+from sqlalchemy import update
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -20,6 +21,18 @@ async def find_by_email(session: AsyncSession, email: str) -> UserAccount | None
 async def find(session: AsyncSession, user_id: str) -> UserAccount | None:
     """Give the account with an id."""
     return await session.get(UserAccount, user_id)
+
+
+async def lock(session: AsyncSession, user_id: str) -> UserAccount | None:
+    """Give the account with an id as it is now, and hold it to the end of the transaction."""
+    statement = select(UserAccount).where(col(UserAccount.id) == user_id).with_for_update()
+    return (await session.exec(statement.execution_options(populate_existing=True))).one_or_none()
+
+
+async def set_hash(session: AsyncSession, user_id: str, *, old: str, new: str) -> None:
+    """Store another hash of the password that an account has, unless the password was changed meanwhile."""
+    mine = (col(UserAccount.id) == user_id) & (col(UserAccount.password_hash) == old)
+    await session.exec(update(UserAccount).where(mine).values(password_hash=new))
 
 
 async def memberships(session: AsyncSession, user_id: str) -> list[Membership]:

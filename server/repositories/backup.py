@@ -94,6 +94,12 @@ async def wake_triggers(connection: AsyncConnection, listed: Sequence[Table]) ->
     await _triggers(connection, listed, "ENABLE")
 
 
+async def end_log_ins(connection: AsyncConnection) -> None:
+    """Sign everybody out: what ended since the backup was made must not go on, and no refresh token would fit."""
+    for table in ("user_session", "password_recovery", "recovery_request", "throttle"):
+        await connection.execute(text(f"DELETE FROM {table}"))
+
+
 async def begin_new_lives(connection: AsyncConnection, at: datetime, new_id: Callable[[], str]) -> int:
     """Give every log a new epoch from its head on; returns how many there are.
 

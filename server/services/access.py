@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from server.core.errors import NotEntitled, NotFound
+from server.core.etags import etag_of
 from server.models.accounts import RoleId
 from server.models.rooms import Center, Room
 from server.repositories import centers
@@ -24,7 +25,7 @@ class Grant:
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """Somebody who logged in, with their rights as the database has them now."""
+    """Somebody who logged in, with their rights as the database has them now, and the session that asks."""
 
     id: str
     organisation_id: str
@@ -32,6 +33,13 @@ class User:
     display_name: str
     is_active: bool
     grants: tuple[Grant, ...]
+    session_id: str = ""
+    version: int = 0
+
+    @property
+    def etag(self) -> str:
+        """Give the tag of the state in which the account is."""
+        return etag_of("me", self.id, self.version)
 
     def roles_at(self, center: Center) -> frozenset[RoleId]:
         """Give the roles this user has at a centre; none when it is not theirs."""

@@ -46,7 +46,7 @@ class Accounts:
             Conflict: somebody has this address already.
 
         """
-        email, name = _clean_email(user.email), clean_text(user.name, what="The name", length_max=NAME_MAX)
+        email, name = clean_email(user.email), clean_text(user.name, what="The name", length_max=NAME_MAX)
         check_new_password(password, known_words(email, name))
         password_hash = await self._passwords.hash(password)
         async with self._units.begin(origin="accounts") as unit:
@@ -82,7 +82,8 @@ def known_words(email: str, name: str) -> tuple[str, ...]:
     return tuple(word for word in words if len(word) >= WORD_CHARACTERS_MIN)
 
 
-def _clean_email(email: str) -> str:
+def clean_email(email: str) -> str:
+    """Give an e-mail address as accounts have it, in lower case. Raises InvalidInput for what is none."""
     try:
         found = validate_email(email.strip(), check_deliverability=False).normalized.lower()
     except EmailNotValidError:

@@ -5,13 +5,16 @@ from dataclasses import dataclass
 
 import structlog
 
-from server.core.errors import InvalidToken, NotEntitled, Unauthenticated
+from server.core.errors import InvalidInput, InvalidToken, NotEntitled, Unauthenticated
 from server.core.passwords import Passwords
 from server.core.tokens import TokenPurpose, Tokens
 from server.models.accounts import Membership, RoleId, UserAccount
 from server.repositories import accounts
 from server.repositories.unit_of_work import UnitsOfWork
 from server.services.access import Grant, User
+from server.services.clients import Client
+from server.services.sessions import Sessions, SignedIn
+from server.services.throttles import LOG_IN_ACCOUNT, LOG_IN_ADDRESS, LOG_IN_PERSON, Throttles
 
 EMAIL_CHARACTERS_MAX = 200
 
@@ -43,21 +46,28 @@ class IssuedToken:
 class Auth:
     """Log-ins of people."""
 
-    def __init__(self, units: UnitsOfWork, passwords: Passwords, tokens: Tokens, *, lifetime_s: int) -> None:
-        """Issue tokens that are good for `lifetime_s` seconds."""
+    def __init__(
+        self, units: UnitsOfWork, passwords: Passwords, tokens: Tokens, sessions: Sessions, throttles: Throttles
+    ) -> None:
+        """Begin a session for each log-in."""
         self._units = units
         self._passwords = passwords
         self._tokens = tokens
-        self._lifetime_s = lifetime_s
+        self._sessions = sessions
+        self._throttles = throttles
 
-    async def log_in(self, email: str, password: str) -> IssuedToken:
-        """Give an access token for the right password.
+    async def log_in(self, email: str, password: str, client: Client | None = None) -> SignedIn:
+        """Begin a session for the right password.
 
         Raises:
             WrongCredentials: for an unknown, a switched-off and a known account alike, after the same work.
+            RateLimited: too many tries for this address, or from where the client is.
 
         """
-        account = await self._account(email.strip().lower())
+        client, address = client or Client(), email.strip().lower()[: EMAIL_CHARACTERS_MAX + 1]
+        of_account = ((LOG_IN_PERSON, f"{client.block} {address}"), (LOG_IN_ACCOUNT, address))
+        await self._throttles.take((LOG_IN_ADDRESS, client.block), *of_account)
+        account = await self._account(address)
         if account is None:
             await self._passwords.dummy_verify()
             raise WrongCredentials
@@ -65,24 +75,25 @@ class Auth:
         if not good or not account.is_active:
             _log.info("log_in_refused", user=account.id)
             raise WrongCredentials
-        _log.info("logged_in", user=account.id)
-        token = self._tokens.issue(TokenPurpose.ACCESS, account.id, lifetime_s=self._lifetime_s)
-        return IssuedToken(token, self._lifetime_s)
+        signed_in = await self._begin(account, client)
+        await self._throttles.give_back(*of_account)
+        await self._renew_hash(account, password)
+        return signed_in
 
     async def identify(self, token: str) -> User:
         """Give the user a token was issued to, with today's rights.
 
         Raises:
-            InvalidToken: the token is not good, or its user is gone.
+            InvalidToken: the token is not good, its session has ended, or its user is gone.
 
         """
         claims = self._tokens.verify(TokenPurpose.ACCESS, token)
         async with self._units.begin() as unit:
-            account = await accounts.find(unit.session, claims.subject)
-            memberships = await accounts.memberships(unit.session, claims.subject)
+            account = await self._sessions.account_of(unit, claims.session_id, claims.subject)
+            memberships = await accounts.memberships(unit.session, claims.subject) if account else []
         if account is None:
             raise InvalidToken
-        return _user(account, memberships)
+        return _user(account, memberships, claims.session_id)
 
     def good_until_ms(self, token: str) -> int:
         """Give when a token runs out (UTC milliseconds). Raises InvalidToken."""
@@ -101,6 +112,27 @@ class Auth:
             found = await accounts.with_memberships(connection, sorted(user_ids))
         return {account.id: _user(account, memberships) for account, memberships in found}
 
+    async def _begin(self, account: UserAccount, client: Client) -> SignedIn:
+        async with self._units.begin(actor=account.id, origin="api") as unit:
+            now = await accounts.lock(unit.session, account.id)
+            # A new password, or an end of the account, that came meanwhile has ended all sessions: begin none after it.
+            if now is None or not now.is_active or now.password_hash != account.password_hash:
+                raise WrongCredentials
+            signed_in = await self._sessions.begin(unit, account.id, client)
+        _log.info("logged_in", user=account.id)
+        return signed_in
+
+    async def _renew_hash(self, account: UserAccount, password: str) -> None:
+        """Store a hash of today's costs in place of an older one, now that the password is known."""
+        if not self._passwords.needs_update(account.password_hash):
+            return
+        try:
+            renewed = await self._passwords.hash(password)
+        except InvalidInput:  # a password from before the rules; its owner keeps it
+            return
+        async with self._units.begin(origin="api") as unit:
+            await accounts.set_hash(unit.session, account.id, old=account.password_hash, new=renewed)
+
     async def _account(self, email: str) -> UserAccount | None:
         if not email or len(email) > EMAIL_CHARACTERS_MAX or "\x00" in email:
             return None
@@ -108,7 +140,7 @@ class Auth:
             return await accounts.find_by_email(unit.session, email)
 
 
-def _user(account: UserAccount, memberships: Iterable[Membership]) -> User:
+def _user(account: UserAccount, memberships: Iterable[Membership], session_id: str = "") -> User:
     return User(
         id=account.id,
         organisation_id=account.organisation_id,
@@ -116,4 +148,6 @@ def _user(account: UserAccount, memberships: Iterable[Membership]) -> User:
         display_name=account.display_name,
         is_active=account.is_active,
         grants=tuple(Grant(RoleId(one.role_id), one.center_id) for one in memberships),
+        session_id=session_id,
+        version=account.version,
     )

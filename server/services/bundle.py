@@ -13,15 +13,20 @@ from server.services.devices import Devices
 from server.services.enrolment import Enrolment
 from server.services.health import Health
 from server.services.incidents import Incidents
+from server.services.invitations import Invitations
 from server.services.live_board import LiveBoards
+from server.services.members import Members
 from server.services.notifications import Notifications
+from server.services.own_account import OwnAccount
 from server.services.presence import PresenceReports
 from server.services.projections import Projections
 from server.services.ratio import Ratio
 from server.services.ratio_rules import RatioRules
+from server.services.recoveries import Recoveries
 from server.services.reviews import Reviews
 from server.services.rollcalls import RollCallReports
 from server.services.roster_import import RosterImport
+from server.services.sessions import Sessions
 from server.services.stay_evidence import StayEvidence
 
 
@@ -41,8 +46,13 @@ class Services:
     health: Health
     incidents: Incidents
     live_boards: LiveBoards
+    invitations: Invitations
+    members: Members
+    own_account: OwnAccount
     projections: Projections
+    recoveries: Recoveries
     reviews: Reviews
+    sessions: Sessions
     presence: PresenceReports
     rollcalls: RollCallReports
     notifications: Notifications

@@ -52,13 +52,17 @@ class MailSender:
 
     def __init__(
         self, units: UnitsOfWork, server: MailServer | None, clock: Clock, luck: Callable[[], float],
-        *, deadline_s: float = SEND_DEADLINE_S,
+        *, fill: Callable[[str], str] = lambda body: body, deadline_s: float = SEND_DEADLINE_S,
     ) -> None:  # fmt: skip
-        """Send through `server`, or let mails wait when it is None; `luck` gives numbers in [0, 1)."""
+        """Send through `server`, or let mails wait when it is None; `luck` gives numbers in [0, 1).
+
+        `fill` puts into a body what must not wait in the table: tokens.
+        """
         self._units = units
         self._server = server
         self._clock = clock
         self._luck = luck
+        self._fill = fill
         self._deadline_s = deadline_s
         self._has_warned = False
 
@@ -106,7 +110,8 @@ class MailSender:
         done = Sent()
         for place, mail in enumerate(taken):
             try:
-                await session.send(Letter(mail.id, mail.recipient, mail.subject, mail.body, mail.created_at))
+                body = self._fill(mail.body)
+                await session.send(Letter(mail.id, mail.recipient, mail.subject, body, mail.created_at))
             except NotSent as error:
                 _log.warning(
                     "mail_not_sent", mail=mail.id, attempts=mail.attempts, about=error.trouble, reason=error.reason

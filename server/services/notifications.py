@@ -67,7 +67,7 @@ def critical_findings(center: Center, keys: Sequence[str], managers: Sequence[st
 
 
 def _critical(center: Center, keys: Sequence[str], manager: str, base_url: str) -> Mail:
-    name = _one_line(center.name)
+    name = one_line(center.name)
     what = "Something critical" if len(keys) == 1 else f"{len(keys)} critical things"
     happened = Counter(WORDS.get(key.partition(":")[0], OTHER_WORDS) for key in keys)
     lines = [f"- {words}{f' ({times} times)' if times > 1 else ''}" for words, times in sorted(happened.items())]
@@ -98,7 +98,7 @@ def _dedupe_key(center_id: str, keys: Sequence[str], manager: str) -> str:
     return f"critical_findings:{hashlib.sha256(material.encode()).hexdigest()}"
 
 
-def _one_line(name: str) -> str:
+def one_line(name: str) -> str:
     """Give the name of a centre so that it fits into a subject: one line, not too long."""
     plain = " ".join("".join(letter if letter.isprintable() else " " for letter in name).split())
     return plain if len(plain) <= NAME_SHOWN_MAX else f"{plain[: NAME_SHOWN_MAX - 1]}…"

@@ -47,7 +47,7 @@ class Restore:
         """Restore a backup; whatever goes wrong, the database stays as it was.
 
         Each centre's log goes on from the version it had, under a new epoch: desks that saw more of the old life
-        notice it, offer what they still have, and take a snapshot.
+        notice it, offer what they still have, and take a snapshot. People sign in anew.
 
         Raises:
             BackupRefused: the file is not a backup, is damaged, or was made by a newer version.
@@ -64,6 +64,7 @@ class Restore:
             async with self._units.begin(origin="restore") as unit:
                 await _check_target(unit.connection, onto)
                 await self._load(unit.connection, reader, done)
+                await backup.end_log_ins(unit.connection)
                 centers = await backup.begin_new_lives(unit.connection, self._clock.now(), self._new_id)
         return Restored(manifest.made_at, sum(part.rows for part in manifest.parts), centers)
 

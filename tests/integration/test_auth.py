@@ -23,6 +23,9 @@ MATRIX = (
     ("GET", "/api/v1/attendance?center_id={north}", {"parent": 403, "staff": 200, "manager": 200, "stranger": 404}),
     ("GET", "/api/v1/centers/{north}/devices", {"parent": 403, "staff": 403, "manager": 200, "stranger": 404}),
     ("POST", "/api/v1/centers/{north}/enrolment-codes", {"parent": 403, "staff": 403, "manager": 201, "stranger": 404}),
+    ("GET", "/api/v1/centers/{north}/users", {"parent": 403, "staff": 403, "manager": 200, "stranger": 404}),
+    ("GET", "/api/v1/centers/{north}/invitations", {"parent": 403, "staff": 403, "manager": 200, "stranger": 404}),
+    ("GET", "/api/v1/auth/sessions", {"nobody": 401, "parent": 200, "staff": 200, "manager": 200, "admin": 200}),
     ("POST", "/api/v1/devices/{device}/revoke", {"parent": 403, "staff": 403, "stranger": 404, "manager": 200}),
 )
 
@@ -43,8 +46,9 @@ async def test_every_route_answers_every_role_as_the_table_says(api: Api) -> Non
 
 async def test_every_route_that_needs_no_log_in_is_meant_to(api: Api) -> None:
     open_paths = {
-        "/api/v1/auth/token", "/api/v1/devices/enrol", "/api/v1/devices/{device_id}/nonce",
-        "/api/v1/devices/{device_id}/token", "/livez", "/readyz",
+        "/api/v1/auth/token", "/api/v1/auth/refresh", "/api/v1/auth/log-out", "/api/v1/auth/recovery",
+        "/api/v1/auth/recovery/complete", "/api/v1/auth/invitations/accept", "/api/v1/devices/enrol",
+        "/api/v1/devices/{device_id}/nonce", "/api/v1/devices/{device_id}/token", "/livez", "/readyz",
     }  # fmt: skip
     spec = (await api.client.get("/openapi.json")).json()
     found = {
@@ -92,7 +96,7 @@ async def test_a_token_for_a_device_or_for_nobody_opens_nothing(api: Api) -> Non
     tokens = Tokens(SECRET, api.clock)
     for token in (
         tokens.issue(TokenPurpose.DEVICE, str(uuid4()), lifetime_s=60),
-        tokens.issue(TokenPurpose.ACCESS, str(uuid4()), lifetime_s=60),
+        tokens.issue(TokenPurpose.ACCESS, str(uuid4()), lifetime_s=60, session_id=str(uuid4())),
         "nonsense",
     ):
         answer = await api.client.get("/api/v1/users/me", headers={"Authorization": f"Bearer {token}"})

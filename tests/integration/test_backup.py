@@ -87,6 +87,24 @@ async def test_everything_comes_back(books: Books, elsewhere: Books, tmp_path: P
     assert sum(map(len, before.values())) <= restored.rows
 
 
+async def test_nobody_stays_signed_in_over_a_restore(books: Books, elsewhere: Books, tmp_path: Path) -> None:
+    one, digest = books.new_id(), "decode(repeat('ab', 32), 'hex')"
+    await books.tamper(
+        "INSERT INTO user_account (id, organisation_id, email, display_name, password_hash, is_active, created_at) "
+        f"SELECT '{one}', id, 'staff@example.org', 'S', '', true, now() FROM organisation LIMIT 1"
+    )
+    await books.tamper(
+        "INSERT INTO user_session (id, user_id, client, created_at, last_used_at, expires_at, current_digest) "
+        f"VALUES ('{one}', '{one}', '', now(), now(), now() + interval '1 day', {digest})"
+    )
+    await books.tamper(f"INSERT INTO password_recovery (id, user_id, expires_at) VALUES ('{one}', '{one}', now())")
+    await restore(elsewhere, await save(books, tmp_path / "b.zip"))
+    assert len(await elsewhere.rows("SELECT id FROM user_account")) == 1
+    for table in ("user_session", "password_recovery"):
+        assert len(await books.rows(f"SELECT id FROM {table}")) == 1
+        assert await elsewhere.rows(f"SELECT id FROM {table}") == []
+
+
 async def test_every_log_goes_on_in_a_new_life(books: Books, elsewhere: Books, tmp_path: Path) -> None:
     desk = await books.morning()
     old = await head_of(books.world, desk)

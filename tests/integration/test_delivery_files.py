@@ -24,8 +24,8 @@ ROOT = Path(__file__).resolve().parents[2]
 WORKFLOWS = sorted((ROOT / ".github/workflows").glob("*.yml"))
 SETTINGS = {name.upper() for name in Settings.model_fields}
 SECRET_SETTINGS = {name.upper() for name, field in Settings.model_fields.items() if is_secret(field)}
-# Understood by Python and uvicorn, not by us.
-OTHER_NAMES = {"PATH", "PYTHONUNBUFFERED", "FORWARDED_ALLOW_IPS"}
+# Understood by Python, not by us.
+OTHER_NAMES = {"PATH", "PYTHONUNBUFFERED"}
 # Named like a file that holds a setting, and the path of a file itself.
 PATHS = {"SMTP_CA_FILE"}
 Instructions = list[tuple[str, str]]

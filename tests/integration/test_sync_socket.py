@@ -65,7 +65,7 @@ async def test_a_bad_token_is_turned_away(door: Served, header: str) -> None:
 
 
 async def test_a_token_for_people_opens_no_link(door: Served, desk: Desk) -> None:
-    token = door.tokens.issue(TokenPurpose.ACCESS, desk.key.device_id, lifetime_s=60)
+    token = door.tokens.issue(TokenPurpose.ACCESS, desk.key.device_id, lifetime_s=60, session_id=desk.key.device_id)
     status, _ = await refused(door.knock({"Authorization": f"Bearer {token}"}))
     assert status == 401
 

@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from fastapi import FastAPI
 
 from server.app import running_app
 from server.core.settings import Settings, load_settings
@@ -53,6 +54,7 @@ class Api:
     services: Services
     settings: Settings
     clock: FakeClock
+    app: FastAPI
     centers: dict[str, str] = field(default_factory=dict)
 
     async def sign_in(self, who: str) -> dict[str, str]:
@@ -109,7 +111,7 @@ async def running_api(settings: Settings) -> AsyncIterator[Api]:
         running = await stack.enter_async_context(running_app(settings, clock=clock))
         transport = httpx.ASGITransport(running.app)
         client = await stack.enter_async_context(httpx.AsyncClient(transport=transport, base_url="http://test"))
-        yield Api(client, running.services, settings, clock)
+        yield Api(client, running.services, settings, clock, running.app)
 
 
 @pytest.fixture

@@ -3,7 +3,13 @@
 from collections.abc import Iterator
 
 from server.controllers.problems import STATUS_OF, status_of
-from server.core.errors import DatabaseUnavailable, InvalidToken, RollcallError
+from server.core.errors import (
+    DatabaseUnavailable,
+    InvalidToken,
+    PreconditionFailed,
+    PreconditionRequired,
+    RollcallError,
+)
 from server.services.enrolment import EnrolmentCodeExpired, EnrolmentCodeUsed
 
 
@@ -18,6 +24,8 @@ def test_the_nearest_class_decides() -> None:
     assert status_of(DatabaseUnavailable()) == 503
     assert status_of(EnrolmentCodeExpired()) == 410
     assert status_of(EnrolmentCodeUsed()) == 409
+    assert status_of(PreconditionFailed()) == 412
+    assert status_of(PreconditionRequired()) == 428
 
 
 def test_every_error_has_a_status_and_a_code_of_its_own() -> None:

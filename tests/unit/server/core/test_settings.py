@@ -5,9 +5,11 @@ import stat
 from pathlib import Path
 
 import pytest
+from fastapi import FastAPI
 from pydantic import SecretStr
 from pydantic_core import PydanticUndefined
 
+from server.asgi import _config
 from server.core.errors import SettingsError
 from server.core.settings import Settings, is_secret, load_settings
 from server.core.smtp import mail_server
@@ -205,3 +207,21 @@ def test_the_document_lists_every_setting_as_the_class_has_it() -> None:
     table = DOCUMENT.read_text(encoding="utf-8").split("\n## ")[0]
     found = [line for line in table.splitlines() if line.startswith("| `")]
     assert found == documented_rows()
+
+
+def test_a_proxy_is_believed_only_when_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FORWARDED_ALLOW_IPS", "*")  # uvicorn would read it by itself
+    alone = _config(load_settings(), FastAPI())
+    assert (alone.proxy_headers, alone.forwarded_allow_ips) == (False, [])
+    monkeypatch.setenv("TRUSTED_PROXIES", " 10.0.0.0/8, ::1,")
+    behind = _config(load_settings(), FastAPI())
+    assert (behind.proxy_headers, behind.forwarded_allow_ips) == (True, ["10.0.0.0/8", "::1"])
+    monkeypatch.setenv("TRUSTED_PROXIES", "*")
+    assert load_settings().trusted_proxies == ("*",)
+
+
+@pytest.mark.parametrize("odd", ["traefik", "10.0.0.1/8", "*,10.0.0.1", "10.0.0.0/33", "10.0.0"])
+def test_a_proxy_that_is_no_network_is_refused(monkeypatch: pytest.MonkeyPatch, odd: str) -> None:
+    monkeypatch.setenv("TRUSTED_PROXIES", odd)
+    with pytest.raises(SettingsError, match=r"TRUSTED_PROXIES: .*nor \* by itself"):
+        load_settings()

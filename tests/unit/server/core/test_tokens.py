@@ -20,6 +20,7 @@ from tests.support.clock import FakeClock
 
 SECRET = "correct horse battery staple, but longer than that"
 SUBJECT = "0192f0c1-2345-7abc-8def-0123456789ab"
+SESSION = "0192f0c1-9999-7abc-8def-0123456789ab"
 ACCESS = TokenPurpose.ACCESS
 KEY = derive_key(SECRET, "token:access")
 
@@ -39,6 +40,10 @@ def parts(token: str) -> tuple[dict[str, Any], dict[str, Any]]:
     return first, second
 
 
+def issued(tokens: Tokens, purpose: TokenPurpose = ACCESS) -> str:
+    return tokens.issue(purpose, SUBJECT, lifetime_s=900, session_id=SESSION if purpose is ACCESS else "")
+
+
 def compact(value: object) -> bytes:
     return json.dumps(value, separators=(",", ":")).encode()
 
@@ -55,9 +60,10 @@ def tokens(clock: FakeClock) -> Tokens:
 
 @pytest.mark.parametrize("purpose", list(TokenPurpose))
 def test_an_issued_token_is_good_until_it_expires(tokens: Tokens, clock: FakeClock, purpose: TokenPurpose) -> None:
-    token = tokens.issue(purpose, SUBJECT, lifetime_s=900)
+    token = issued(tokens, purpose)
     claims = tokens.verify(purpose, token)
     assert (claims.subject, claims.expires_at_s - claims.issued_at_s) == (SUBJECT, 900)
+    assert claims.session_id == (SESSION if purpose is ACCESS else "")
     clock.advance_ms(899_000)
     tokens.verify(purpose, token)
     clock.advance_ms(1_000)
@@ -67,30 +73,46 @@ def test_an_issued_token_is_good_until_it_expires(tokens: Tokens, clock: FakeClo
 
 def test_a_token_of_one_purpose_is_none_of_the_other(tokens: Tokens) -> None:
     with pytest.raises(InvalidToken):
-        tokens.verify(TokenPurpose.DEVICE, tokens.issue(ACCESS, SUBJECT, lifetime_s=900))
+        tokens.verify(TokenPurpose.DEVICE, issued(tokens))
 
 
 def test_a_token_of_another_secret_is_refused(tokens: Tokens, clock: FakeClock) -> None:
     with pytest.raises(InvalidToken):
-        tokens.verify(ACCESS, Tokens(SECRET + "!", clock).issue(ACCESS, SUBJECT, lifetime_s=900))
+        tokens.verify(ACCESS, issued(Tokens(SECRET + "!", clock)))
 
 
 def test_a_token_from_the_future_is_refused(tokens: Tokens, clock: FakeClock) -> None:
-    token = tokens.issue(ACCESS, SUBJECT, lifetime_s=900)
+    token = issued(tokens)
     clock.advance_ms(-1000)
     with pytest.raises(InvalidToken):
         tokens.verify(ACCESS, token)
 
 
 def test_every_token_has_its_own_id(tokens: Tokens) -> None:
-    ids = {tokens.verify(ACCESS, tokens.issue(ACCESS, SUBJECT, lifetime_s=9)).token_id for _ in range(50)}
+    ids = {tokens.verify(ACCESS, issued(tokens)).token_id for _ in range(50)}
     assert len(ids) == 50
 
 
 @pytest.mark.parametrize(("subject", "lifetime_s"), [("", 9), ("a b", 9), ("x" * 65, 9), (SUBJECT, 0), (SUBJECT, 3601)])
 def test_what_would_be_refused_is_not_issued(tokens: Tokens, subject: str, lifetime_s: int) -> None:
     with pytest.raises(ValueError, match="out of bounds"):
-        tokens.issue(ACCESS, subject, lifetime_s=lifetime_s)
+        tokens.issue(ACCESS, subject, lifetime_s=lifetime_s, session_id=SESSION)
+
+
+@pytest.mark.parametrize(("purpose", "session_id"), [(ACCESS, ""), (ACCESS, "x" * 65), (TokenPurpose.DEVICE, SESSION)])
+def test_only_an_access_token_has_a_session(tokens: Tokens, purpose: TokenPurpose, session_id: str) -> None:
+    with pytest.raises(ValueError, match="needs a session"):
+        tokens.issue(purpose, SUBJECT, lifetime_s=900, session_id=session_id)
+
+
+@pytest.mark.parametrize("purpose", list(TokenPurpose))
+def test_a_session_is_claimed_by_access_tokens_and_by_no_others(tokens: Tokens, purpose: TokenPurpose) -> None:
+    header, payload = parts(issued(tokens, purpose))
+    turned = {**payload, "sid": SESSION}
+    if purpose is ACCESS:
+        del turned["sid"]
+    with pytest.raises(InvalidToken):
+        tokens.verify(purpose, signed(compact(header), compact(turned), derive_key(SECRET, f"token:{purpose}")))
 
 
 HEADER_CHANGES: dict[str, Any] = {
@@ -118,12 +140,14 @@ CLAIM_CHANGES: dict[str, Any] = {
     "huge": {"exp": 10**40},
     "too long": {"exp": "iat+3601"}, "extra claim": {"admin": True}, "not before": {"nbf": 0},
     "long id": {"jti": "x" * 65}, "list id": {"jti": []},
+    "no session": {"sid": ...}, "empty session": {"sid": ""}, "list of sessions": {"sid": [SESSION]},
+    "null session": {"sid": None}, "long session": {"sid": "x" * 65}, "NUL in session": {"sid": "a\x00b"},
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("name", HEADER_CHANGES)
 def test_a_header_that_differs_is_refused_even_when_well_signed(tokens: Tokens, name: str) -> None:
-    header, payload = parts(tokens.issue(ACCESS, SUBJECT, lifetime_s=900))
+    header, payload = parts(issued(tokens))
     tokens.verify(ACCESS, signed(compact(header), compact(payload)))
     changed = {key: value for key, value in {**header, **HEADER_CHANGES[name]}.items() if value is not None}
     with pytest.raises(InvalidToken):
@@ -132,7 +156,7 @@ def test_a_header_that_differs_is_refused_even_when_well_signed(tokens: Tokens, 
 
 @pytest.mark.parametrize("name", CLAIM_CHANGES)
 def test_claims_that_differ_are_refused_even_when_well_signed(tokens: Tokens, name: str) -> None:
-    header, payload = parts(tokens.issue(ACCESS, SUBJECT, lifetime_s=900))
+    header, payload = parts(issued(tokens))
     changed = {key: value for key, value in {**payload, **CLAIM_CHANGES[name]}.items() if value is not ...}
     if changed.get("exp") == "iat+3601":
         changed["exp"] = payload["iat"] + LIFETIME_MAX_S + 1
@@ -169,7 +193,7 @@ def hostile(token: str) -> list[object]:
 
 
 def test_nothing_hostile_is_accepted_and_nothing_but_invalid_token_is_raised(tokens: Tokens) -> None:
-    for number, thing in enumerate(hostile(tokens.issue(ACCESS, SUBJECT, lifetime_s=900))):
+    for number, thing in enumerate(hostile(issued(tokens))):
         try:
             tokens.verify(ACCESS, thing)
         except InvalidToken:
@@ -183,7 +207,7 @@ json_values = st.recursive(
     max_leaves=5,
 )
 changes = st.dictionaries(
-    st.sampled_from(["iss", "aud", "sub", "iat", "exp", "jti", "nbf", "alg", "typ", "kid", "crit", "b64", "x"]),
+    st.sampled_from(["iss", "aud", "sub", "iat", "exp", "jti", "sid", "nbf", "alg", "typ", "kid", "crit", "b64", "x"]),
     json_values | st.integers(-5, 4000).map(lambda shift: ("now", shift)),
     max_size=2,
 )
@@ -201,7 +225,7 @@ def test_what_is_accepted_here_is_accepted_by_pyjwt(
     clock = FakeClock(SystemClock().wall_ms())  # stands still at the machine's time, which PyJWT looks at
     now_s = clock.wall_ms() // 1000
     ours = Tokens(SECRET, clock)
-    header, payload = parts(ours.issue(ACCESS, SUBJECT, lifetime_s=900))
+    header, payload = parts(issued(ours))
     resolve = {name: now_s + value[1] if isinstance(value, tuple) else value for name, value in claim_changes.items()}
     header_now = {name: str(value) if isinstance(value, tuple) else value for name, value in header_changes.items()}
     token = signed(compact({**header, **header_now}), compact({**payload, **resolve}))
@@ -214,9 +238,9 @@ def test_what_is_accepted_here_is_accepted_by_pyjwt(
         return
     theirs = jwt.decode(
         token, KEY, algorithms=["HS256"], audience=f"{ISSUER}:access", issuer=ISSUER,
-        options={"require": ["exp", "iat", "aud", "iss", "sub", "jti"]},
+        options={"require": ["exp", "iat", "aud", "iss", "sub", "jti", "sid"]},
     )  # fmt: skip
-    assert theirs["sub"] == claims.subject
+    assert (theirs["sub"], theirs["sid"]) == (claims.subject, claims.session_id)
 
 
 @settings(max_examples=300, deadline=None)
