@@ -123,7 +123,7 @@ async def open_live_office(
         base_url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         limits = httpx.Limits(max_connections=None)
         async with httpx.AsyncClient(base_url=base_url, timeout=DEADLINE_S, trust_env=False, limits=limits) as client:
-            api = Api(client, running.services, settings, clock or FakeClock())
+            api = Api(client, running.services, settings, clock or FakeClock(), running.app)
             for code in ("north", "south", "other"):
                 api.centers[code] = (await running.services.centers.by_code(code)).id
             try:
