@@ -7,6 +7,8 @@ RollcallError
 ├── NotEntitled               somebody known is asking for something that is not theirs to do
 ├── NotFound                  no such thing, or none that the asker may know of
 ├── Conflict                  the request was right, the state of the world is not
+├── PreconditionRequired      a change must say which state of the thing it is meant for
+├── PreconditionFailed        the thing is not what the asker saw any more
 ├── RateLimited               too many tries; `retry_after_s` says when again
 ├── Unavailable               a part that is needed does not answer; trying later helps
 │   └── DatabaseUnavailable   PostgreSQL is away, full, read only or too slow
@@ -89,6 +91,20 @@ class Conflict(RollcallError):
 
     code = "conflict"
     title = "This cannot be done in the present state"
+
+
+class PreconditionRequired(RollcallError):
+    """A change must say which state of the thing it is meant for."""
+
+    code = "precondition_required"
+    title = "Say which state you want to change: read it first, and send its ETag as If-Match"
+
+
+class PreconditionFailed(RollcallError):
+    """The thing is not what the asker saw any more."""
+
+    code = "precondition_failed"
+    title = "Somebody changed this meanwhile: read it again, and decide anew"
 
 
 class RateLimited(RollcallError):

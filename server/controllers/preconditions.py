@@ -1,0 +1,47 @@
+"""Changes that name the state they are meant for: `ETag` out, `If-Match` in (RFC 9110 section 13, RFC 6585)."""
+
+import re
+from typing import Annotated, Final
+
+from fastapi import Depends, Header, Response
+
+from server.core.errors import FieldProblem, InvalidInput, PreconditionRequired
+from server.core.etags import Expected
+
+IF_MATCH_CHARACTERS_MAX: Final = 1_000
+_TAG = re.compile(r'(W/)?"([!#-~]{0,64})"', re.ASCII)
+_TAGS = re.compile(r'\s*(?:W/)?"[!#-~]{0,64}"(?:\s*,\s*(?:W/)?"[!#-~]{0,64}")*\s*', re.ASCII)
+
+
+async def get_expected(
+    if_match: Annotated[
+        str | None,
+        Header(max_length=IF_MATCH_CHARACTERS_MAX, description="The ETag of what is to be changed, or `*` for any"),
+    ] = None,
+) -> Expected:
+    """Give the states a change is meant for.
+
+    Raises PreconditionRequired (428) without the header, InvalidInput when it is no list of entity tags.
+    """
+    return read_if_match(if_match)
+
+
+ExpectedDep = Annotated[Expected, Depends(get_expected)]
+
+
+def read_if_match(value: str | None) -> Expected:
+    """Read an If-Match header; a weak tag stands for no state, as RFC 9110 section 13.1.1 wants."""
+    if value is None or not value.strip():
+        raise PreconditionRequired
+    if value.strip() == "*":
+        return Expected(None)
+    if not _TAGS.fullmatch(value):
+        detail = 'Send an ETag as it was given, in double quotes, such as "0f3a..."'
+        raise InvalidInput(detail, (FieldProblem("#header/if-match", detail),))
+    return Expected(frozenset(found[2] for found in _TAG.finditer(value) if not found[1]))
+
+
+def set_etag(response: Response, etag: str) -> None:
+    """Say in which state the answer shows a thing; shared caches keep nothing of people."""
+    response.headers["etag"] = f'"{etag}"'
+    response.headers["cache-control"] = "private, no-cache"

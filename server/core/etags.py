@@ -1,0 +1,27 @@
+"""Which state of a thing a change is meant for (RFC 9110 section 13.1.1), free of HTTP."""
+
+import hashlib
+from dataclasses import dataclass
+from typing import Final
+
+from server.core.errors import PreconditionFailed
+
+TAG_CHARACTERS: Final = 32  # 128 bits in hex: nobody meets two states with one tag
+
+
+def etag_of(*parts: object) -> str:
+    """Give the tag of a state: whatever `parts` (ids, versions, texts) differ in, the tags differ in too."""
+    material = "\0".join(f"{len(text)}:{text}" for text in map(str, parts))
+    return hashlib.sha256(material.encode()).hexdigest()[:TAG_CHARACTERS]
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """The tags of the states that an asker would have changed; None stands for any state there may be."""
+
+    tags: frozenset[str] | None
+
+    def require(self, current: str) -> None:
+        """Ask this under the lock of the thing. Raises PreconditionFailed when it is in another state."""
+        if self.tags is not None and current not in self.tags:
+            raise PreconditionFailed
