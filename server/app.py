@@ -13,20 +13,28 @@ from fastapi import APIRouter, FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
 from server.controllers import (
+    adults,
+    alerts,
     api_docs,
     attendance,
     auth,
     center_days,
     centers,
+    children,
     desk_entries,
     devices,
     health,
     incidents,
     live,
     members,
+    my_children,
+    my_pickups,
+    my_stays,
+    pickups,
     presence,
     problems,
     ratio,
+    relationships,
     reviews,
     stay_evidence,
     users,
@@ -50,16 +58,20 @@ from server.repositories.unit_of_work import UnitsOfWork
 from server.services.access import Centers
 from server.services.account_tidying import AccountTidying
 from server.services.accounts import Accounts
+from server.services.adults import Adults
+from server.services.alerts import Alerts
 from server.services.attendance import Attendance
 from server.services.auth import Auth
 from server.services.auto_close import AutoClose
 from server.services.bundle import Services
 from server.services.center_days import CenterDays
+from server.services.children import Children
 from server.services.database_setup import OpenDatabase, borrow_database, open_database
 from server.services.desk_entries import DeskEntries
 from server.services.devices import Devices
 from server.services.enrolment import Enrolment
 from server.services.followers import Followers
+from server.services.guardian_accounts import GuardianAccounts
 from server.services.health import Health
 from server.services.incidents import Incidents
 from server.services.invitations import Invitations
@@ -70,13 +82,18 @@ from server.services.live_hub import LiveHub
 from server.services.mail import Outbox
 from server.services.mail_sender import RUN_DEADLINE_S, MailSender
 from server.services.members import Members
+from server.services.my_children import MyChildren
+from server.services.my_pickups import MyPickups
+from server.services.my_stays import MyStays
 from server.services.notifications import Notifications
 from server.services.own_account import OwnAccount, PasswordWriter
+from server.services.pickups import Pickups
 from server.services.presence import PresenceReports
 from server.services.projections import Projections
 from server.services.ratio import Ratio
 from server.services.ratio_rules import RatioRules
 from server.services.recoveries import Post, Recoveries
+from server.services.relationships import Relationships
 from server.services.reviews import Reviews
 from server.services.rollcalls import RollCallReports
 from server.services.roster_import import RosterImport
@@ -158,7 +175,10 @@ def build_app(settings: Settings, clock: Clock) -> FastAPI:
     # `presence` first: no `/attendance/{...}` that comes later takes its address.
     attendances = (presence, attendance, desk_entries, stay_evidence, reviews)
     people = (auth, users, members)
-    for door in (*people, centers, center_days, devices, *attendances, ratio, incidents, live):
+    roster = (children, adults, relationships, pickups, alerts)
+    families = (my_children, my_stays, my_pickups)
+    center = (centers, center_days, devices, *attendances, ratio, incidents, live)
+    for door in (*people, *center, *roster, *families):
         api.include_router(door.router)
     app.include_router(api)
     app.include_router(health.router)
@@ -278,6 +298,7 @@ def _services(parts: _Parts, draining: _Draining) -> Services:
     throttles = Throttles(units, clock, secret_key)
     sessions = _sessions(parts, throttles)
     writer = PasswordWriter(passwords, post.outbox, new_id, post.base_url)
+    desk_entries = DeskEntries(units, desk, clock, new_id)
     return Services(
         auth=Auth(units, passwords, parts.tokens, sessions, throttles),
         accounts=Accounts(units, passwords, clock, new_id),
@@ -285,7 +306,7 @@ def _services(parts: _Parts, draining: _Draining) -> Services:
         auto_close=AutoClose(units, desk, clock),
         center_days=CenterDays(units, clock, new_id),
         centers=Centers(units),
-        desk_entries=DeskEntries(units, desk, clock, new_id),
+        desk_entries=desk_entries,
         devices=Devices(units, clock, secrets.token_bytes, parts.tokens),
         enrolment=Enrolment(units, clock, secrets.token_bytes, new_id, secret_key),
         health=Health(units, newest_revision(), lambda: draining.has_begun),
@@ -305,6 +326,15 @@ def _services(parts: _Parts, draining: _Draining) -> Services:
         stay_evidence=StayEvidence(units, clock),
         ratio=Ratio(units, clock),
         ratio_rules=RatioRules(units, clock),
+        adults=Adults(units),
+        alerts=Alerts(units),
+        children=Children(units),
+        guardian_accounts=GuardianAccounts(units, clock),
+        my_children=MyChildren(units, clock),
+        my_pickups=MyPickups(units, passwords, clock, new_id),
+        my_stays=MyStays(units, desk_entries, clock),
+        pickups=Pickups(units, clock),
+        relationships=Relationships(units, clock),
     )
 
 

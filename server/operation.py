@@ -73,6 +73,6 @@ async def operation(settings: Settings) -> AsyncIterator[Operation]:
             projections=Projections(books),
             mail=MailOffice(units, clock),
             restore=Restore(books, clock, ids.new, parts_of(database.urls.app).role),
-            scope=Scope(units, clock),
+            scope=Scope(units, clock, ids.new),
             verification=Verification(books),
         )

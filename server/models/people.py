@@ -1,14 +1,16 @@
 """The people of a centre, what must be known of a child, and who may collect it."""
 
-from datetime import date
+from datetime import date, datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, UniqueConstraint
+from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, SmallInteger, UniqueConstraint, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field, SQLModel
 
-from server.models.columns import CODE_MAX, NAME_MAX, TEXT_MAX, UUID_TEXT, one_of
+from server.models.columns import CODE_MAX, NAME_MAX, TEXT_MAX, TIMESTAMP, UUID_TEXT, one_of
+
+EMERGENCY_RANK_MAX: Final = 99
 
 
 class PersonKind(StrEnum):
@@ -113,13 +115,18 @@ class Alert(SQLModel, table=True):
 
 
 class Relationship(SQLModel, table=True):
-    """What an adult is to a child: rights are per child and per adult."""
+    """What an adult is to a child: rights are per child and per adult.
+
+    A right that nobody has decided (None) is that of a legal guardian: theirs, and nobody else's. `emergency_rank` says
+    whom to call first: 1.
+    """
 
     __tablename__ = "relationship"
     __table_args__ = (
         ForeignKeyConstraint(["center_id", "child_id"], ["person.center_id", "person.id"]),
         ForeignKeyConstraint(["center_id", "adult_id"], ["person.center_id", "person.id"]),
         Index(None, "center_id", "adult_id"),
+        CheckConstraint(f"emergency_rank BETWEEN 1 AND {EMERGENCY_RANK_MAX}", name="emergency_rank"),
     )
 
     center_id: str = Field(primary_key=True, sa_type=UUID_TEXT)
@@ -127,13 +134,34 @@ class Relationship(SQLModel, table=True):
     adult_id: str = Field(primary_key=True, sa_type=UUID_TEXT)
     kind: str = Field(default="", max_length=CODE_MAX)
     legal_guardian: bool = False
+    can_view: bool | None = None
+    can_book: bool | None = None
+    receives_notifications: bool | None = None
+    emergency_rank: int | None = Field(default=None, sa_type=SmallInteger)
+
+
+class GuardianAccount(SQLModel, table=True):
+    """The log-in of an adult at a centre: each adult has one there, and each account is one adult there."""
+
+    __tablename__ = "guardian_account"
+    __table_args__ = (
+        ForeignKeyConstraint(["center_id", "adult_id"], ["person.center_id", "person.id"]),
+        UniqueConstraint("user_id", "center_id"),
+    )
+
+    center_id: str = Field(primary_key=True, sa_type=UUID_TEXT)
+    adult_id: str = Field(primary_key=True, sa_type=UUID_TEXT)
+    user_id: str = Field(foreign_key="user_account.id", sa_type=UUID_TEXT)
+    linked_at: datetime = Field(sa_type=TIMESTAMP)
+    linked_by: str | None = Field(default=None, foreign_key="user_account.id", sa_type=UUID_TEXT)
 
 
 class PickupAuthorisation(SQLModel, table=True):
     """Whether this adult may collect this child, and between which days (both included).
 
     `history` holds a pair for each change of its status, oldest first: since when (UTC milliseconds), and what it was
-    from then on; the first pair, since 0, is what was so before. Empty: the status never changed.
+    from then on; the first pair, since 0, is what was so before. Empty: the status never changed. `announced_by` is the
+    account of the guardian who announced it for a day, and `withdrawn_at` when they took that back.
     """
 
     __tablename__ = "pickup_authorisation"
@@ -142,6 +170,7 @@ class PickupAuthorisation(SQLModel, table=True):
         ForeignKeyConstraint(["center_id", "adult_id"], ["person.center_id", "person.id"]),
         UniqueConstraint("center_id", "child_id", "adult_id"),
         Index(None, "center_id", "adult_id"),
+        Index(None, "announced_by", postgresql_where=text("announced_by IS NOT NULL")),
         one_of("status", PickupStatus),
         CheckConstraint("valid_to >= valid_from", name="validity"),
     )
@@ -154,6 +183,8 @@ class PickupAuthorisation(SQLModel, table=True):
     valid_from: date | None = None
     valid_to: date | None = None
     history: list[Any] = Field(default_factory=list, sa_type=JSONB, sa_column_kwargs={"server_default": "[]"})
+    announced_by: str | None = Field(default=None, foreign_key="user_account.id", sa_type=UUID_TEXT)
+    withdrawn_at: datetime | None = Field(default=None, sa_type=TIMESTAMP)
 
 
 class StaffProfile(SQLModel, table=True):

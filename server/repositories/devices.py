@@ -1,5 +1,6 @@
 """The SQL of kiosks, enrolment codes and nonces."""
 
+from collections.abc import Collection
 from datetime import datetime
 
 from sqlalchemy import delete, func
@@ -26,6 +27,14 @@ async def of_center(session: AsyncSession, center_id: str) -> list[Device]:
     """Give the kiosks of a centre by name."""
     statement = select(Device).where(col(Device.center_id) == center_id, col(Device.kind) == DeviceKind.KIOSK)
     return list(await session.exec(statement.order_by(col(Device.name), col(Device.id)).limit(DEVICES_MAX)))
+
+
+async def server_desk_ids(session: AsyncSession, center_ids: Collection[str]) -> frozenset[str]:
+    """Give the server's own desks of some centres."""
+    statement = select(col(Device.id)).where(
+        col(Device.center_id).in_(list(center_ids)), col(Device.kind) == DeviceKind.SERVER
+    )
+    return frozenset(await session.exec(statement.order_by(col(Device.id)).limit(DEVICES_MAX)))
 
 
 async def add_server_desk(session: AsyncSession, desk: Device) -> None:

@@ -4,25 +4,34 @@ from dataclasses import dataclass
 
 from server.services.access import Centers
 from server.services.accounts import Accounts
+from server.services.adults import Adults
+from server.services.alerts import Alerts
 from server.services.attendance import Attendance
 from server.services.auth import Auth
 from server.services.auto_close import AutoClose
 from server.services.center_days import CenterDays
+from server.services.children import Children
 from server.services.desk_entries import DeskEntries
 from server.services.devices import Devices
 from server.services.enrolment import Enrolment
+from server.services.guardian_accounts import GuardianAccounts
 from server.services.health import Health
 from server.services.incidents import Incidents
 from server.services.invitations import Invitations
 from server.services.live_board import LiveBoards
 from server.services.members import Members
+from server.services.my_children import MyChildren
+from server.services.my_pickups import MyPickups
+from server.services.my_stays import MyStays
 from server.services.notifications import Notifications
 from server.services.own_account import OwnAccount
+from server.services.pickups import Pickups
 from server.services.presence import PresenceReports
 from server.services.projections import Projections
 from server.services.ratio import Ratio
 from server.services.ratio_rules import RatioRules
 from server.services.recoveries import Recoveries
+from server.services.relationships import Relationships
 from server.services.reviews import Reviews
 from server.services.rollcalls import RollCallReports
 from server.services.roster_import import RosterImport
@@ -60,3 +69,12 @@ class Services:
     ratio_rules: RatioRules
     roster_import: RosterImport
     stay_evidence: StayEvidence
+    adults: Adults
+    alerts: Alerts
+    children: Children
+    guardian_accounts: GuardianAccounts
+    my_children: MyChildren
+    my_pickups: MyPickups
+    my_stays: MyStays
+    pickups: Pickups
+    relationships: Relationships

@@ -41,7 +41,8 @@ _NEEDS_REASON: Final = frozenset({EventKind.VOID, EventKind.CORRECT})
 class Entry:
     """What is entered; a part that does not go with its kind stays empty. `named`: the events that it is about.
 
-    With the same `event_id` (a UUID of the caller's) it is entered once however often it is sent.
+    `auth_method`: how whoever enters it proved who they are. With the same `event_id` (a UUID of the caller's) it is
+    entered once however often it is sent.
     """
 
     kind: EventKind
@@ -57,6 +58,7 @@ class Entry:
     disputes: bool = False
     reason_code: str = ""
     reason: str = ""
+    auth_method: str = "account"
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +147,7 @@ class DeskEntries:
             to_room_id=entry.to_room_id,
             adult_id="" if is_correction else entry.adult_id,
             adult_name="" if is_correction else entry.adult_name,
-            auth_method="account",
+            auth_method=entry.auth_method,
             supersedes=() if is_confirmation else entry.named,
             corrected=corrected if is_correction else None,
             confirms=entry.named if is_confirmation else (),

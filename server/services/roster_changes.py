@@ -27,6 +27,8 @@ from sync.reference import MAY_COLLECT
 # Changes of one pick-up that travel to every desk; older ones are as if they had always been.
 HISTORY_MAX: Final = 32
 
+_RIGHTS: Final = ("can_view", "can_book", "receives_notifications", "emergency_rank")
+
 Record = tuple[Entity, str, msgspec.Struct]
 """Entity, id and body of a record."""
 
@@ -156,6 +158,8 @@ class RosterChanges:
             self._then.append(pickup)
         self._touch(Entity.PICKUP, pickup.id)
         related = {"kind": row.values["relationship"], "legal_guardian": row.values["legal_guardian"]}
+        # What a file does not say stays as somebody decided it.
+        related |= {name: said for name in _RIGHTS if (said := row.values[name]) is not None}
         has_changed = assign(relationship, related)
         note_status(pickup, row.values["status"], self._now_ms)
         if assign(pickup, _picked(row, "status", "valid_from", "valid_to")):

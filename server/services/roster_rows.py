@@ -12,7 +12,7 @@ from email_validator import EmailNotValidError, validate_email
 from server.core.errors import InvalidInput
 from server.core.text import clean_text
 from server.models.columns import CODE_MAX, NAME_MAX, TEXT_MAX
-from server.models.people import AlertKind, AlertSeverity, PickupStatus, StaffRole
+from server.models.people import EMERGENCY_RANK_MAX, AlertKind, AlertSeverity, PickupStatus, StaffRole
 from server.services.roster_file import RECORD_COLUMN, Place, Problem, TextRow
 
 YEAR_MIN: Final = 1900
@@ -85,6 +85,12 @@ def _whole_number(cell: str) -> int:
     return int(cell)
 
 
+def _rank(cell: str) -> int:
+    if not (cell.isascii() and cell.isdigit()) or not 1 <= int(cell[:9]) <= EMERGENCY_RANK_MAX:
+        raise ValueError(f"this must be a whole number from 1 to {EMERGENCY_RANK_MAX}")
+    return int(cell)
+
+
 def _yes_or_no(cell: str) -> bool:
     if cell.casefold() not in _YES | _NO:
         raise ValueError("this must be yes or no")
@@ -133,6 +139,7 @@ _GIVEN: Final = Column("given_name", _NAME, required=True, meaning="given name")
 _FAMILY: Final = Column("family_name", _NAME, required=True, meaning="family name")
 _PHONE: Final = Column("phone", _CODE, meaning="telephone number, as it should be shown")
 _EMAIL: Final = Column("email", _email, meaning="e-mail address")
+_AS_IT_IS: Final = "empty: as it is, of a legal guardian yes"
 _CHILD: Final = Column("child", _CODE, required=True, meaning="`external_id` of the child")
 
 COLUMNS_OF: Final[dict[str, tuple[Column, ...]]] = {
@@ -182,6 +189,14 @@ COLUMNS_OF: Final[dict[str, tuple[Column, ...]]] = {
         Column("legal_guardian", _yes_or_no, default=False, meaning="yes or no; no when empty"),
         Column("valid_from", _day, default=None, meaning="first day, YYYY-MM-DD"),
         Column("valid_to", _day, default=None, meaning="last day, YYYY-MM-DD"),
+        Column(
+            "can_view", _yes_or_no, default=None, meaning=f"may see the child with an account: yes or no; {_AS_IT_IS}"
+        ),
+        Column("can_book", _yes_or_no, default=None, meaning=f"may book for the child: yes or no; {_AS_IT_IS}"),
+        Column(
+            "receives_notifications", _yes_or_no, default=None, meaning=f"is told of the child: yes or no; {_AS_IT_IS}"
+        ),
+        Column("emergency_rank", _rank, default=None, meaning="whom to call first: 1 to 99; empty: as it is"),
     ),
     "alert": (
         _CENTER,

@@ -4,6 +4,7 @@ Everything that was recorded stays where it happened. The centre that the child 
 which was offline meanwhile can still tell what it saw; no desk there holds the child any more.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
@@ -16,6 +17,7 @@ from server.repositories import attendance, rosters, scope
 from server.repositories.rosters import Roster
 from server.repositories.unit_of_work import UnitOfWork, UnitsOfWork
 from server.services import roster_records
+from server.services.guardian_accounts import LinkStamp, accounts_end, accounts_follow
 from sync.attendance import fold
 from sync.limits import REPLICA_DAYS
 from sync.records import Entity
@@ -59,10 +61,11 @@ class _Family:
 class Scope:
     """Changes which desks hold whom."""
 
-    def __init__(self, units: UnitsOfWork, clock: Clock) -> None:
+    def __init__(self, units: UnitsOfWork, clock: Clock, new_id: Callable[[], str]) -> None:
         """Write through `units`; `clock` tells how far back a child may still be present."""
         self._units = units
         self._clock = clock
+        self._new_id = new_id
 
     async def move_child(self, move: Move, *, actor: str = "", origin: str = "operator") -> Moved:
         """Move a child with its alerts, its pick-ups and the adults in them, in one transaction over both centres.
@@ -83,7 +86,10 @@ class Scope:
             family = _family(old, move.child)
             await self._refuse_present(unit, source, family.person)
             leaving = _adults_nobody_needs(old, family)
-            await self._arrive(unit, new, family, move.room)
+            adults = await self._arrive(unit, new, family, move.room)
+            stamp = LinkStamp(self._clock.now(), self._new_id)
+            await accounts_follow(unit, source, target, adults, stamp)
+            await accounts_end(unit, source, [adult.id for adult in leaving])
             await _leave(unit, old, family, leaving)
         return Moved(family.person.id, source.code, target.code, len(family.adults), len(leaving))
 
@@ -112,7 +118,8 @@ class Scope:
         if fold(known.fact for known in facts.get(source.id, ())).open_stay is not None:
             raise Conflict(f"The child {child.external_id} is checked in at {source.code}: check it out first.")
 
-    async def _arrive(self, unit: UnitOfWork, new: Roster, family: _Family, room: str) -> None:
+    async def _arrive(self, unit: UnitOfWork, new: Roster, family: _Family, room: str) -> dict[str, str]:
+        """Put everything of the child into its new centre; gives the ids there of the adults, by those where it was."""
         center_id = new.center.id
         person = _child_there(new, family.person)
         adults = {old_id: _adult_there(new, adult) for old_id, adult in family.adults.items()}
@@ -136,6 +143,7 @@ class Scope:
         for old_id, pickup in pickups.items():
             record = roster_records.pickup_record(pickup, relationships[old_id])
             unit.put(center_id, Entity.PICKUP, pickup.id, record)
+        return {old_id: adult.id for old_id, adult in adults.items()}
 
 
 async def _leave(unit: UnitOfWork, old: Roster, family: _Family, leaving: list[Person]) -> None:

@@ -212,3 +212,21 @@ async def test_the_example_in_the_documentation_can_be_imported(office: Office) 
     page = (Path(__file__).parents[2] / "docs" / "import-format.md").read_text(encoding="utf-8")
     example = page.split("```csv\n")[1].split("```")[0]
     assert (await office.run(example)).problems == []
+
+
+async def test_rights_that_a_file_does_not_speak_of_stay_as_they_were_decided(office: Office) -> None:
+    await office.run(GOOD)
+    rights = "SELECT concat_ws(',', legal_guardian, can_view, can_book, emergency_rank) FROM relationship"
+
+    async def now(columns: str, cells: str) -> str:
+        pickup = f"record,child,adult,status,{columns}\npickup,C-1,G-1,authorised,{cells}\n"
+        assert (await office.run(pickup)).problems == []
+        async with office.units.read() as connection:
+            return str(await connection.scalar(text(rights)))
+
+    assert await now("legal_guardian,can_view,emergency_rank", "yes,no,2") == "t,f,2"
+    assert await now("legal_guardian", "yes") == "t,f,2"
+    assert await now("can_view,can_book,legal_guardian", "yes,no,") == "f,t,f,2"
+    for column, cell in (("emergency_rank", "0"), ("emergency_rank", "100"), ("can_view", "perhaps")):
+        bad = await office.run(f"record,child,adult,status,{column}\npickup,C-1,G-1,authorised,{cell}\n")
+        assert [one.column for one in bad.problems] == [column]

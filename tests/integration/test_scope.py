@@ -6,6 +6,8 @@ import msgspec
 import pytest
 
 from server.core.errors import Conflict, NotFound
+from server.models.accounts import Membership, UserAccount
+from server.models.people import GuardianAccount
 from server.repositories import change_log
 from server.services.attendance import Attendance
 from server.services.directory import Directory
@@ -29,7 +31,7 @@ async def books(postgres_server: PostgresServer, database: FreshDatabase) -> Asy
 
 
 async def move(books: Books, child: str = "C-1", to: str = "oak", *, start: str = "", room: str = "") -> Moved:
-    return await Scope(books.world.units, books.clock).move_child(Move(child, to, start, room))
+    return await Scope(books.world.units, books.clock, books.new_id).move_child(Move(child, to, start, room))
 
 
 async def changes(books: Books, code: str, after: int) -> list[Change]:
@@ -206,3 +208,32 @@ async def test_rights_are_never_handed_to_somebody_else_with_the_same_id(books: 
 async def test_an_alert_is_never_mixed_up_with_another(books: Books) -> None:
     await books.take_in("record,external_id,center,child,kind,severity,text\nalert,A-1,oak,C-3,note,info,Shy\n")
     await refused(books, Conflict, "oak knows another alert by the id A-1")
+
+
+async def test_the_account_of_a_guardian_follows_the_child(books: Books) -> None:
+    account, mother, aunt = books.new_id(), await books.person("G-1"), await books.person("G-2")
+    async with books.world.units.begin() as unit:
+        elm, now = await books.center("elm"), books.clock.now()
+        organisation = await books.value("SELECT organisation_id FROM center WHERE code = 'elm'")
+        people = [(account, mother, "mother@example.org"), (books.new_id(), aunt, "aunt@example.org")]
+        for user_id, adult, email in people:
+            unit.session.add(
+                UserAccount(
+                    id=user_id, organisation_id=str(organisation), email=email, display_name="Somebody",
+                    password_hash="", created_at=now,
+                )
+            )  # fmt: skip
+            await unit.session.flush()
+            unit.session.add(Membership(id=books.new_id(), user_id=user_id, center_id=elm, role_id=1))
+            unit.session.add(GuardianAccount(center_id=elm, adult_id=adult, user_id=user_id, linked_at=now))
+    await move(books)
+    rows = await books.rows(
+        "SELECT center.code, link.adult_id, membership.role_id FROM guardian_account AS link "
+        "JOIN center ON center.id = link.center_id "
+        "JOIN membership ON membership.user_id = link.user_id AND membership.center_id = link.center_id "
+        "ORDER BY center.code, link.adult_id"
+    )
+    # The aunt came for this child alone: nobody knows her at the old centre any more.
+    found = [(row.code, str(row.adult_id), row.role_id) for row in rows]
+    assert found == [("elm", mother, 1), *sorted([("oak", mother, 1), ("oak", aunt, 1)])]
+    assert await wrong(books) == []
