@@ -16,16 +16,21 @@ from server.controllers import (
     api_docs,
     attendance,
     auth,
+    bookings,
     center_days,
     centers,
     desk_entries,
     devices,
+    expected,
     health,
     incidents,
+    offers,
     presence,
     problems,
     ratio,
     reviews,
+    schedules,
+    statements,
     stay_evidence,
     users,
 )
@@ -48,12 +53,16 @@ from server.services.accounts import Accounts
 from server.services.attendance import Attendance
 from server.services.auth import Auth
 from server.services.auto_close import AutoClose
+from server.services.booking_upkeep import BookingUpkeep
+from server.services.bookings import Bookings
 from server.services.bundle import Services
 from server.services.center_days import CenterDays
 from server.services.database_setup import OpenDatabase, borrow_database, open_database
 from server.services.desk_entries import DeskEntries
 from server.services.devices import Devices
 from server.services.enrolment import Enrolment
+from server.services.expected import Expected
+from server.services.family_rights import NoFamilyLinks
 from server.services.followers import Followers
 from server.services.health import Health
 from server.services.incidents import Incidents
@@ -62,6 +71,7 @@ from server.services.journal_intake import JournalIntake
 from server.services.mail import Outbox
 from server.services.mail_sender import RUN_DEADLINE_S, MailSender
 from server.services.notifications import Notifications
+from server.services.offers import Offers
 from server.services.presence import PresenceReports
 from server.services.projections import Projections
 from server.services.ratio import Ratio
@@ -69,7 +79,9 @@ from server.services.ratio_rules import RatioRules
 from server.services.reviews import Reviews
 from server.services.rollcalls import RollCallReports
 from server.services.roster_import import RosterImport
+from server.services.schedules import Schedules
 from server.services.server_desk import ServerDesk
+from server.services.statements import Statements
 from server.services.stay_evidence import StayEvidence
 from server.services.sync_store import ServerStore
 
@@ -141,7 +153,8 @@ def build_app(settings: Settings, clock: Clock) -> FastAPI:
     api = APIRouter(prefix=API_PREFIX, responses=PROBLEM_RESPONSES)
     # `presence` first: no `/attendance/{...}` that comes later takes its address.
     attendances = (presence, attendance, desk_entries, stay_evidence, reviews)
-    for door in (auth, users, centers, center_days, devices, *attendances, ratio, incidents):
+    planning = (offers, schedules, bookings, expected, statements)
+    for door in (auth, users, centers, center_days, devices, *attendances, ratio, incidents, *planning):
         api.include_router(door.router)
     app.include_router(api)
     app.include_router(health.router)
@@ -240,6 +253,8 @@ def _jobs(stack: AsyncExitStack, parts: _Parts, database: OpenDatabase) -> Jobs:
             Job(SEND_MAIL, 5, RUN_DEADLINE_S, sender.send_due, RunsOn.EVERY_SERVER),
             Job("forget_mail", 3600, 60, sender.forget_old),
             Job("auto_close", 60, 50, AutoClose(parts.units, parts.desk, parts.clock).run),
+            Job("keep_up_bookings", 60, 50, BookingUpkeep(parts.units, parts.clock).run),
+            Job("book_schedules", 3600, 300, Schedules(parts.units, parts.clock, parts.ids.new).run),
         ),
     )
 
@@ -255,19 +270,24 @@ def _services(parts: _Parts, draining: _Draining) -> Services:
         accounts=Accounts(units, passwords, clock, new_id),
         attendance=Attendance(units, clock),
         auto_close=AutoClose(units, desk, clock),
+        bookings=Bookings(units, clock, NoFamilyLinks()),
         center_days=CenterDays(units, clock, new_id),
         centers=Centers(units),
         desk_entries=DeskEntries(units, desk, clock, new_id),
         devices=Devices(units, clock, secrets.token_bytes, parts.tokens),
         enrolment=Enrolment(units, clock, secrets.token_bytes, new_id, secret_key),
+        expected=Expected(units, clock),
         health=Health(units, newest_revision(), lambda: draining.has_begun),
         incidents=Incidents(units),
+        offers=Offers(units, clock),
         projections=Projections(units),
         reviews=Reviews(units, desk, clock, new_id),
         presence=PresenceReports(units, clock),
         rollcalls=RollCallReports(units, clock),
         roster_import=RosterImport(units, new_id, clock),
         notifications=parts.notifications,
+        schedules=Schedules(units, clock, new_id),
+        statements=Statements(units, clock),
         stay_evidence=StayEvidence(units, clock),
         ratio=Ratio(units, clock),
         ratio_rules=RatioRules(units, clock),

@@ -7,13 +7,16 @@ from server.services.accounts import Accounts
 from server.services.attendance import Attendance
 from server.services.auth import Auth
 from server.services.auto_close import AutoClose
+from server.services.bookings import Bookings
 from server.services.center_days import CenterDays
 from server.services.desk_entries import DeskEntries
 from server.services.devices import Devices
 from server.services.enrolment import Enrolment
+from server.services.expected import Expected
 from server.services.health import Health
 from server.services.incidents import Incidents
 from server.services.notifications import Notifications
+from server.services.offers import Offers
 from server.services.presence import PresenceReports
 from server.services.projections import Projections
 from server.services.ratio import Ratio
@@ -21,6 +24,8 @@ from server.services.ratio_rules import RatioRules
 from server.services.reviews import Reviews
 from server.services.rollcalls import RollCallReports
 from server.services.roster_import import RosterImport
+from server.services.schedules import Schedules
+from server.services.statements import Statements
 from server.services.stay_evidence import StayEvidence
 
 
@@ -32,13 +37,16 @@ class Services:
     accounts: Accounts
     attendance: Attendance
     auto_close: AutoClose
+    bookings: Bookings
     center_days: CenterDays
     centers: Centers
     desk_entries: DeskEntries
     devices: Devices
     enrolment: Enrolment
+    expected: Expected
     health: Health
     incidents: Incidents
+    offers: Offers
     projections: Projections
     reviews: Reviews
     presence: PresenceReports
@@ -47,4 +55,6 @@ class Services:
     ratio: Ratio
     ratio_rules: RatioRules
     roster_import: RosterImport
+    schedules: Schedules
+    statements: Statements
     stay_evidence: StayEvidence
