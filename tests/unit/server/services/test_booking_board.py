@@ -133,8 +133,8 @@ def live(booking_id: str, begin: int, end: int, status: BookingStatus, **changes
 
 def test_only_who_can_still_come_gets_a_place_that_is_free() -> None:
     waiting = [
-        live("begun", -1, 2, BookingStatus.WAITLISTED),
-        live("left", 1, 2, BookingStatus.WAITLISTED, is_enrolled=False),
+        live("begun", -1, 2, BookingStatus.WAITLISTED, created_at=NOW - timedelta(hours=2)),
+        live("left", 1, 2, BookingStatus.WAITLISTED, is_enrolled=False, created_at=NOW - timedelta(hours=1)),
         live("b", 1, 2, BookingStatus.WAITLISTED),
         live("c", 1, 2, BookingStatus.WAITLISTED),
     ]
