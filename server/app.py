@@ -18,11 +18,13 @@ from server.controllers import (
     api_docs,
     attendance,
     auth,
+    bookings,
     center_days,
     centers,
     children,
     desk_entries,
     devices,
+    expected,
     health,
     incidents,
     live,
@@ -30,12 +32,15 @@ from server.controllers import (
     my_children,
     my_pickups,
     my_stays,
+    offers,
     pickups,
     presence,
     problems,
     ratio,
     relationships,
     reviews,
+    schedules,
+    statements,
     stay_evidence,
     users,
 )
@@ -63,6 +68,8 @@ from server.services.alerts import Alerts
 from server.services.attendance import Attendance
 from server.services.auth import Auth
 from server.services.auto_close import AutoClose
+from server.services.booking_upkeep import BookingUpkeep
+from server.services.bookings import Bookings
 from server.services.bundle import Services
 from server.services.center_days import CenterDays
 from server.services.children import Children
@@ -70,8 +77,10 @@ from server.services.database_setup import OpenDatabase, borrow_database, open_d
 from server.services.desk_entries import DeskEntries
 from server.services.devices import Devices
 from server.services.enrolment import Enrolment
+from server.services.expected import Expected
 from server.services.followers import Followers
 from server.services.guardian_accounts import GuardianAccounts
+from server.services.guardian_rights import GuardianRights
 from server.services.health import Health
 from server.services.incidents import Incidents
 from server.services.invitations import Invitations
@@ -86,6 +95,7 @@ from server.services.my_children import MyChildren
 from server.services.my_pickups import MyPickups
 from server.services.my_stays import MyStays
 from server.services.notifications import Notifications
+from server.services.offers import Offers
 from server.services.own_account import OwnAccount, PasswordWriter
 from server.services.pickups import Pickups
 from server.services.presence import PresenceReports
@@ -97,8 +107,10 @@ from server.services.relationships import Relationships
 from server.services.reviews import Reviews
 from server.services.rollcalls import RollCallReports
 from server.services.roster_import import RosterImport
+from server.services.schedules import Schedules
 from server.services.server_desk import ServerDesk
 from server.services.sessions import SessionKeys, SessionRules, Sessions
+from server.services.statements import Statements
 from server.services.stay_evidence import StayEvidence
 from server.services.sync_store import ServerStore
 from server.services.throttles import Throttles
@@ -178,7 +190,8 @@ def build_app(settings: Settings, clock: Clock) -> FastAPI:
     roster = (children, adults, relationships, pickups, alerts)
     families = (my_children, my_stays, my_pickups)
     center = (centers, center_days, devices, *attendances, ratio, incidents, live)
-    for door in (*people, *center, *roster, *families):
+    planning = (offers, schedules, bookings, expected, statements)
+    for door in (*people, *center, *roster, *families, *planning):
         api.include_router(door.router)
     app.include_router(api)
     app.include_router(health.router)
@@ -286,6 +299,8 @@ def _jobs(stack: AsyncExitStack, parts: _Parts, services: Services, database: Op
             Job(ANSWER_RECOVERIES, 60, 50, services.recoveries.answer_asked, RunsOn.EVERY_SERVER),
             Job("tidy_accounts", 600, 60, AccountTidying(parts.units, parts.clock).run),
             Job("auto_close", 60, 50, AutoClose(parts.units, parts.desk, parts.clock).run),
+            Job("keep_up_bookings", 60, 50, BookingUpkeep(parts.units, parts.clock).run),
+            Job("book_schedules", 3600, 300, Schedules(parts.units, parts.clock, parts.ids.new).run),
         ),
     )
 
@@ -304,17 +319,20 @@ def _services(parts: _Parts, draining: _Draining) -> Services:
         accounts=Accounts(units, passwords, clock, new_id),
         attendance=Attendance(units, clock),
         auto_close=AutoClose(units, desk, clock),
+        bookings=Bookings(units, clock, GuardianRights(units)),
         center_days=CenterDays(units, clock, new_id),
         centers=Centers(units),
         desk_entries=desk_entries,
         devices=Devices(units, clock, secrets.token_bytes, parts.tokens),
         enrolment=Enrolment(units, clock, secrets.token_bytes, new_id, secret_key),
+        expected=Expected(units, clock),
         health=Health(units, newest_revision(), lambda: draining.has_begun),
         incidents=Incidents(units),
         live_boards=LiveBoards(units, clock),
         invitations=Invitations(units, clock, new_id, post, passwords, throttles),
         members=Members(units, new_id),
         own_account=OwnAccount(units, passwords, writer, throttles),
+        offers=Offers(units, clock),
         projections=Projections(units),
         recoveries=Recoveries(units, clock, new_id, post, writer, throttles),
         sessions=sessions,
@@ -323,6 +341,8 @@ def _services(parts: _Parts, draining: _Draining) -> Services:
         rollcalls=RollCallReports(units, clock),
         roster_import=RosterImport(units, new_id, clock),
         notifications=parts.notifications,
+        schedules=Schedules(units, clock, new_id),
+        statements=Statements(units, clock),
         stay_evidence=StayEvidence(units, clock),
         ratio=Ratio(units, clock),
         ratio_rules=RatioRules(units, clock),

@@ -24,7 +24,7 @@ async def list_closures(center: StaffedCenter, services: ServicesDep) -> DaysLis
 
 @router.post("/{center_id}/closures", status_code=status.HTTP_201_CREATED)  # noqa: FAST003 - the same
 async def close(center: ManagedCenter, user: CurrentUser, services: ServicesDep, body: DaysIn) -> DaysOut:
-    """Say that a centre is closed; a child that came all the same is a finding (manager)."""
+    """Say that a centre is closed: its bookings are cancelled, and a child that comes is a finding (manager)."""
     days = Days(body.first_day, body.last_day, body.reason)
     return _days(center, await services.center_days.close(center, user, days))
 

@@ -2,8 +2,20 @@
 
 from sqlmodel import SQLModel
 
-from server.models import accounts, devices, incidents, mail, people, projections, rooms, sessions, sync
+from server.models import accounts, devices, incidents, mail, people, planning, projections, rooms, sessions, sync
 
 metadata = SQLModel.metadata
 
-__all__ = ["accounts", "devices", "incidents", "mail", "metadata", "people", "projections", "rooms", "sessions", "sync"]
+__all__ = [
+    "accounts",
+    "devices",
+    "incidents",
+    "mail",
+    "metadata",
+    "people",
+    "planning",
+    "projections",
+    "rooms",
+    "sessions",
+    "sync",
+]

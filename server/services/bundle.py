@@ -9,11 +9,13 @@ from server.services.alerts import Alerts
 from server.services.attendance import Attendance
 from server.services.auth import Auth
 from server.services.auto_close import AutoClose
+from server.services.bookings import Bookings
 from server.services.center_days import CenterDays
 from server.services.children import Children
 from server.services.desk_entries import DeskEntries
 from server.services.devices import Devices
 from server.services.enrolment import Enrolment
+from server.services.expected import Expected
 from server.services.guardian_accounts import GuardianAccounts
 from server.services.health import Health
 from server.services.incidents import Incidents
@@ -24,6 +26,7 @@ from server.services.my_children import MyChildren
 from server.services.my_pickups import MyPickups
 from server.services.my_stays import MyStays
 from server.services.notifications import Notifications
+from server.services.offers import Offers
 from server.services.own_account import OwnAccount
 from server.services.pickups import Pickups
 from server.services.presence import PresenceReports
@@ -35,7 +38,9 @@ from server.services.relationships import Relationships
 from server.services.reviews import Reviews
 from server.services.rollcalls import RollCallReports
 from server.services.roster_import import RosterImport
+from server.services.schedules import Schedules
 from server.services.sessions import Sessions
+from server.services.statements import Statements
 from server.services.stay_evidence import StayEvidence
 
 
@@ -47,17 +52,20 @@ class Services:
     accounts: Accounts
     attendance: Attendance
     auto_close: AutoClose
+    bookings: Bookings
     center_days: CenterDays
     centers: Centers
     desk_entries: DeskEntries
     devices: Devices
     enrolment: Enrolment
+    expected: Expected
     health: Health
     incidents: Incidents
     live_boards: LiveBoards
     invitations: Invitations
     members: Members
     own_account: OwnAccount
+    offers: Offers
     projections: Projections
     recoveries: Recoveries
     reviews: Reviews
@@ -68,6 +76,8 @@ class Services:
     ratio: Ratio
     ratio_rules: RatioRules
     roster_import: RosterImport
+    schedules: Schedules
+    statements: Statements
     stay_evidence: StayEvidence
     adults: Adults
     alerts: Alerts

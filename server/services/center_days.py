@@ -8,11 +8,13 @@ from zoneinfo import ZoneInfo
 
 from server.core.clock import Clock, datetime_of
 from server.core.errors import Conflict, InvalidInput, NotFound
+from server.models.planning import BookingStatus, EndCause
 from server.models.rooms import CalendarDays, CalendarKind, Center
-from server.repositories import center_days, ratio, rosters
+from server.repositories import center_days, offers, ratio, rosters
 from server.repositories.unit_of_work import UnitOfWork, UnitsOfWork
 from server.services import roster_records
 from server.services.access import User
+from server.services.booking_steps import Ending, close_days
 from server.services.projections import refold
 from sync.records import Entity, day_bounds_ms
 
@@ -49,7 +51,7 @@ class CenterDays:
             return [days for days in await rosters.calendar(unit.session, center.id) if days.kind == kind]
 
     async def close(self, center: Center, user: User, days: Days) -> CalendarDays:
-        """Say that the centre is closed; who was there all the same is judged anew.
+        """Say that the centre is closed: its bookings are cancelled, and who was there all the same is judged anew.
 
         Raises:
             InvalidInput: the days end before they begin, are more than a year, or lie outside 2000 to 2099.
@@ -100,6 +102,7 @@ class CenterDays:
             )
             await center_days.add(unit.session, row)
             await self._tell(unit, center, days)
+            await _tell_bookings(unit, row)
         return row
 
     async def _tell(self, unit: UnitOfWork, center: Center, days: Days) -> None:
@@ -115,6 +118,15 @@ class CenterDays:
             unit.connection, center.id, datetime_of(since_ms), datetime_of(before_ms)
         )
         await refold(unit.connection, center.id, concerned)
+
+
+async def _tell_bookings(unit: UnitOfWork, row: CalendarDays) -> None:
+    """Cancel what is booked on days that are closed now; and let nobody book meanwhile on days that are locked."""
+    if row.kind == CalendarKind.LOCK:
+        await offers.lock_all(unit.session, row.center_id)
+        return
+    ending = Ending(BookingStatus.CANCELLED_BY_CENTRE, EndCause.CLOSURE, row.at, row.made_by, row.reason)
+    await close_days(unit, row.center_id, row.first_day, row.last_day, ending)
 
 
 def _check(days: Days) -> None:

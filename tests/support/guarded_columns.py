@@ -200,4 +200,8 @@ TABLES_NOT_GUARDED: Final = {
     "review": "follows from the facts: `rebuild-projections` says what differs",
     "projection_state": "by which rules the two were made",
     "mail_outbox": "what people are told; no part of the log",
+    "service": "planning reaches no device, and is no part of the log",
+    "service_terms": "planning reaches no device, and is no part of the log",
+    "schedule": "planning reaches no device, and is no part of the log",
+    "booking": "planning reaches no device, and is no part of the log",
 }
