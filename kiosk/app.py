@@ -12,6 +12,7 @@ from textual.binding import Binding, BindingType
 from textual.screen import Screen
 from textual.worker import WorkerFailed
 
+from kiosk.screens.commands import COMMANDS, find_command
 from kiosk.screens.port import DeskPort, WallClock
 from kiosk.screens.roster import RosterScreen
 from kiosk.widgets.themes import DARK, LIGHT
@@ -48,10 +49,12 @@ class KioskApp(App[None]):
         self.theme = DARK.name
         self._desk = desk
         self._clock = clock
+        self._roster: RosterScreen | None = None
 
     def on_mount(self) -> None:
         """Show the roster and start the link."""
-        self.push_screen(RosterScreen(self._desk, self._clock))
+        self._roster = RosterScreen(self._desk, self._clock)
+        self.push_screen(self._roster)
         self._run_link()
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
@@ -60,6 +63,8 @@ class KioskApp(App[None]):
             yield SystemCommand("All rooms", "List every child", partial(screen.show_room, ""))
             for room_id, name in screen.rooms:
                 yield SystemCommand(f"Room: {name}", "List this room only", partial(screen.show_room, room_id))
+            for one in COMMANDS:
+                yield SystemCommand(one.title, one.words, partial(self.action_command, one.name))
             yield SystemCommand("Help", "Every key and sign", screen.action_help)
         yield SystemCommand("Light or dark", "Switch the colours", self.action_switch_theme)
         yield SystemCommand("Quit", "Close the screen; entries that wait are sent next time", self.action_quit)
@@ -70,6 +75,11 @@ class KioskApp(App[None]):
             self.exit()
         else:
             super().action_help_quit()
+
+    def action_command(self, name: str) -> None:
+        """Carry out one of `kiosk.screens.commands`."""
+        if self._roster is not None:
+            self._roster.give(find_command(name))
 
     def action_switch_theme(self) -> None:
         """From dark to light and back."""

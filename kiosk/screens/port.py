@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Protocol
 
 from kiosk.messages import DeskMessage, DeskStatus, Quarantined
-from kiosk.services.desk import Collector, Recorded, RosterLine
+from kiosk.services.desk import Collector, Recorded, RosterLine, Wish
 
 
 class WallClock(Protocol):
@@ -41,6 +41,10 @@ class DeskPort(Protocol):
 
     async def check_out(self, child_id: str, *, adult_id: str = "", adult_name: str = "") -> Recorded:
         """Record that a child left, and with whom; durable when this returns."""
+        ...
+
+    async def record(self, *wishes: Wish) -> tuple[Recorded, ...]:
+        """Record anything, of whatever subject, together: all or none; durable when this returns."""
         ...
 
     async def status(self) -> DeskStatus:

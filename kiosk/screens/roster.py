@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import ClassVar, Final
 from zoneinfo import ZoneInfo
 
@@ -26,6 +27,7 @@ from kiosk.messages import (
 )
 from kiosk.screens.alerts import AlertsScreen
 from kiosk.screens.collect import CollectScreen
+from kiosk.screens.commands import COMMANDS, Command, Scene, bindings
 from kiosk.screens.fitting import fit
 from kiosk.screens.help import HelpScreen
 from kiosk.screens.notice import NoticeScreen
@@ -54,6 +56,7 @@ class RosterScreen(Screen[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("f2", "next_room", "Room"),
         Binding("f1,question_mark", "help", "Help", key_display="?", priority=True),
+        *bindings(COMMANDS),
     ]
 
     def __init__(self, desk: DeskPort, clock: WallClock) -> None:
@@ -127,7 +130,14 @@ class RosterScreen(Screen[None]):
 
     def action_act(self) -> None:
         """Check in who is not in; ask who collects for one who is."""
-        self._perform()
+        self._perform(self._perform_on_chosen)
+
+    def give(self, command: Command) -> None:
+        """Carry out a command; on a desk that hides its names whatever else was asked there waits."""
+        if isinstance(self.app.screen, NoticeScreen):
+            self._perform_hidden(command)
+        else:
+            self._perform(partial(self._carry_out, command))
 
     def action_move_cursor(self, steps: int) -> None:
         """Choose another child."""
@@ -151,15 +161,26 @@ class RosterScreen(Screen[None]):
         self.app.push_screen(HelpScreen())
 
     @work(group="act")
-    async def _perform(self) -> None:
+    async def _perform(self, step: Callable[[], Awaitable[None]]) -> None:
         """Carry out one key press to its end; presses that come meanwhile are dropped, not queued."""
         if self._busy:
             return
         self._busy = True
         try:
-            await self._calmly(self._perform_on_chosen)
+            await self._calmly(step)
         finally:
             self._busy = False
+
+    @work(group="hidden", exclusive=True)
+    async def _perform_hidden(self, command: Command) -> None:
+        await self._calmly(partial(self._carry_out, command))
+
+    async def _carry_out(self, command: Command) -> None:
+        chosen = None if isinstance(self.app.screen, NoticeScreen) else self.query_one(RosterTable).chosen
+        sentence = await command.run(Scene(self.app, self._desk, self._clock, self._zone, chosen))
+        if sentence:
+            self.query_one(ResultLine).show_note(sentence)
+        self._stale.set()
 
     async def _perform_on_chosen(self) -> None:
         await self._show_roster()  # a fast typist's ENTER must see the list of the last letter

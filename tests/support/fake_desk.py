@@ -17,7 +17,7 @@ from kiosk.messages import (
     Resync,
     Revoked,
 )
-from kiosk.services.desk import Collector, Recorded, RosterLine
+from kiosk.services.desk import Collector, Recorded, RosterLine, Wish
 from kiosk.services.errors import DeskError
 from kiosk.services.subscription import Hub, Subscription
 from sync.journal import Outcome, ParkReason
@@ -70,6 +70,7 @@ class FakeDesk:
             time_zone="Europe/Lisbon",
         )
         self.quarantined: Quarantined | None = None
+        self.wishes: list[Wish] = []
         self.fail_next: Exception | None = None
         self.run_link_failure: Exception | None = None
 
@@ -108,6 +109,13 @@ class FakeDesk:
         self._require_may_collect(child_id, adult_id, adult_name)
         self.collected_by = adult_id or adult_name
         return self._record(line, Presence.OUT, "check_out")
+
+    async def record(self, *wishes: Wish) -> tuple[Recorded, ...]:
+        """Record anything; kept in `wishes`, and a test looks there."""
+        self._fail_if_told()
+        self.wishes.extend(wishes)
+        now_ms = self._clock.wall_ms()
+        return tuple(Recorded(f"event-{next(self._numbers)}", one.kind, one.child_id, "", now_ms) for one in wishes)
 
     async def status(self) -> DeskStatus:
         """How things stand."""
