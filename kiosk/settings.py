@@ -46,6 +46,11 @@ class DataFolder:
         return self.path / "quarantine"
 
     @property
+    def rollcalls(self) -> Path:
+        """Roll-calls as plain text, to print when nothing else works; names in the clear, for the owner's eyes."""
+        return self.path / "rollcalls"
+
+    @property
     def lock(self) -> Path:
         """Held by the one program that uses this folder."""
         return self.path / "kiosk.lock"

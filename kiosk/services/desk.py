@@ -14,6 +14,7 @@ from kiosk.link.device_store import DeviceStore, News, ReplicaDestroyed
 from kiosk.link.runner import LinkRunner
 from kiosk.messages import DeskStatus, EntrySettled, Mark, Quarantined, Resync
 from kiosk.services import roster as rosters
+from kiosk.services.building import Building
 from kiosk.services.errors import LOCAL_ERRORS, DeskError, desk_error
 from kiosk.services.following import Following, settled_message
 from kiosk.services.knowledge import is_of_a_child
@@ -57,10 +58,12 @@ class Desk:
         self._damage = asyncio.Event()
         self._is_in_doubt = False
         surface = Surface(self._offer, self._refusal)
-        self._recorder = Recorder(following, self._refusals, Ids(clock, luck), self._steps, surface)
+        ids = Ids(clock, luck)
+        self._recorder = Recorder(following, self._refusals, ids, self._steps, surface)
         self._recorder.use(opened, self._burial)
         self.parts = DeskParts(following, self._refusals, self._recorder)
         self._movements = Movements(self.parts)
+        self.building = Building(self.parts, lambda: self._opened, ids.new)
 
     @classmethod
     async def open(

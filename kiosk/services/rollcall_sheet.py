@@ -74,15 +74,24 @@ def heard_words(view: RollView, place: Place, now_ms: int) -> list[str]:
     return [first, f"Last entry of other desks: {desks}. A desk that is cut off looks just as silent."]
 
 
+def brief_words(line: RollLine, place: Place) -> str:
+    """When and where the last word was said, for a line that shows the word itself."""
+    last = [f"{place.clock(word.at_ms)} {word.desk}" for word in line.words[-1:]]
+    return "; ".join([*last, *_remarks(line, place)])
+
+
 def line_words(line: RollLine, place: Place) -> str:
     """What is said of somebody, by whom and when, and what else should be known."""
     said = line.words if line.is_disagreed else line.words[-1:]
     parts = [f"{word.state.value} {place.clock(word.at_ms)} {word.desk}" for word in said]
+    return "; ".join([*parts, *_remarks(line, place)])
+
+
+def _remarks(line: RollLine, place: Place) -> Iterator[str]:
     if line.left_at_ms is not None:
-        parts.append(f"checked out {place.clock(line.left_at_ms)}")
+        yield f"checked out {place.clock(line.left_at_ms)}"
     elif line.is_unlisted:
-        parts.append("was on no list")
-    return "; ".join(parts)
+        yield "was on no list"
 
 
 def _head(view: RollView, place: Place, now_ms: int) -> list[str]:

@@ -82,6 +82,15 @@ def capacity_words(line: RoomLine) -> str:
     return f"{words}, full" if line.present == line.capacity else words
 
 
+def center_words(now: RoomsNow) -> str:
+    """The whole centre: where rooms are judged its sums, or else what the rules say of all together."""
+    if any(room.state.reason is RatioReason.BY_CENTER for room in now.rooms):
+        return f"whole centre {ratio_words(now.center)}"
+    adults = now.center.counted_percent
+    words = "1 adult" if adults == WHOLE_PERCENT else f"{_in_tenths(adults, WHOLE_PERCENT)} adults"
+    return f"{_children(now.center.children)}, {words} counted"
+
+
 def ratio_words(state: RatioState) -> str:
     """`1 : 6 (max 1 : 8), 2 more`: children for each adult there, what is allowed, and what that leaves."""
     if state.reason in NO_RULES_WORDS:
@@ -101,7 +110,11 @@ def ratio_words(state: RatioState) -> str:
 
 def _per_adult(children: int, counted_percent: int) -> str:
     """How many children there are for each whole adult, with one digit where it does not come out even."""
-    tenths = round(children * 10 * WHOLE_PERCENT / max(counted_percent, 1))
+    return _in_tenths(children * WHOLE_PERCENT, counted_percent)
+
+
+def _in_tenths(number: int, divisor: int) -> str:
+    tenths = round(number * 10 / max(divisor, 1))
     return str(tenths // 10) if tenths % 10 == 0 else f"{tenths // 10}.{tenths % 10}"
 
 
