@@ -12,10 +12,11 @@ from textual.binding import Binding, BindingType
 from textual.screen import Screen
 from textual.worker import WorkerFailed
 
-from kiosk.screens.commands import COMMANDS, find_command
+from kiosk.screens.commands import COMMANDS, Command, Scene, find_command, hidden_bindings
 from kiosk.screens.port import DeskPort, WallClock
 from kiosk.screens.roster import RosterScreen
 from kiosk.widgets.themes import DARK, LIGHT
+from kiosk.widgets.wording import zone_of
 
 STOPPED: Final = (
     "The screen had to stop. Everything recorded is safe on this desk.\n"
@@ -39,6 +40,7 @@ class KioskApp(App[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+t", "switch_theme", "Light", show=False, priority=True),
         Binding("ctrl+q", "quit", "Quit", priority=True),
+        *hidden_bindings(),
     ]
 
     def __init__(self, desk: DeskPort, clock: WallClock, *, ctrl_c_quits: bool = False) -> None:
@@ -63,9 +65,10 @@ class KioskApp(App[None]):
             yield SystemCommand("All rooms", "List every child", partial(screen.show_room, ""))
             for room_id, name in screen.rooms:
                 yield SystemCommand(f"Room: {name}", "List this room only", partial(screen.show_room, room_id))
-            for one in COMMANDS:
-                yield SystemCommand(one.title, one.words, partial(self.action_command, one.name))
             yield SystemCommand("Help", "Every key and sign", screen.action_help)
+        for one in COMMANDS:
+            if one.when_hidden or isinstance(screen, RosterScreen):
+                yield SystemCommand(one.title, one.words, partial(self.action_command, one.name))
         yield SystemCommand("Light or dark", "Switch the colours", self.action_switch_theme)
         yield SystemCommand("Quit", "Close the screen; entries that wait are sent next time", self.action_quit)
 
@@ -77,13 +80,24 @@ class KioskApp(App[None]):
             super().action_help_quit()
 
     def action_command(self, name: str) -> None:
-        """Carry out one of `kiosk.screens.commands`."""
-        if self._roster is not None:
-            self._roster.give(find_command(name))
+        """Carry out one of `kiosk.screens.commands`; what needs no names also over a question that is being asked."""
+        command = find_command(name)
+        if command.when_hidden:
+            self._run_over(command)
+        elif self._roster is not None:
+            self._roster.give(command)
 
     def action_switch_theme(self) -> None:
         """From dark to light and back."""
         self.theme = LIGHT.name if self.theme == DARK.name else DARK.name
+
+    @work(group="over")
+    async def _run_over(self, command: Command) -> None:
+        try:
+            zone = zone_of((await self._desk.status()).time_zone)
+            await command.run(Scene(self, self._desk, self._clock, zone))
+        except Exception:
+            log.exception("command_failed", command=command.name)
 
     @work(group="link")
     async def _run_link(self) -> None:

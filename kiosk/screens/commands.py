@@ -4,47 +4,18 @@ A command is opened from the roster, and where it says so also while the desk sh
 its own and gives back the sentence for the result line; an empty one leaves that line as it is.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any, Final
-from zoneinfo import ZoneInfo
 
-from textual.app import App
 from textual.binding import Binding, BindingType
 
-from kiosk.screens.port import DeskPort, WallClock
-from kiosk.services.desk import RosterLine
+from kiosk.screens.building_commands import BUILDING_COMMANDS
+from kiosk.screens.scene import Command, Scene
+
+__all__ = ["COMMANDS", "Command", "Scene", "bindings", "find_command", "hidden_bindings"]
 
 
-@dataclass(frozen=True)
-class Scene:
-    """Where a command is given: the desk, its clock and zone, and the child that is chosen, if one is."""
-
-    app: App[None]
-    desk: DeskPort
-    clock: WallClock
-    zone: ZoneInfo
-    chosen: RosterLine | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Command:
-    """One thing to do. `hint` stands in the footer, `title` and `words` in the palette and the help.
-
-    `when_hidden`: it also works on a desk that hides its names, and must show none itself.
-    """
-
-    name: str
-    key: str
-    hint: str
-    title: str
-    words: str
-    run: Callable[[Scene], Awaitable[str]]
-    when_hidden: bool = False
-    in_footer: bool = True
-
-
-COMMANDS: Final[tuple[Command, ...]] = ()
+COMMANDS: Final[tuple[Command, ...]] = BUILDING_COMMANDS
 
 
 def bindings(commands: Sequence[Command]) -> list[BindingType]:

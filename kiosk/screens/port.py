@@ -1,10 +1,12 @@
 """What the screens ask of the world: a desk and a clock, as small as they can be."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from typing import Protocol
 
-from kiosk.messages import DeskMessage, DeskStatus, Quarantined
+from kiosk.messages import DeskStatus, Quarantined
+from kiosk.services.building import Building
 from kiosk.services.desk import Collector, Recorded, RosterLine, Wish
+from kiosk.services.subscription import Subscription
 
 
 class WallClock(Protocol):
@@ -17,6 +19,11 @@ class WallClock(Protocol):
 
 class DeskPort(Protocol):
     """The desk as a person uses it; every method may raise DeskError, which says what to do."""
+
+    @property
+    def building(self) -> Building:
+        """Roll-calls, staff and visitors, rooms, corrections, today, and how the desk itself is."""
+        ...
 
     @property
     def quarantined(self) -> Quarantined | None:
@@ -55,6 +62,6 @@ class DeskPort(Protocol):
         """Keep in touch with the server until cancelled."""
         ...
 
-    def subscribe(self) -> AsyncIterator[DeskMessage]:
+    def subscribe(self) -> Subscription:
         """The desk's messages from now on."""
         ...

@@ -17,6 +17,7 @@ from kiosk.messages import (
     Resync,
     Revoked,
 )
+from kiosk.services.building import Building
 from kiosk.services.desk import Collector, Recorded, RosterLine, Wish
 from kiosk.services.errors import DeskError
 from kiosk.services.subscription import Hub, Subscription
@@ -47,7 +48,9 @@ def plain(text: str) -> str:
 
 
 class FakeDesk:
-    """Children, events and a link that does as a test says."""
+    """Children, events and a link that does as a test says; what is beside the door is in `building_desk`."""
+
+    building: Building
 
     def __init__(self, children: list[Child], clock: FakeClock) -> None:
         self._clock = clock

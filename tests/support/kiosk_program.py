@@ -76,10 +76,10 @@ async def draw(name: str, *, size: tuple[int, int] = (80, 24)) -> str:
         await pilot.pause()
         await STORIES[name](pilot, desk, clock)
         await pilot.pause()
-        return _self_contained(app.export_screenshot(title="Rollcall"))
+        return self_contained(app.export_screenshot(title="Rollcall"))
 
 
-def _self_contained(svg: str) -> str:
+def self_contained(svg: str) -> str:
     """The same picture in the reader's own fixed-width font: the docs fetch nothing from elsewhere."""
     svg = re.sub(r"@font-face\s*{[^}]*}", "", svg)
     svg = re.sub(r"font-family:\s*Fira Code", "font-family: 'Fira Code', 'DejaVu Sans Mono'", svg)

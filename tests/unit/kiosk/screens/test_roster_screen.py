@@ -6,6 +6,7 @@ from textual import events
 from kiosk.messages import Mark, Presence, Resync, SnapshotProgress
 from kiosk.screens.alerts import AlertsScreen
 from kiosk.screens.collect import CollectScreen
+from kiosk.screens.commands import COMMANDS
 from kiosk.screens.help import HelpScreen
 from kiosk.screens.roster import UNEXPECTED, RosterScreen
 from kiosk.services.errors import DeskError
@@ -277,7 +278,8 @@ async def test_the_palette_knows_rooms_help_colours_and_the_way_out(open_kiosk: 
     async with open_kiosk() as kiosk:
         titles = [command.title for command in kiosk.app.get_system_commands(kiosk.app.screen)]
         assert titles == [
-            "All rooms", "Room: Bees", "Room: Foxes", "Room: Owls", "Help", "Light or dark", "Quit",
+            "All rooms", "Room: Bees", "Room: Foxes", "Room: Owls", "Help",
+            *(command.title for command in COMMANDS), "Light or dark", "Quit",
         ]  # fmt: skip
 
 
