@@ -4,47 +4,34 @@ A command is opened from the roster, and where it says so also while the desk sh
 its own and gives back the sentence for the result line; an empty one leaves that line as it is.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, Final
-from zoneinfo import ZoneInfo
+from collections.abc import Sequence
+from typing import Final
 
-from textual.app import App
 from textual.binding import Binding, BindingType
 
-from kiosk.screens.port import DeskPort, WallClock
-from kiosk.services.desk import RosterLine
+from kiosk.screens.front import lock_desk, undo_last
+from kiosk.screens.scene import Command, Scene
 
+__all__ = ["COMMANDS", "Command", "Scene", "bindings", "find_command", "hidden_bindings"]
 
-@dataclass(frozen=True)
-class Scene:
-    """Where a command is given: the desk, its clock and zone, and the child that is chosen, if one is."""
-
-    app: App[None]
-    desk: DeskPort
-    clock: WallClock
-    zone: ZoneInfo
-    chosen: RosterLine | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Command:
-    """One thing to do. `hint` stands in the footer, `title` and `words` in the palette and the help.
-
-    `when_hidden`: it also works on a desk that hides its names, and must show none itself.
-    """
-
-    name: str
-    key: str
-    hint: str
-    title: str
-    words: str
-    run: Callable[[Scene], Awaitable[str]]
-    when_hidden: bool = False
-    in_footer: bool = True
-
-
-COMMANDS: Final[tuple[Command, ...]] = ()
+COMMANDS: Final[tuple[Command, ...]] = (
+    Command(
+        name="undo",
+        key="f4",
+        hint="Undo",
+        title="Undo the last entry",
+        words="take the last entry back, within a minute",
+        run=undo_last,
+    ),
+    Command(
+        name="lock",
+        key="f10",
+        hint="Lock",
+        title="Lock the desk",
+        words="hide the names; a PIN opens the desk again",
+        run=lock_desk,
+    ),
+)
 
 
 def bindings(commands: Sequence[Command]) -> list[BindingType]:
@@ -59,6 +46,6 @@ def find_command(name: str) -> Command:
     return next(one for one in COMMANDS if one.name == name)
 
 
-def hidden_bindings() -> list[Any]:
+def hidden_bindings() -> list[BindingType]:
     """The keys that also work where no names are shown."""
     return bindings([one for one in COMMANDS if one.when_hidden])

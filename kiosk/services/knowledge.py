@@ -26,6 +26,7 @@ from sync.records import (
     EventRecord,
     PickupRecord,
     RoomRecord,
+    StaffRecord,
 )
 
 _NOTHING: Final = CenterRecord(code="", name="", time_zone="UTC")
@@ -35,6 +36,7 @@ _DECODERS: Final[dict[str, msgspec.json.Decoder[Any]]] = {
     Entity.CHILD: msgspec.json.Decoder(ChildRecord),
     Entity.ADULT: msgspec.json.Decoder(AdultRecord),
     Entity.PICKUP: msgspec.json.Decoder(PickupRecord),
+    Entity.STAFF: msgspec.json.Decoder(StaffRecord),
     Entity.EVENT: msgspec.json.Decoder(EventRecord),
 }
 Order = tuple[int, int, str, str, int, str]
@@ -101,6 +103,7 @@ class Knowledge:
     children: dict[str, ChildRecord] = field(default_factory=dict)
     adults: dict[str, AdultRecord] = field(default_factory=dict)
     pickups: dict[str, PickupRecord] = field(default_factory=dict)
+    staff: dict[str, StaffRecord] = field(default_factory=dict)
     _confirmed: dict[str, dict[str, Confirmed]] = field(default_factory=dict)
     _child_of_event: dict[str, str] = field(default_factory=dict)
     _own: dict[str, OwnEntry] = field(default_factory=dict)
@@ -134,6 +137,7 @@ class Knowledge:
             self.children,
             self.adults,
             self.pickups,
+            self.staff,
             self._confirmed,
             self._child_of_event,
         ):
@@ -266,6 +270,8 @@ class Knowledge:
                 self._stir(entity_id)
             case AdultRecord():
                 self.adults[entity_id] = record
+            case StaffRecord():
+                self.staff[entity_id] = record
             case PickupRecord():
                 self.pickups[entity_id] = record
                 self._judge_anew((self._around.put_pickup(entity_id, record),))
@@ -295,6 +301,8 @@ class Knowledge:
                 self._stir(entity_id)
             case Entity.ADULT:
                 self.adults.pop(entity_id, None)
+            case Entity.STAFF:
+                self.staff.pop(entity_id, None)
             case Entity.PICKUP:
                 self.pickups.pop(entity_id, None)
                 self._judge_anew((self._around.remove_pickup(entity_id),))
