@@ -6,7 +6,7 @@ from typing import ClassVar, Final
 
 import structlog
 from rich.text import Text
-from textual import work
+from textual import events, work
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
@@ -15,6 +15,7 @@ from textual.worker import WorkerFailed
 from kiosk.screens.commands import COMMANDS, Command, Scene, find_command, hidden_bindings
 from kiosk.screens.port import DeskPort, WallClock
 from kiosk.screens.roster import RosterScreen
+from kiosk.screens.scanner import Scanner
 from kiosk.widgets.themes import DARK, LIGHT
 from kiosk.widgets.wording import zone_of
 
@@ -52,6 +53,7 @@ class KioskApp(App[None]):
         self._desk = desk
         self._clock = clock
         self._roster: RosterScreen | None = None
+        self._scanner = Scanner()
 
     def on_mount(self) -> None:
         """Show the roster and start the link."""
@@ -78,6 +80,25 @@ class KioskApp(App[None]):
             self.exit()
         else:
             super().action_help_quit()
+
+    def guard_door(self) -> None:
+        """Look at the door now; the screen does so once a second by itself."""
+        if self._roster is not None:
+            self._roster.guard_door()
+
+    async def on_event(self, event: events.Event) -> None:
+        """Hear every key before whoever has the focus: a scanner types a code wherever that is."""
+        if isinstance(event, events.Key | events.Paste | events.MouseDown):
+            self._desk.door.touch()
+        if self._roster is not None and isinstance(event, events.Key | events.Paste):
+            code = self._scanner.hear(event, self.screen)
+            if code is not None:
+                event.stop()
+                event.prevent_default()
+                if code:
+                    self._roster.hear_scan(code)
+                return
+        await super().on_event(event)
 
     def action_command(self, name: str) -> None:
         """Carry out one of `kiosk.screens.commands`; what needs no names also over a question that is being asked."""

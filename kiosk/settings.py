@@ -79,6 +79,18 @@ class LinkSettings:
     round_interval_ms: int = 60_000
 
 
+@dataclass(frozen=True)
+class DoorSettings:
+    """How a desk behaves at the door; milliseconds."""
+
+    # After so long without a key the names are hidden, and a PIN opens the desk again.
+    idle_lock_ms: int = 120_000
+    # A pick-up list that is older than this is to be checked by phone.
+    list_old_ms: int = 12 * 3_600_000
+    # So long the last entry can be taken back by one key.
+    undo_ms: int = 60_000
+
+
 @functools.cache
 def app_version() -> str:
     """The version of this program, as told to the server with each link; read once, since it takes milliseconds."""

@@ -20,6 +20,7 @@ from server.controllers import (
     centers,
     desk_entries,
     devices,
+    door,
     health,
     incidents,
     presence,
@@ -53,6 +54,7 @@ from server.services.center_days import CenterDays
 from server.services.database_setup import OpenDatabase, borrow_database, open_database
 from server.services.desk_entries import DeskEntries
 from server.services.devices import Devices
+from server.services.door import Door
 from server.services.enrolment import Enrolment
 from server.services.followers import Followers
 from server.services.health import Health
@@ -141,8 +143,8 @@ def build_app(settings: Settings, clock: Clock) -> FastAPI:
     api = APIRouter(prefix=API_PREFIX, responses=PROBLEM_RESPONSES)
     # `presence` first: no `/attendance/{...}` that comes later takes its address.
     attendances = (presence, attendance, desk_entries, stay_evidence, reviews)
-    for door in (auth, users, centers, center_days, devices, *attendances, ratio, incidents):
-        api.include_router(door.router)
+    for part in (auth, users, centers, center_days, devices, door, *attendances, ratio, incidents):
+        api.include_router(part.router)
     app.include_router(api)
     app.include_router(health.router)
     if settings.docs_enabled:
@@ -259,6 +261,7 @@ def _services(parts: _Parts, draining: _Draining) -> Services:
         centers=Centers(units),
         desk_entries=DeskEntries(units, desk, clock, new_id),
         devices=Devices(units, clock, secrets.token_bytes, parts.tokens),
+        door=Door(units, clock, secrets.token_bytes, parts.tokens, secret_key),
         enrolment=Enrolment(units, clock, secrets.token_bytes, new_id, secret_key),
         health=Health(units, newest_revision(), lambda: draining.has_begun),
         incidents=Incidents(units),

@@ -79,7 +79,7 @@ BUILDING_COMMANDS: Final = (
     ),
     Command(
         name="child_day",
-        key="f4",
+        key="f5",
         hint="Day",
         title="Day of the chosen child",
         words="the chosen child's day: correct, complete, answer",
@@ -88,20 +88,11 @@ BUILDING_COMMANDS: Final = (
     ),
     Command(
         name="people",
-        key="f5",
+        key="f6",
         hint="Staff",
         title="Staff and visitors",
         words="staff and visitors: sign in, sign out, rooms",
         run=people,
-        in_footer=False,
-    ),
-    Command(
-        name="today",
-        key="f6",
-        hint="Today",
-        title="Today's names",
-        words="today: expected, here, absent, gone, by name",
-        run=today,
         in_footer=False,
     ),
     Command(
@@ -124,4 +115,13 @@ BUILDING_COMMANDS: Final = (
         in_footer=False,
     ),
     ROLL_CALL,
+    Command(
+        name="today",
+        key="f12",
+        hint="Today",
+        title="Today's names",
+        words="today: expected, here, absent, gone, by name",
+        run=today,
+        in_footer=False,
+    ),
 )

@@ -5,17 +5,35 @@ its own and gives back the sentence for the result line; an empty one leaves tha
 """
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
 from textual.binding import Binding, BindingType
 
 from kiosk.screens.building_commands import BUILDING_COMMANDS
+from kiosk.screens.front import lock_desk, undo_last
 from kiosk.screens.scene import Command, Scene
 
 __all__ = ["COMMANDS", "Command", "Scene", "bindings", "find_command", "hidden_bindings"]
 
-
-COMMANDS: Final[tuple[Command, ...]] = BUILDING_COMMANDS
+COMMANDS: Final[tuple[Command, ...]] = (
+    Command(
+        name="undo",
+        key="f4",
+        hint="Undo",
+        title="Undo the last entry",
+        words="take the last entry back, within a minute",
+        run=undo_last,
+    ),
+    *BUILDING_COMMANDS,
+    Command(
+        name="lock",
+        key="f10",
+        hint="Lock",
+        title="Lock the desk",
+        words="hide the names; a PIN opens the desk again",
+        run=lock_desk,
+    ),
+)
 
 
 def bindings(commands: Sequence[Command]) -> list[BindingType]:
@@ -30,6 +48,6 @@ def find_command(name: str) -> Command:
     return next(one for one in COMMANDS if one.name == name)
 
 
-def hidden_bindings() -> list[Any]:
+def hidden_bindings() -> list[BindingType]:
     """The keys that also work where no names are shown."""
     return bindings([one for one in COMMANDS if one.when_hidden])

@@ -1,4 +1,4 @@
-"""What a command is, and where it is given."""
+"""What a command of the desk is, and where it is given."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass

@@ -10,16 +10,22 @@ from typing import TypeVar
 import structlog
 
 from kiosk.clock import Clock, Ids, Luck, SystemClock
+from kiosk.keys import DeviceKeys, write_keys
 from kiosk.link.device_store import DeviceStore, News, ReplicaDestroyed
+from kiosk.link.door_keys import with_door_keys
 from kiosk.link.runner import LinkRunner
 from kiosk.messages import DeskStatus, EntrySettled, Mark, Quarantined, Resync
 from kiosk.services import roster as rosters
 from kiosk.services.building import Building
+from kiosk.services.counter import Counter
+from kiosk.services.door import Door
 from kiosk.services.errors import LOCAL_ERRORS, DeskError, desk_error
 from kiosk.services.following import Following, settled_message
+from kiosk.services.keyring import Keyring
 from kiosk.services.knowledge import is_of_a_child
 from kiosk.services.movements import Movements
 from kiosk.services.opening import OpenFolder, Say, open_again, open_folder
+from kiosk.services.pins import PinCheck, PinStore
 from kiosk.services.recorder import DeskParts, Recorded, Recorder, Surface
 from kiosk.services.recording import Wish
 from kiosk.services.refusals import Refusals
@@ -27,7 +33,7 @@ from kiosk.services.revocation import Burial, clear_away
 from kiosk.services.roster import Collector, RosterLine
 from kiosk.services.subscription import Subscription
 from kiosk.services.timekeeping import Passage, StepWatch, keep_contact, moment_of, pass_time
-from kiosk.settings import DataFolder, LinkSettings
+from kiosk.settings import DataFolder, DoorSettings, LinkSettings
 from kiosk.store.errors import ReplicaUnreadable, StorageFailed, StorageFull, StoreError
 from kiosk.store.journal import OwnEntry
 from kiosk.store.replica import Replica
@@ -64,6 +70,10 @@ class Desk:
         self.parts = DeskParts(following, self._refusals, self._recorder)
         self._movements = Movements(self.parts)
         self.building = Building(self.parts, lambda: self._opened, ids.new)
+        self.keyring = Keyring(opened.keys, following, self._fetch_keys, self._keep_keys)
+        check = PinCheck(PinStore(lambda: self._replica, self._ask, self._note_time))
+        self.door = Door(following, check, DoorSettings(), self.keyring.pepper)
+        self.counter = Counter(self.parts, self.door, self.keyring.family_key, opened.keys.center_id)
 
     @classmethod
     async def open(
@@ -73,6 +83,7 @@ class Desk:
         clock: Clock | None = None,
         luck: Luck = secrets.token_bytes,
         link_settings: LinkSettings | None = None,
+        door_settings: DoorSettings | None = None,
         say: Say = lambda _: None,
     ) -> "Desk":
         """Open the desk in this folder; it works at once, with or without a network.
@@ -92,6 +103,7 @@ class Desk:
         try:
             following = Following(opened.replica, opened.keys, used_clock)
             desk = cls(opened, following, used_clock, luck, link_settings or LinkSettings())
+            desk.door.settings = door_settings or DoorSettings()
             with contextlib.suppress(StorageFull):  # what is there can be read all the same
                 await desk._pass_time()
             await following.load()
@@ -122,12 +134,13 @@ class Desk:
 
     async def run_link(self) -> None:
         """Keep in touch with the server, and let time pass, until cancelled or revoked; nothing else ends it."""
-        rounds = asyncio.create_task(self._make_rounds())
+        beside = [asyncio.create_task(self._make_rounds()), asyncio.create_task(self.keyring.run())]
         try:
             await self._runner.run()
         finally:
-            rounds.cancel()
-            await asyncio.gather(rounds, return_exceptions=True)
+            for one in beside:
+                one.cancel()
+            await asyncio.gather(*beside, return_exceptions=True)
 
     def hurry(self) -> None:
         """Try to reach the server now instead of waiting."""
@@ -146,13 +159,11 @@ class Desk:
 
     async def _make_round(self) -> None:
         try:
-            passage = await self._pass_time()
+            await self._note_time()
         except ReplicaUnreadable:
             if not self._burial.last_words:
                 await self._repair()
             return
-        self._following.time_passed(passage.progress, passage.noted)
-        self._offer(passage.noted)
         if self._is_in_doubt:
             await self._following.reload()
             self._is_in_doubt = False
@@ -176,6 +187,23 @@ class Desk:
         moment = moment_of(self._clock)
         step_ms = self._steps.step_ms(moment)
         return await self._replica.database.run(lambda: pass_time(self._replica, self._opened.pen, moment, step_ms))
+
+    async def _note_time(self) -> None:
+        passage = await self._pass_time()
+        self._following.time_passed(passage.progress, passage.noted)
+        self._offer(passage.noted)
+
+    async def _fetch_keys(self, keys: DeviceKeys) -> DeviceKeys:
+        return await with_door_keys(keys, self._runner.tokens, self._settings.http_timeout_ms)
+
+    async def _keep_keys(self, keys: DeviceKeys) -> None:
+        """On the database's thread, as their destruction: never again after it."""
+
+        def write() -> None:
+            self._burial.require_keys()
+            write_keys(self._opened.folder.keys, keys)
+
+        await self._ask(write)
 
     def _offer(self, entries: tuple[OwnEntry, ...]) -> None:
         for entry in entries:

@@ -104,7 +104,7 @@ def next_steps(health: Health) -> tuple[str, ...]:
         (status.link in (LinkPhase.OFFLINE, LinkPhase.CONNECTING) and status.waiting > 0,
          f"{entries(status.waiting)} not at the server yet: check cable or Wi-Fi. Nothing is lost; work goes on."),
         (_is_clock_off(health), "The clock of this machine is wrong: set it, best by network time."),
-        (status.needs_review > 0, f"{status.needs_review} to settle: F4 on the child shows the question."),
+        (status.needs_review > 0, f"{status.needs_review} to settle: F5 on the child shows the question."),
         (_is_data_old(health), "The data is old: who may collect may have changed. Phone to check."),
         (health.was_quarantined, "The file was damaged and replaced: tell the manager; the old one is kept."),
     ]  # fmt: skip

@@ -248,11 +248,11 @@ class Knowledge:
                 self._stir(entity_id)
             case AdultRecord():
                 self.adults[entity_id] = record
+            case StaffRecord():
+                self.staff[entity_id] = record
             case PickupRecord():
                 self.pickups[entity_id] = record
                 self._judge_anew((self._around.put_pickup(entity_id, record),))
-            case StaffRecord():
-                self.staff[entity_id] = record
 
     def _put_event(self, event_id: str, record: EventRecord) -> None:
         try:
@@ -279,11 +279,11 @@ class Knowledge:
                 self._stir(entity_id)
             case Entity.ADULT:
                 self.adults.pop(entity_id, None)
+            case Entity.STAFF:
+                self.staff.pop(entity_id, None)
             case Entity.PICKUP:
                 self.pickups.pop(entity_id, None)
                 self._judge_anew((self._around.remove_pickup(entity_id),))
-            case Entity.STAFF:
-                self.staff.pop(entity_id, None)
 
     # -- what is known
 

@@ -10,6 +10,7 @@ from server.services.auto_close import AutoClose
 from server.services.center_days import CenterDays
 from server.services.desk_entries import DeskEntries
 from server.services.devices import Devices
+from server.services.door import Door
 from server.services.enrolment import Enrolment
 from server.services.health import Health
 from server.services.incidents import Incidents
@@ -36,6 +37,7 @@ class Services:
     centers: Centers
     desk_entries: DeskEntries
     devices: Devices
+    door: Door
     enrolment: Enrolment
     health: Health
     incidents: Incidents

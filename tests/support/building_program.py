@@ -79,7 +79,7 @@ async def rooms_story(pilot: Pilot[None], desk: UnlinkedDesk, clock: StandingClo
 
 async def day_story(pilot: Pilot[None], desk: UnlinkedDesk, clock: StandingClock) -> None:
     """Ana's time was put right."""
-    await pilot.press(*"ana", "f4")
+    await pilot.press(*"ana", "f5")
     await _settle_down(pilot)
     await pilot.press("t")
     await _settle_down(pilot)
@@ -88,7 +88,7 @@ async def day_story(pilot: Pilot[None], desk: UnlinkedDesk, clock: StandingClock
 
 async def people_story(pilot: Pilot[None], desk: UnlinkedDesk, clock: StandingClock) -> None:
     """Staff and a visitor."""
-    await pilot.press("f5")
+    await pilot.press("f6")
 
 
 async def desk_story(pilot: Pilot[None], desk: UnlinkedDesk, clock: StandingClock) -> None:

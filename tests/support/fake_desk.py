@@ -24,6 +24,7 @@ from kiosk.services.subscription import Hub, Subscription
 from sync.journal import Outcome, ParkReason
 from sync.records import AlertRecord
 from tests.support.clock import FakeClock
+from tests.support.fake_counter import FakeCounter, FakeDoor
 
 ROOMS = {"room-1": "Bees", "room-2": "Foxes", "room-3": "Owls"}
 MINUTE_MS = 60_000
@@ -74,6 +75,9 @@ class FakeDesk:
         )
         self.quarantined: Quarantined | None = None
         self.wishes: list[Wish] = []
+        self._collected_by = ""
+        self.door = FakeDoor(clock)
+        self.counter = FakeCounter(clock, self._known_lines, self._record)
         self.fail_next: Exception | None = None
         self.run_link_failure: Exception | None = None
 
@@ -110,7 +114,7 @@ class FakeDesk:
         if line.status is not Presence.IN:
             raise DeskError("already_out", f"{line.display_name} is not in; nothing was recorded.")
         self._require_may_collect(child_id, adult_id, adult_name)
-        self.collected_by = adult_id or adult_name
+        self._collected_by = adult_id or adult_name
         return self._record(line, Presence.OUT, "check_out")
 
     async def record(self, *wishes: Wish) -> tuple[Recorded, ...]:
@@ -119,6 +123,12 @@ class FakeDesk:
         self.wishes.extend(wishes)
         now_ms = self._clock.wall_ms()
         return tuple(Recorded(f"event-{next(self._numbers)}", one.kind, one.child_id, "", now_ms) for one in wishes)
+
+    @property
+    def collected_by(self) -> str:
+        """Who collected last, by id or name."""
+        last = self.counter.released[-1] if self.counter.released else None
+        return (last.adult_id or last.adult_name) if last else self._collected_by
 
     async def status(self) -> DeskStatus:
         """How things stand."""
@@ -215,6 +225,10 @@ class FakeDesk:
     def close_messages(self) -> None:
         """End every subscription."""
         self._hub.close()
+
+    def _known_lines(self) -> dict[str, RosterLine]:
+        self._fail_if_told()
+        return self._lines
 
     def _record(self, line: RosterLine, status: Presence, kind: str) -> Recorded:
         now_ms, event_id = self._clock.wall_ms(), f"event-{next(self._numbers)}"
