@@ -169,7 +169,9 @@ class RollCallScreen(Screen[None]):
         typed = await self.app.push_screen_wait(AskScreen("Who is here and not on the list?", fields, "ENTER goes on."))
         if not typed:
             return "Cancelled; nothing was recorded."
-        found = await self._rollcalls.candidates(typed[0])
+        # A desk that waits for a PIN names who is in and nobody else, as one whose lease is over.
+        is_hidden = self._desk.door.state().hides_names
+        found = () if is_hidden else await self._rollcalls.candidates(typed[0])
         if found:
             rows = [Row(one.subject_id, f"{one.name}, {GROUP_WORDS[one.group]}") for one in found]
             rows.append(Row(NEW, f"None of these: {typed[0].strip()} is a grown-up who is not on file"))

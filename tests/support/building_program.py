@@ -81,7 +81,7 @@ async def day_story(pilot: Pilot[None], desk: UnlinkedDesk, clock: StandingClock
     """Ana's time was put right."""
     await pilot.press(*"ana", "f5")
     await _settle_down(pilot)
-    await pilot.press("t")
+    await pilot.press("down", "t")
     await _settle_down(pilot)
     await pilot.press(*"07:25", "enter", *"entered when the queue was gone", "enter")
 

@@ -142,7 +142,9 @@ async def test_a_childs_day_is_corrected_completed_and_questioned_by_keys(seat: 
     await seat.press(*"ana", "f5")
     await seat.until_screen(ChildDayScreen)
     await seat.until_listed("07:32  came, Bees")
-    await seat.press("t")
+    await seat.press("t")  # nothing is chosen yet
+    await seat.until_note("Choose an arrival")
+    await seat.press("down", "t")
     await seat.until_screen(AskScreen)
     await seat.press(*"23:59", "enter", *"why not", "enter")
     await seat.until_note("has not come yet")
