@@ -6,15 +6,18 @@ from typing import ClassVar, Final
 
 import structlog
 from rich.text import Text
-from textual import work
+from textual import events, work
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 from textual.worker import WorkerFailed
 
+from kiosk.screens.commands import COMMANDS, Command, Scene, find_command, hidden_bindings
 from kiosk.screens.port import DeskPort, WallClock
 from kiosk.screens.roster import RosterScreen
+from kiosk.screens.scanner import Scanner
 from kiosk.widgets.themes import DARK, LIGHT
+from kiosk.widgets.wording import zone_of
 
 STOPPED: Final = (
     "The screen had to stop. Everything recorded is safe on this desk.\n"
@@ -38,6 +41,7 @@ class KioskApp(App[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+t", "switch_theme", "Light", show=False, priority=True),
         Binding("ctrl+q", "quit", "Quit", priority=True),
+        *hidden_bindings(),
     ]
 
     def __init__(self, desk: DeskPort, clock: WallClock, *, ctrl_c_quits: bool = False) -> None:
@@ -48,10 +52,13 @@ class KioskApp(App[None]):
         self.theme = DARK.name
         self._desk = desk
         self._clock = clock
+        self._roster: RosterScreen | None = None
+        self._scanner = Scanner()
 
     def on_mount(self) -> None:
         """Show the roster and start the link."""
-        self.push_screen(RosterScreen(self._desk, self._clock))
+        self._roster = RosterScreen(self._desk, self._clock)
+        self.push_screen(self._roster)
         self._run_link()
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
@@ -61,6 +68,9 @@ class KioskApp(App[None]):
             for room_id, name in screen.rooms:
                 yield SystemCommand(f"Room: {name}", "List this room only", partial(screen.show_room, room_id))
             yield SystemCommand("Help", "Every key and sign", screen.action_help)
+        for one in COMMANDS:
+            if one.when_hidden or isinstance(screen, RosterScreen):
+                yield SystemCommand(one.title, one.words, partial(self.action_command, one.name))
         yield SystemCommand("Light or dark", "Switch the colours", self.action_switch_theme)
         yield SystemCommand("Quit", "Close the screen; entries that wait are sent next time", self.action_quit)
 
@@ -71,9 +81,44 @@ class KioskApp(App[None]):
         else:
             super().action_help_quit()
 
+    def guard_door(self) -> None:
+        """Look at the door now; the screen does so once a second by itself."""
+        if self._roster is not None:
+            self._roster.guard_door()
+
+    async def on_event(self, event: events.Event) -> None:
+        """Hear every key before whoever has the focus: a scanner types a code wherever that is."""
+        if isinstance(event, events.Key | events.Paste | events.MouseDown):
+            self._desk.door.touch()
+        if self._roster is not None and isinstance(event, events.Key | events.Paste):
+            code = self._scanner.hear(event, self.screen)
+            if code is not None:
+                event.stop()
+                event.prevent_default()
+                if code:
+                    self._roster.hear_scan(code)
+                return
+        await super().on_event(event)
+
+    def action_command(self, name: str) -> None:
+        """Carry out one of `kiosk.screens.commands`; what needs no names also over a question that is being asked."""
+        command = find_command(name)
+        if command.when_hidden:
+            self._run_over(command)
+        elif self._roster is not None:
+            self._roster.give(command)
+
     def action_switch_theme(self) -> None:
         """From dark to light and back."""
         self.theme = LIGHT.name if self.theme == DARK.name else DARK.name
+
+    @work(group="over")
+    async def _run_over(self, command: Command) -> None:
+        try:
+            zone = zone_of((await self._desk.status()).time_zone)
+            await command.run(Scene(self, self._desk, self._clock, zone))
+        except Exception:
+            log.exception("command_failed", command=command.name)
 
     @work(group="link")
     async def _run_link(self) -> None:

@@ -24,6 +24,8 @@ _FILE_BYTES_MAX: Final = 64 * 1024
 
 Key = Annotated[bytes, msgspec.Meta(min_length=KEY_BYTES, max_length=KEY_BYTES)]
 
+MaybeKey = Annotated[bytes, msgspec.Meta(max_length=KEY_BYTES)]
+
 
 class NotEnrolled(Exception):
     """The folder belongs to no device yet."""
@@ -53,7 +55,11 @@ class Tombstone(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DeviceKeys(msgspec.Struct, frozen=True, kw_only=True):
-    """The content of `device.json`. Until the server answered the enrolment, `device_id` is empty."""
+    """The content of `device.json`. Until the server answered the enrolment, `device_id` is empty.
+
+    `pin_pepper` and `family_key` check PINs and family codes; empty until the server gave them. The pepper is here, and
+    not in the replica beside what it seals: a copy of the replica alone lets nobody try PINs.
+    """
 
     format: int = 1
     server_url: str
@@ -63,6 +69,8 @@ class DeviceKeys(msgspec.Struct, frozen=True, kw_only=True):
     device_name: str = ""
     private_key: Key
     replica_key: Key
+    pin_pepper: MaybeKey = b""
+    family_key: MaybeKey = b""
 
     @property
     def is_enrolled(self) -> bool:

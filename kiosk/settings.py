@@ -46,6 +46,11 @@ class DataFolder:
         return self.path / "quarantine"
 
     @property
+    def rollcalls(self) -> Path:
+        """Roll-calls as plain text, to print when nothing else works; names in the clear, for the owner's eyes."""
+        return self.path / "rollcalls"
+
+    @property
     def lock(self) -> Path:
         """Held by the one program that uses this folder."""
         return self.path / "kiosk.lock"
@@ -72,6 +77,18 @@ class LinkSettings:
     settled_after_ms: int = 10_000
     # How often a desk looks at its clocks when nothing happens: the lease counts days.
     round_interval_ms: int = 60_000
+
+
+@dataclass(frozen=True)
+class DoorSettings:
+    """How a desk behaves at the door; milliseconds."""
+
+    # After so long without a key the names are hidden, and a PIN opens the desk again.
+    idle_lock_ms: int = 120_000
+    # A pick-up list that is older than this is to be checked by phone.
+    list_old_ms: int = 12 * 3_600_000
+    # So long the last entry can be taken back by one key.
+    undo_ms: int = 60_000
 
 
 @functools.cache

@@ -76,6 +76,7 @@ from server.services.children import Children
 from server.services.database_setup import OpenDatabase, borrow_database, open_database
 from server.services.desk_entries import DeskEntries
 from server.services.devices import Devices
+from server.services.door import Door
 from server.services.enrolment import Enrolment
 from server.services.expected import Expected
 from server.services.followers import Followers
@@ -189,10 +190,10 @@ def build_app(settings: Settings, clock: Clock) -> FastAPI:
     people = (auth, users, members)
     roster = (children, adults, relationships, pickups, alerts)
     families = (my_children, my_stays, my_pickups)
-    center = (centers, center_days, devices, *attendances, ratio, incidents, live)
+    center = (centers, center_days, devices, door, *attendances, ratio, incidents, live)
     planning = (offers, schedules, bookings, expected, statements)
-    for door in (*people, *center, *roster, *families, *planning):
-        api.include_router(door.router)
+    for part in (*people, *center, *roster, *families, *planning):
+        api.include_router(part.router)
     app.include_router(api)
     app.include_router(health.router)
     if settings.docs_enabled:
@@ -324,6 +325,7 @@ def _services(parts: _Parts, draining: _Draining) -> Services:
         centers=Centers(units),
         desk_entries=desk_entries,
         devices=Devices(units, clock, secrets.token_bytes, parts.tokens),
+        door=Door(units, clock, secrets.token_bytes, parts.tokens, secret_key),
         enrolment=Enrolment(units, clock, secrets.token_bytes, new_id, secret_key),
         expected=Expected(units, clock),
         health=Health(units, newest_revision(), lambda: draining.has_begun),

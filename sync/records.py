@@ -142,13 +142,26 @@ class PickupRecord(msgspec.Struct, frozen=True, kw_only=True):
     history: tuple[StatusChange, ...] | msgspec.UnsetType = msgspec.UNSET
 
 
+class PinRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """A PIN in the form in which desks check it (`sync.pins`): base64 of a salt and of a seal, and under which pepper.
+
+    `set_at_ms` is when it was chosen (UTC milliseconds).
+    """
+
+    salt: Annotated[str, msgspec.Meta(max_length=64)]
+    seal: Annotated[str, msgspec.Meta(max_length=64)]
+    pepper_id: Annotated[str, msgspec.Meta(max_length=32)]
+    set_at_ms: int
+
+
 class StaffRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """A member of staff of this centre."""
+    """A member of staff of this centre; `pin` is left out while there is none."""
 
     given_name: Name
     family_name: Name
     role: str
     counts_in_ratio: bool = True
+    pin: PinRecord | msgspec.UnsetType = msgspec.UNSET
 
 
 class EventRecord(msgspec.Struct, gc=False, frozen=True, kw_only=True, omit_defaults=True):

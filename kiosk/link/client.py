@@ -1,8 +1,10 @@
 """The kiosk's few HTTP requests: enrolment and tokens. What is no Rollcall server's answer counts as offline."""
 
 import asyncio
+import contextlib
 import functools
 import ssl
+from collections.abc import Callable
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -85,13 +87,23 @@ async def post(server: str, path: str, body: dict[str, str], answer: type[Any], 
         Refused: the server's own refusal.
 
     """
+    return await _ask(lambda: httpx.Request("POST", server + path, json=body), answer, timeout_ms)
+
+
+async def get(server: str, path: str, token: str, answer: type[Any], timeout_ms: int) -> Any:
+    """GET with a bearer token, and read the answer as strictly; raises as `post`."""
+    headers = {"Authorization": f"Bearer {token}"}
+    return await _ask(lambda: httpx.Request("GET", server + path, headers=headers), answer, timeout_ms)
+
+
+async def _ask(request: Callable[[], httpx.Request], answer: type[Any], timeout_ms: int) -> Any:
     try:
         async with (
             asyncio.timeout(timeout_ms / 1000),
             httpx.AsyncClient(
                 verify=trusted_authorities(), timeout=timeout_ms / 1000, trust_env=False, follow_redirects=False
             ) as client,
-            client.stream("POST", server + path, json=body) as response,
+            contextlib.aclosing(await client.send(request(), stream=True)) as response,
         ):
             content = await _read(response)
     except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as error:

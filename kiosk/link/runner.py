@@ -70,7 +70,7 @@ class LinkRunner:
         self._clock = clock
         self._luck = luck
         self._settings = settings or LinkSettings()
-        self._tokens = TokenSource(keys, clock.monotonic_ms, self._settings.http_timeout_ms)
+        self.tokens = TokenSource(keys, clock.monotonic_ms, self._settings.http_timeout_ms)
         self._driver: Driver[do.DeviceEffect] | None = None
         self._hurry = asyncio.Event()
         self._log = structlog.get_logger().bind(device=keys.device_id)
@@ -125,7 +125,7 @@ class LinkRunner:
         try:
             return await self._link_once()
         except TokenRefused:
-            self._tokens.forget()
+            self.tokens.forget()
             ending = _Ending("the server did not take this device's token")
         except Refused as error:
             self._log.warning("device_refused", code=error.code, status=error.status)
@@ -144,7 +144,7 @@ class LinkRunner:
         return ending
 
     async def _link_once(self) -> _Ending:
-        token = await self._tokens.token()
+        token = await self.tokens.token()
         socket = await Socket.open(socket_url(base_url(self._keys.server_url)), token, self._settings)
         ending = _Ending()
         opened_ms = self._clock.monotonic_ms()
@@ -176,7 +176,7 @@ class LinkRunner:
         self._log.info("link_closed", code=code, detail=ending.detail)
         ending.needs_person = ending.needs_person or code in NEEDS_A_PERSON
         if code in (CloseCode.UNAUTHENTICATED, CloseCode.REVOKED):
-            self._tokens.forget()
+            self.tokens.forget()
         if not ending.detail or code in NEEDS_A_PERSON:
             ending.detail = _WORDS.get(code, "the link ended")
 

@@ -1,4 +1,4 @@
-"""Critical alerts, to be read before a child is checked in."""
+"""Critical alerts, to be read before a child is checked in, or out."""
 
 from typing import ClassVar
 
@@ -10,7 +10,7 @@ from textual.widgets import Footer
 
 from kiosk.screens.fitting import fit
 from kiosk.services.desk import RosterLine
-from kiosk.widgets.alert_lines import AlertLines
+from kiosk.widgets.alert_lines import CHECK_IN, AlertLines
 from kiosk.widgets.quiet_line import QuietLine
 
 
@@ -18,13 +18,14 @@ class AlertsScreen(ModalScreen[bool]):
     """Asks for a key that is not ENTER, so that a key held too long does not read for anybody."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("y", "acknowledge", "I have read this, check in"),
+        Binding("y", "acknowledge", "I have read this"),
         Binding("escape", "cancel", "Cancel"),
     ]
 
-    def __init__(self, line: RosterLine) -> None:
+    def __init__(self, line: RosterLine, *, act: str = CHECK_IN) -> None:
         super().__init__()
         self._line = line
+        self._act = act
 
     def compose(self) -> ComposeResult:
         """Name, alerts, what to press."""
@@ -37,11 +38,11 @@ class AlertsScreen(ModalScreen[bool]):
     def on_mount(self) -> None:
         """Fill in the words."""
         fit(self)
-        self.query_one("#dialog-title", QuietLine).say(f"Before {self._line.display_name} is checked in")
-        self.query_one("#dialog-note", QuietLine).say("Y  I have read this, check in      ESC  cancel")
+        self.query_one("#dialog-title", QuietLine).say(f"Before you {self._act} {self._line.display_name}")
+        self.query_one("#dialog-note", QuietLine).say(f"Y  I have read this, {self._act}      ESC  cancel")
 
     def action_acknowledge(self) -> None:
-        """Go on with the check-in."""
+        """Go on."""
         self.dismiss(result=True)
 
     def action_cancel(self) -> None:

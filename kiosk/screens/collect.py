@@ -14,21 +14,39 @@ from textual.widgets import Footer, Input, OptionList
 from textual.widgets.option_list import Option
 
 from kiosk.screens.fitting import fit
-from kiosk.services.desk import Collector, RosterLine
+from kiosk.services.desk import Collector
 from kiosk.services.resemblance import Resemblance, resemblance
 from kiosk.services.roster import NOT_TODAY, is_blocked
 from kiosk.widgets.alert_lines import AlertLines
 from kiosk.widgets.quiet_line import QuietLine
+from sync.records import AlertRecord
 
 ADULT_NAME_CHARACTERS_MAX: Final = 80
 
 
 @dataclass(frozen=True)
+class Question:
+    """Who leaves (their names), what must be seen of them, who may collect all of them, and a word about the list."""
+
+    names: str
+    alerts: Sequence[AlertRecord]
+    collectors: Sequence[Collector]
+    list_note: str = ""
+
+
+@dataclass(frozen=True)
 class Collection:
-    """The answer: an adult of the list by id, or a typed name."""
+    """The answer: an adult of the list by id, or a typed name.
+
+    `near` is the name of the blocked adult that a typed one is close to. `is_refused`: the child stays. `is_scanned`:
+    the adult's family code was read here.
+    """
 
     adult_id: str = ""
     adult_name: str = ""
+    near: str = ""
+    is_refused: bool = False
+    is_scanned: bool = False
 
 
 class CollectScreen(ModalScreen[Collection | None]):
@@ -37,19 +55,21 @@ class CollectScreen(ModalScreen[Collection | None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "cancel", "Cancel"),
         Binding("tab", "app.focus_next", "List / Other adult"),
+        Binding("f8", "refuse", "Do not release", priority=True),
     ]
 
-    def __init__(self, line: RosterLine, collectors: Sequence[Collector]) -> None:
+    def __init__(self, question: Question) -> None:
         super().__init__()
-        self._line = line
-        self._collectors = sorted(collectors, key=_order)
+        self._question = question
+        self._collectors = sorted(question.collectors, key=_order)
         self._warned_of = ""
 
     def compose(self) -> ComposeResult:
         """List, other adult, warning."""
         with Vertical(id="dialog"):
             yield QuietLine(id="dialog-title")
-            yield AlertLines(self._line.alerts)
+            yield AlertLines(self._question.alerts)
+            yield QuietLine(id="list-note")
             yield OptionList(*(self._option(each) for each in self._collectors), id="collectors")
             yield Input(
                 placeholder="Other adult: type the full name, then ENTER",
@@ -64,12 +84,14 @@ class CollectScreen(ModalScreen[Collection | None]):
     def on_mount(self) -> None:
         """Start on the list, or on the other adult when there is no list."""
         fit(self)
-        self.query_one("#dialog-title", QuietLine).say(f"Who collects {self._line.display_name}?")
+        self.query_one("#dialog-title", QuietLine).say(f"Who collects {self._question.names}?")
+        self.query_one("#list-note", QuietLine).say(self._question.list_note)
+        self.query_one("#list-note").display = bool(self._question.list_note)
         people = self.query_one(OptionList)
         people.highlighted = None
         if not all(is_blocked(each) for each in self._collectors):
             people.focus()
-            self._say("↑ ↓ choose, ENTER checks out. Check that this is the person.")
+            self._say("↑ ↓ choose, then ENTER. Check that this is the person.")
         else:
             self.query_one(Input).focus()
             self._say("Nobody on this list may collect. Ask the manager before anybody does.")
@@ -92,7 +114,7 @@ class CollectScreen(ModalScreen[Collection | None]):
             words = f"{event.value.strip()} is close to {blocked.name}, who {_may_not(blocked)}"
             self._say(f"! {words}. Check photo ID.", "-stop")
         else:
-            self._say("ENTER checks out with this adult." if event.value.strip() else "")
+            self._say("ENTER goes on with this adult." if event.value.strip() else "")
 
     @on(Input.Submitted)
     def name_submitted(self, event: Input.Submitted) -> None:
@@ -109,7 +131,20 @@ class CollectScreen(ModalScreen[Collection | None]):
             words = f"Close to {blocked.name}, who {_may_not(blocked)}"
             self._say(f"! {words}. ENTER again only if it is not {blocked.name}.", "-stop")
         else:
-            self.dismiss(self._collection_of(name))
+            near = blocked.name if blocked else ""
+            self.dismiss(self._collection_of(name, near))
+
+    def take_scan(self, adult_id: str) -> None:
+        """Answer with the adult whose code was read, unless blocked or on nobody's list."""
+        chosen = next((each for each in self._collectors if each.adult_id == adult_id and not is_blocked(each)), None)
+        if chosen is None:
+            self._say("! The adult of this code may not collect here. Ask the manager.", "-stop")
+        else:
+            self.dismiss(Collection(adult_id=chosen.adult_id, adult_name=chosen.name, is_scanned=True))
+
+    def warn(self, sentence: str) -> None:
+        """Say why a code was not taken."""
+        self._say(f"! {sentence}", "-stop")
 
     def on_key(self, event: events.Key) -> None:
         """Letters typed on the list begin the name of another adult."""
@@ -119,16 +154,20 @@ class CollectScreen(ModalScreen[Collection | None]):
             other.focus()
             other.insert_text_at_cursor(event.character)
 
+    def action_refuse(self) -> None:
+        """The child stays here; who wanted it and why is asked next."""
+        self.dismiss(Collection(adult_name=" ".join(self.query_one(Input).value.split()), is_refused=True))
+
     def action_cancel(self) -> None:
         """Go back; nothing is recorded."""
         self.dismiss(None)
 
-    def _collection_of(self, name: str) -> Collection:
+    def _collection_of(self, name: str, near: str) -> Collection:
         """A typed name that stands on the list is that adult."""
         for each in self._collectors:
             if not is_blocked(each) and resemblance(name, each.name) is Resemblance.SAME:
                 return Collection(adult_id=each.adult_id, adult_name=each.name)
-        return Collection(adult_name=name)
+        return Collection(adult_name=name, near=near)
 
     def _closest_blocked(self, name: str) -> tuple[Resemblance, Collector | None]:
         """The blocked adult whose name is closest; of two alike, the one who may never collect."""

@@ -8,6 +8,7 @@ from textual.containers import VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import Footer, Static
 
+from kiosk.screens.commands import COMMANDS
 from kiosk.screens.fitting import fit
 
 HELP: Final = """\
@@ -18,7 +19,7 @@ KEYS
  ESC       clear the search        F2          one room, all rooms
  ^p        every command           ^t          light or dark
  ?         this page               ^q          quit
-
+{commands}
 SIGNS
  ● In   ○ Not yet   ← Gone home    ▲ has an alert: read it first
  … recorded here   safe on this desk, the server has not answered yet
@@ -30,6 +31,14 @@ many entries wait; they are sent when the link is back.\
 """
 
 
+COMMAND_LINES: Final = "{commands}\n"
+
+
+def command_lines() -> str:
+    """A line for each command, then an empty one."""
+    return "".join(f" {one.key.upper():<9} {one.words}\n" for one in COMMANDS) + "\n"
+
+
 class HelpScreen(ModalScreen[None]):
     """Closes with ESC, ENTER or another ?."""
 
@@ -38,7 +47,7 @@ class HelpScreen(ModalScreen[None]):
     def compose(self) -> ComposeResult:
         """One page of text that scrolls on a small screen."""
         with VerticalScroll(id="dialog", classes="-help"):
-            yield Static(HELP, markup=False)
+            yield Static(HELP.replace(COMMAND_LINES, command_lines()), markup=False)
         yield Footer(show_command_palette=False)
 
     def on_mount(self) -> None:

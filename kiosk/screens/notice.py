@@ -8,13 +8,17 @@ from textual.containers import Vertical
 from textual.screen import Screen
 from textual.widgets import Static
 
+from kiosk.screens.commands import hidden_bindings
 from kiosk.screens.fitting import fit
 
 
 class NoticeScreen(Screen[None]):
-    """Covers everything; only quitting is left to do here. Whoever put it up takes it down."""
+    """Covers everything; only quitting is left to do here, and what needs no names. Whoever put it up takes it down."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+q", "app.quit", "Quit", priority=True)]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("ctrl+q", "app.quit", "Quit", priority=True),
+        *hidden_bindings(),
+    ]
 
     def __init__(self, title: str, words: str, *, hint: str = "^q  quit") -> None:
         super().__init__()

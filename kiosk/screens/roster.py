@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import ClassVar, Final
 from zoneinfo import ZoneInfo
 
@@ -24,16 +25,19 @@ from kiosk.messages import (
     Revoked,
     SnapshotProgress,
 )
-from kiosk.screens.alerts import AlertsScreen
 from kiosk.screens.collect import CollectScreen
+from kiosk.screens.commands import COMMANDS, Command, Scene, bindings
 from kiosk.screens.fitting import fit
+from kiosk.screens.front import NO_PINS, act_on, act_on_family
 from kiosk.screens.help import HelpScreen
 from kiosk.screens.notice import NoticeScreen
 from kiosk.screens.port import DeskPort, WallClock
+from kiosk.screens.unlock import UnlockScreen
 from kiosk.services.desk import Recorded, RosterLine
+from kiosk.services.door import DoorMode
 from kiosk.services.errors import DeskError
+from kiosk.services.families import FamilyMember
 from kiosk.services.refusals import locked_words
-from kiosk.widgets.alert_lines import CRITICAL
 from kiosk.widgets.center_header import CenterHeader
 from kiosk.widgets.quiet_line import QuietLine
 from kiosk.widgets.result_line import ResultLine
@@ -54,6 +58,7 @@ class RosterScreen(Screen[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("f2", "next_room", "Room"),
         Binding("f1,question_mark", "help", "Help", key_display="?", priority=True),
+        *bindings(COMMANDS),
     ]
 
     def __init__(self, desk: DeskPort, clock: WallClock) -> None:
@@ -68,6 +73,8 @@ class RosterScreen(Screen[None]):
         self._stale = asyncio.Event()
         self._showing = asyncio.Lock()
         self._busy = False
+        self._found_by_scan: frozenset[str] = frozenset()
+        self._last_staff_id = ""
 
     def compose(self) -> ComposeResult:
         """Header, search, roster, then the three lines that answer: result, status, keys."""
@@ -85,6 +92,8 @@ class RosterScreen(Screen[None]):
         """Show what the desk knows, then stay up to date."""
         fit(self)
         self._tick()
+        if self._desk.door.state().mode is DoorMode.NO_PINS:
+            self.query_one(ResultLine).show_note(NO_PINS)
         self.set_interval(CLOCK_INTERVAL_S, self._tick)
         self._stale.set()
         self._stay_fresh()
@@ -96,8 +105,9 @@ class RosterScreen(Screen[None]):
     def hear(self, message: DeskMessage) -> None:
         """Take in one message of the desk; however many come at once, the roster is read again once."""
         result = self.query_one(ResultLine)
-        if isinstance(message, EntrySettled) and message.event_id == result.event_id:
-            result.show_mark(message.mark)
+        if isinstance(message, EntrySettled):
+            result.show_mark(message.event_id, message.mark)
+            self._show_undo()
         if isinstance(message, LinkChanged):
             self._show_status(message.status)
         elif isinstance(message, Revoked):
@@ -123,11 +133,32 @@ class RosterScreen(Screen[None]):
     @on(Input.Changed, "#search")
     async def search_changed(self) -> None:
         """Narrow the list while the name is typed."""
+        self._found_by_scan = frozenset()
         await self._calmly(self._show_roster)
 
     def action_act(self) -> None:
         """Check in who is not in; ask who collects for one who is."""
-        self._perform()
+        self._perform(self._perform_on_chosen)
+
+    def give(self, command: Command) -> None:
+        """Carry out a command; on a desk that hides its names whatever else was asked there waits."""
+        if isinstance(self.app.screen, NoticeScreen | UnlockScreen):
+            self._perform_hidden(command)
+        else:
+            self._perform(partial(self._carry_out, command))
+
+    def hear_scan(self, code: str) -> None:
+        """A code was scanned, wherever the focus is: it opens its family, or names who collects."""
+        screen = self.app.screen
+        if isinstance(screen, UnlockScreen):
+            screen.hear_scan()
+        elif isinstance(screen, CollectScreen):
+            try:
+                screen.take_scan(self._desk.counter.scan(code).adult_id)
+            except DeskError as refusal:
+                screen.warn(refusal.message)
+        elif screen is self:
+            self._perform(partial(self._scan, code))
 
     def action_move_cursor(self, steps: int) -> None:
         """Choose another child."""
@@ -137,7 +168,9 @@ class RosterScreen(Screen[None]):
         """Back to the whole list with nobody chosen."""
         field = self.query_one(SearchField)
         field.value = ""
+        self._found_by_scan = frozenset()
         field.focus()
+        self._stale.set()
         self.query_one(RosterTable).choose("")
 
     async def action_next_room(self) -> None:
@@ -151,48 +184,67 @@ class RosterScreen(Screen[None]):
         self.app.push_screen(HelpScreen())
 
     @work(group="act")
-    async def _perform(self) -> None:
+    async def _perform(self, step: Callable[[], Awaitable[None]]) -> None:
         """Carry out one key press to its end; presses that come meanwhile are dropped, not queued."""
         if self._busy:
             return
         self._busy = True
         try:
-            await self._calmly(self._perform_on_chosen)
+            await self._calmly(step)
         finally:
             self._busy = False
+
+    @work(group="hidden", exclusive=True)
+    async def _perform_hidden(self, command: Command) -> None:
+        await self._calmly(partial(self._carry_out, command))
+
+    async def _carry_out(self, command: Command) -> None:
+        is_hidden = isinstance(self.app.screen, NoticeScreen | UnlockScreen)
+        chosen = None if is_hidden else self.query_one(RosterTable).chosen
+        sentence = await command.run(self._scene(chosen))
+        if sentence:
+            self.query_one(ResultLine).show_note(sentence)
+        self._stale.set()
 
     async def _perform_on_chosen(self) -> None:
         await self._show_roster()  # a fast typist's ENTER must see the list of the last letter
         line = self.query_one(RosterTable).chosen
         if line is None:
             self.query_one(ResultLine).show_note("Choose a child first: type part of a name, or press ↓.")
-        elif line.status is Presence.IN:
-            await self._check_out(line)
         else:
-            await self._check_in(line)
+            await self._act_on(line)
 
-    async def _check_in(self, line: RosterLine) -> None:
-        must_read = any(alert.severity == CRITICAL for alert in line.alerts)
-        if must_read and not await self.app.push_screen_wait(AlertsScreen(line)):
+    async def _act_on(self, line: RosterLine) -> None:
+        self._show_recorded(await act_on(self._scene(line), line), line)
+
+    async def _scan(self, code: str) -> None:
+        found = self._desk.counter.scan(code)
+        statuses = {line.status is Presence.IN for line in found.lines}
+        if len(statuses) > 1:  # some are here and some are not: a person says who is meant
+            self._found_by_scan = frozenset(line.child_id for line in found.lines)
+            await self._show_roster()
+            self.query_one(RosterTable).choose("")
+            self.query_one(ResultLine).show_note("The children of this code: choose one with ↑ ↓, then ENTER.")
+            return
+        members = [FamilyMember(line, chosen=True) for line in found.lines]
+        self._show_recorded(await act_on_family(self._scene(), members, found.adult_id), found.lines[0])
+
+    def _scene(self, chosen: RosterLine | None = None) -> Scene:
+        return Scene(self.app, self._desk, self._clock, self._zone, chosen)
+
+    def _show_recorded(self, recorded: Sequence[Recorded], line: RosterLine) -> None:
+        if not recorded:
             self._show_nothing_recorded(line)
             return
-        self._show_recorded(await self._desk.check_in(line.child_id))
-
-    async def _check_out(self, line: RosterLine) -> None:
-        collectors = await self._desk.collectors(line.child_id)
-        collection = await self.app.push_screen_wait(CollectScreen(line, collectors))
-        if collection is None:
-            self._show_nothing_recorded(line)
-            return
-        recorded = await self._desk.check_out(
-            line.child_id, adult_id=collection.adult_id, adult_name=collection.adult_name
-        )
-        self._show_recorded(recorded)
-
-    def _show_recorded(self, recorded: Recorded) -> None:
-        self.query_one(ResultLine).show_recorded(recorded, clock_text(recorded.occurred_at_ms, self._zone))
+        self.query_one(ResultLine).show_recorded(recorded, clock_text(recorded[0].occurred_at_ms, self._zone))
         self.query_one(SearchField).select_all()  # the next name typed replaces this one
+        self._found_by_scan = frozenset()
+        self._show_undo()
         self._stale.set()
+
+    def _show_undo(self) -> None:
+        found = self._desk.counter.undoable()
+        self.query_one(ResultLine).show_undo(found.left_ms if found else None)
 
     def _show_nothing_recorded(self, line: RosterLine) -> None:
         self.query_one(ResultLine).show_note(f"Cancelled; nothing was recorded for {line.display_name}.")
@@ -234,18 +286,24 @@ class RosterScreen(Screen[None]):
             is_open = self._status is not None and not self._status.locked
             found = await self._desk.search(text) if text.strip() and is_open else self._roster
             newly_typed, self._searched = text != self._searched, text
-            shown = [line for line in found if self._room_id in {"", line.room_id}]
+            shown = [line for line in found if self._is_wanted(line)]
             table.show(shown, empty_words=self._empty_words(text))
             if newly_typed:
                 table.choose(shown[0].child_id if shown and text.strip() else "")
             self.query_one("#room-filter", QuietLine).say(f"F2 {self._room_name()}")
             self._show_own_mark()
 
+    def _is_wanted(self, line: RosterLine) -> bool:
+        if self._found_by_scan:
+            return line.child_id in self._found_by_scan
+        return self._room_id in {"", line.room_id}
+
     def _show_own_mark(self) -> None:
         result = self.query_one(ResultLine)
         for line in self._roster:
-            if result.event_id and line.last_event_id == result.event_id and line.mark is not Mark.NONE:
-                result.show_mark(line.mark)
+            if line.last_event_id in result.event_ids and line.mark is not Mark.NONE:
+                result.show_mark(line.last_event_id, line.mark)
+                self._show_undo()
 
     def _room_name(self) -> str:
         return dict(self.rooms).get(self._room_id, "All rooms") if self._room_id else "All rooms"
@@ -277,9 +335,23 @@ class RosterScreen(Screen[None]):
         while self.app.screen is not self:
             self.app.screen.dismiss(None)
         self._stale.set()
+        self.guard_door()
+
+    def guard_door(self) -> None:
+        """Hide everything while the desk is locked, and show it again once somebody unlocked it."""
+        door = self._desk.door.state()
+        covers = [screen for screen in self.app.screen_stack if isinstance(screen, UnlockScreen)]
+        if door.hides_names and not covers:
+            self.app.push_screen(UnlockScreen(self._desk.door, self.guard_door, first=self._last_staff_id))
+        elif covers and not door.hides_names and self.app.screen is covers[-1]:
+            self._last_staff_id = door.staff_id
+            self._show_again()
+        self.query_one(CenterHeader).show_staff(door.staff_name)
 
     def _tick(self) -> None:
         now_ms = self._clock.wall_ms()
+        self.guard_door()
+        self._show_undo()
         self.query_one(CenterHeader).show_time(now_ms, self._zone)
         self.query_one(RosterTable).show_time(now_ms, self._zone)
         if self._status is not None:

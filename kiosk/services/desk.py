@@ -4,32 +4,39 @@ import asyncio
 import contextlib
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
 import structlog
 
 from kiosk.clock import Clock, Ids, Luck, SystemClock
+from kiosk.keys import DeviceKeys, write_keys
 from kiosk.link.device_store import DeviceStore, News, ReplicaDestroyed
+from kiosk.link.door_keys import with_door_keys
 from kiosk.link.runner import LinkRunner
 from kiosk.messages import DeskStatus, EntrySettled, Mark, Quarantined, Resync
 from kiosk.services import roster as rosters
+from kiosk.services.building import Building
+from kiosk.services.counter import Counter
+from kiosk.services.door import Door
 from kiosk.services.errors import LOCAL_ERRORS, DeskError, desk_error
 from kiosk.services.following import Following, settled_message
+from kiosk.services.keyring import Keyring
 from kiosk.services.knowledge import is_of_a_child
+from kiosk.services.movements import Movements
 from kiosk.services.opening import OpenFolder, Say, open_again, open_folder
-from kiosk.services.recording import Reading, Wish, Written, write_down
+from kiosk.services.pins import PinCheck, PinStore
+from kiosk.services.recorder import DeskParts, Recorded, Recorder, Surface
+from kiosk.services.recording import Wish
 from kiosk.services.refusals import Refusals
 from kiosk.services.revocation import Burial, clear_away
 from kiosk.services.roster import Collector, RosterLine
 from kiosk.services.subscription import Subscription
 from kiosk.services.timekeeping import Passage, StepWatch, keep_contact, moment_of, pass_time
-from kiosk.settings import DataFolder, LinkSettings
+from kiosk.settings import DataFolder, DoorSettings, LinkSettings
 from kiosk.store.errors import ReplicaUnreadable, StorageFailed, StorageFull, StoreError
 from kiosk.store.journal import OwnEntry
 from kiosk.store.replica import Replica
-from sync.attendance import EventKind, decode_event
 from sync.digest import digests
 from sync.driver import StoreUnavailable
 
@@ -37,18 +44,7 @@ T = TypeVar("T")
 
 log = structlog.get_logger()
 
-__all__ = ["Collector", "Desk", "DeskError", "Mark", "Recorded", "RosterLine"]
-
-
-@dataclass(frozen=True)
-class Recorded:
-    """What is now in the journal, durable; `occurred_at_ms` is in UTC milliseconds since 1970."""
-
-    event_id: str
-    kind: str
-    child_id: str
-    child_name: str
-    occurred_at_ms: int
+__all__ = ["Collector", "Desk", "DeskError", "Mark", "Recorded", "RosterLine", "Wish"]
 
 
 class Desk:
@@ -67,8 +63,17 @@ class Desk:
         self._runner = LinkRunner(opened.keys, store, following.link_changed, clock=clock, luck=luck, settings=link)
         self._damage = asyncio.Event()
         self._is_in_doubt = False
-        self._ids = Ids(clock, luck)
-        self._one_at_a_time = asyncio.Lock()
+        surface = Surface(self._offer, self._refusal)
+        ids = Ids(clock, luck)
+        self._recorder = Recorder(following, self._refusals, ids, self._steps, surface)
+        self._recorder.use(opened, self._burial)
+        self.parts = DeskParts(following, self._refusals, self._recorder)
+        self._movements = Movements(self.parts)
+        self.building = Building(self.parts, lambda: self._opened, ids.new)
+        self.keyring = Keyring(opened.keys, following, self._fetch_keys, self._keep_keys)
+        check = PinCheck(PinStore(lambda: self._replica, self._ask, self._note_time))
+        self.door = Door(following, check, DoorSettings(), self.keyring.pepper)
+        self.counter = Counter(self.parts, self.door, self.keyring.family_key, opened.keys.center_id)
 
     @classmethod
     async def open(
@@ -78,6 +83,7 @@ class Desk:
         clock: Clock | None = None,
         luck: Luck = secrets.token_bytes,
         link_settings: LinkSettings | None = None,
+        door_settings: DoorSettings | None = None,
         say: Say = lambda _: None,
     ) -> "Desk":
         """Open the desk in this folder; it works at once, with or without a network.
@@ -97,6 +103,7 @@ class Desk:
         try:
             following = Following(opened.replica, opened.keys, used_clock)
             desk = cls(opened, following, used_clock, luck, link_settings or LinkSettings())
+            desk.door.settings = door_settings or DoorSettings()
             with contextlib.suppress(StorageFull):  # what is there can be read all the same
                 await desk._pass_time()
             await following.load()
@@ -127,12 +134,13 @@ class Desk:
 
     async def run_link(self) -> None:
         """Keep in touch with the server, and let time pass, until cancelled or revoked; nothing else ends it."""
-        rounds = asyncio.create_task(self._make_rounds())
+        beside = [asyncio.create_task(self._make_rounds()), asyncio.create_task(self.keyring.run())]
         try:
             await self._runner.run()
         finally:
-            rounds.cancel()
-            await asyncio.gather(rounds, return_exceptions=True)
+            for one in beside:
+                one.cancel()
+            await asyncio.gather(*beside, return_exceptions=True)
 
     def hurry(self) -> None:
         """Try to reach the server now instead of waiting."""
@@ -151,13 +159,11 @@ class Desk:
 
     async def _make_round(self) -> None:
         try:
-            passage = await self._pass_time()
+            await self._note_time()
         except ReplicaUnreadable:
             if not self._burial.last_words:
                 await self._repair()
             return
-        self._following.time_passed(passage.progress, passage.noted)
-        self._offer(passage.noted)
         if self._is_in_doubt:
             await self._following.reload()
             self._is_in_doubt = False
@@ -165,10 +171,11 @@ class Desk:
 
     async def _repair(self) -> None:
         """A damaged page was read in the middle of work: go on with what can be proved, and fetch the rest anew."""
-        async with self._one_at_a_time:
+        async with self._recorder.one_at_a_time:
             self._opened = await open_again(self._opened, self._clock)
             self._replica = self._opened.replica
             self._burial = Burial(self._opened.folder, self._opened.keys, self._replica, self._clock)
+            self._recorder.use(self._opened, self._burial)
             self._following.follow(self._replica)
             await self._following.load()
             self._runner.use(self._store())
@@ -180,6 +187,23 @@ class Desk:
         moment = moment_of(self._clock)
         step_ms = self._steps.step_ms(moment)
         return await self._replica.database.run(lambda: pass_time(self._replica, self._opened.pen, moment, step_ms))
+
+    async def _note_time(self) -> None:
+        passage = await self._pass_time()
+        self._following.time_passed(passage.progress, passage.noted)
+        self._offer(passage.noted)
+
+    async def _fetch_keys(self, keys: DeviceKeys) -> DeviceKeys:
+        return await with_door_keys(keys, self._runner.tokens, self._settings.http_timeout_ms)
+
+    async def _keep_keys(self, keys: DeviceKeys) -> None:
+        """On the database's thread, as their destruction: never again after it."""
+
+        def write() -> None:
+            self._burial.require_keys()
+            write_keys(self._opened.folder.keys, keys)
+
+        await self._ask(write)
 
     def _offer(self, entries: tuple[OwnEntry, ...]) -> None:
         for entry in entries:
@@ -273,11 +297,7 @@ class Desk:
             DeskError: revoked, unknown_child, already_in, bad_input, storage_full, storage_failed.
 
         """
-        async with self._one_at_a_time:
-            self._refusals.require_known(child_id)
-            self._refusals.require_not_in(child_id)
-            wish = self._wish(EventKind.CHECK_IN, child_id, occurred_at_ms, staff_id=staff_id, note=note)
-            return await self._record(wish)
+        return await self._movements.check_in(child_id, occurred_at_ms=occurred_at_ms, staff_id=staff_id, note=note)
 
     async def check_out(
         self,
@@ -295,48 +315,20 @@ class Desk:
                 storage_failed.
 
         """
-        async with self._one_at_a_time:
-            self._refusals.require_known(child_id)
-            self._refusals.require_in(child_id, occurred_at_ms)
-            self._refusals.require_may_collect(child_id, adult_id, adult_name)
-            who = {"staff_id": staff_id, "adult_id": adult_id, "adult_name": adult_name}
-            return await self._record(self._wish(EventKind.CHECK_OUT, child_id, occurred_at_ms, **who))
+        who = {"staff_id": staff_id, "adult_id": adult_id, "adult_name": adult_name}
+        return await self._movements.check_out(child_id, occurred_at_ms=occurred_at_ms, **who)
 
-    def _wish(self, kind: EventKind, child_id: str, occurred_at_ms: int | None, **more: str) -> Wish:
-        knowledge = self._following.knowledge
-        return Wish(
-            event_id=self._ids.new(),
-            kind=kind,
-            child_id=child_id,
-            time_zone=knowledge.center.time_zone,
-            occurred_at_ms=occurred_at_ms,
-            room_id=knowledge.children[child_id].home_room_id,
-            **more,
-        )
+    async def record(self, *wishes: Wish) -> tuple[Recorded, ...]:
+        """Write anything down, of whatever subject: all of it in one transaction, or none; durable when this returns.
 
-    async def _record(self, wish: Wish) -> Recorded:
-        """Write it down and tell everybody. A caller that goes away cannot stop it half-way."""
-        return await asyncio.shield(asyncio.ensure_future(self._write(wish)))
+        Nothing is looked at beforehand but whether a server would take it.
 
-    async def _write(self, wish: Wish) -> Recorded:
-        moment = moment_of(self._clock)
-        reading = Reading(moment, self._steps.step_ms(moment), self._following.clock_estimate(moment))
-        replica, pen = self._replica, self._opened.pen
+        Raises:
+            DeskError: revoked, bad_input, storage_full, storage_failed.
 
-        def write() -> Written:
-            self._burial.require_keys()
-            return write_down(wish, reading, pen, replica)
-
-        try:
-            written = await replica.database.run(write)
-        except StoreError as error:
-            raise self._refusal(error) from error
-        entry = written.entry
-        self._following.own_recorded(entry)
-        self._following.time_passed(written.progress, written.noted)
-        self._offer((entry,))
-        event = decode_event(entry.body.encode())
-        return Recorded(entry.event_id, entry.kind, entry.child_id, self.name_of(entry.child_id), event.occurred_at_ms)
+        """
+        async with self._recorder.one_at_a_time:
+            return await self._recorder.record(*wishes)
 
     # -- for the agent, which must tell each outcome at least once, also after a kill
 

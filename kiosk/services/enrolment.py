@@ -209,6 +209,7 @@ async def _fill(desk: Desk, request: Request, progress: Progress) -> None:
     try:
         async with asyncio.timeout(request.roster_timeout_ms / 1000):
             await _until_current(desk, progress)
+            await desk.keyring.renew()
     except TimeoutError as error:
         status = await desk.status()
         message = (

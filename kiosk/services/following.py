@@ -196,7 +196,8 @@ class Following:
     def own_recorded(self, entry: OwnEntry) -> None:
         """This desk wrote an entry down."""
         self.knowledge.add_own(entry)
-        self._publish_change(entry.child_id, entry.event_id, self.span_of_today())
+        if is_of_a_child(entry):
+            self._publish_change(entry.child_id, entry.event_id, self.span_of_today())
         self._publish_status()
 
     def time_passed(self, progress: Progress, noted: tuple[OwnEntry, ...]) -> None:

@@ -10,11 +10,13 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
+from kiosk.services.made import Made, Order
+from kiosk.services.own_facts import OwnOthers, fact_of_own, tells_the_same
 from kiosk.services.surroundings import Surroundings
 from kiosk.services.witnessed import Witnessed
 from kiosk.store.journal import OwnEntry
 from kiosk.store.records import StoredRecord
-from sync.attendance import ChildAttendance, EventKind, Fact, decode_event, fold
+from sync.attendance import ChildAttendance, EventKind, Fact, fold
 from sync.change_log import Change, Operation
 from sync.intake import fact_of_record
 from sync.journal import Outcome
@@ -26,6 +28,7 @@ from sync.records import (
     EventRecord,
     PickupRecord,
     RoomRecord,
+    StaffRecord,
 )
 
 _NOTHING: Final = CenterRecord(code="", name="", time_zone="UTC")
@@ -35,10 +38,9 @@ _DECODERS: Final[dict[str, msgspec.json.Decoder[Any]]] = {
     Entity.CHILD: msgspec.json.Decoder(ChildRecord),
     Entity.ADULT: msgspec.json.Decoder(AdultRecord),
     Entity.PICKUP: msgspec.json.Decoder(PickupRecord),
+    Entity.STAFF: msgspec.json.Decoder(StaffRecord),
     Entity.EVENT: msgspec.json.Decoder(EventRecord),
 }
-Order = tuple[int, int, str, str, int, str]
-"""The place of a fact among others (`Fact.order`): begins with when it happened, and ends with its event."""
 _EVENT_KINDS: Final = frozenset(kind.value for kind in EventKind)
 
 
@@ -67,30 +69,6 @@ class News:
 
 
 @dataclass
-class _Made:
-    """Facts of a child by event id, and once somebody asked for them their fold and their places in order."""
-
-    facts: dict[str, Fact]
-    attendance: ChildAttendance | None = None
-    _orders: dict[str, Order] = field(default_factory=dict)
-    _ordered: dict[str, Fact] = field(default_factory=dict)
-
-    def orders(self) -> Collection[Order]:
-        """The places of all facts; a fact that was there before keeps its own."""
-        if self._ordered is not self.facts:
-            self._orders = {
-                event_id: self._orders[event_id] if self._ordered.get(event_id) is fact else fact.order
-                for event_id, fact in self.facts.items()
-            }
-            self._ordered = self.facts
-        return self._orders.values()
-
-    def with_facts(self, facts: dict[str, Fact]) -> "_Made":
-        """The same child with other facts; most of them were there before."""
-        return _Made(facts, None, self._orders, self._ordered)
-
-
-@dataclass
 class Knowledge:
     """Everything this desk knows; `version` is the cursor it was read at."""
 
@@ -101,15 +79,17 @@ class Knowledge:
     children: dict[str, ChildRecord] = field(default_factory=dict)
     adults: dict[str, AdultRecord] = field(default_factory=dict)
     pickups: dict[str, PickupRecord] = field(default_factory=dict)
+    staff: dict[str, StaffRecord] = field(default_factory=dict)
     _confirmed: dict[str, dict[str, Confirmed]] = field(default_factory=dict)
     _child_of_event: dict[str, str] = field(default_factory=dict)
     _own: dict[str, OwnEntry] = field(default_factory=dict)
     _own_facts: dict[str, dict[str, Fact]] = field(default_factory=dict)
     _others_waiting: set[str] = field(default_factory=set)
     witnessed: Witnessed = field(default_factory=Witnessed)
+    _others: OwnOthers = field(default_factory=OwnOthers)
     _around: Surroundings = field(default_factory=Surroundings)
     # What was made of a child's facts, and the children whose facts may be others since.
-    _made: dict[str, _Made] = field(default_factory=dict)
+    _made: dict[str, Made] = field(default_factory=dict)
     _stale: set[str] = field(default_factory=set)
     # Own entries without an answer; answered ones whose fact the log here does not hold yet; children to look at again.
     _waiting: set[str] = field(default_factory=set)
@@ -134,6 +114,7 @@ class Knowledge:
             self.children,
             self.adults,
             self.pickups,
+            self.staff,
             self._confirmed,
             self._child_of_event,
         ):
@@ -198,13 +179,13 @@ class Knowledge:
                 self._others_waiting.add(entry.event_id)
             else:
                 self._others_waiting.discard(entry.event_id)
-            if subject_id := self.witnessed.put(entry):
+            if subject_id := self.witnessed.put(entry) or self._others.put(entry, self.device_id):
                 self._stir(subject_id)
             return
         known = self._own.get(entry.event_id)
         self._own[entry.event_id] = entry
-        if known is None or not _tells_the_same(known, entry):
-            fact = _fact_of_own(entry, self.device_id)
+        if known is None or not tells_the_same(known, entry):
+            fact = fact_of_own(entry, self.device_id)
             if fact is not None:
                 self._own_facts.setdefault(entry.child_id, {})[entry.event_id] = fact
         if entry.outcome is Outcome.PARKED:
@@ -239,6 +220,7 @@ class Knowledge:
         return stirred
 
     def _forget_settled_but(self, kept: frozenset[str]) -> None:
+        self._others.forget_settled_but(kept)
         for entry in tuple(self._own.values()):
             if entry.outcome is not None and entry.event_id not in kept:
                 del self._own[entry.event_id]
@@ -266,6 +248,8 @@ class Knowledge:
                 self._stir(entity_id)
             case AdultRecord():
                 self.adults[entity_id] = record
+            case StaffRecord():
+                self.staff[entity_id] = record
             case PickupRecord():
                 self.pickups[entity_id] = record
                 self._judge_anew((self._around.put_pickup(entity_id, record),))
@@ -295,6 +279,8 @@ class Knowledge:
                 self._stir(entity_id)
             case Entity.ADULT:
                 self.adults.pop(entity_id, None)
+            case Entity.STAFF:
+                self.staff.pop(entity_id, None)
             case Entity.PICKUP:
                 self.pickups.pop(entity_id, None)
                 self._judge_anew((self._around.remove_pickup(entity_id),))
@@ -316,7 +302,7 @@ class Knowledge:
         """The places of the same facts in their order."""
         return self._made_of(child_id).orders()
 
-    def _made_of(self, child_id: str) -> _Made:
+    def _made_of(self, child_id: str) -> Made:
         """What is made of a child's facts: anew only when its facts are others.
 
         An answer, or the record of an own entry, changes how sure a fact is, and seldom the fact itself.
@@ -327,7 +313,7 @@ class Knowledge:
         self._stale.discard(child_id)
         facts = self._merge(child_id)
         if made is None or made.facts != facts:
-            made = self._made[child_id] = made.with_facts(facts) if made else _Made(facts)
+            made = self._made[child_id] = made.with_facts(facts) if made else Made(facts)
         return made
 
     def _merge(self, child_id: str) -> dict[str, Fact]:
@@ -335,8 +321,9 @@ class Knowledge:
         for event_id, fact in self._own_facts.get(child_id, {}).items():
             if self._counts_by_itself(self._own[event_id]):
                 facts.setdefault(event_id, fact)
-        for event_id, fact in self.witnessed.counting(child_id, self.version):
-            facts.setdefault(event_id, fact)
+        for others in (self.witnessed, self._others):
+            for event_id, fact in others.counting(child_id, self.version):
+                facts.setdefault(event_id, fact)
         return facts
 
     def _counts_by_itself(self, entry: OwnEntry) -> bool:
@@ -344,6 +331,25 @@ class Knowledge:
         if entry.outcome is None:
             return True
         return entry.outcome is not Outcome.PARKED and entry.version > self.version
+
+    def subjects(self) -> frozenset[str]:
+        """Everybody and everything of which a fact may be known: people, roll-calls, rooms."""
+        known = (self._confirmed.keys(), self._own_facts.keys(), self.witnessed.subjects(), self._others.subjects())
+        return frozenset().union(*known)
+
+    def is_waiting(self, event_id: str) -> bool:
+        """Whether an own event has no answer yet."""
+        return event_id in self._waiting or event_id in self._others_waiting
+
+    def heard_from(self) -> dict[str, tuple[str, int]]:
+        """Of each other desk its name, and when the server got the last event from it that is here (UTC ms)."""
+        heard: dict[str, tuple[str, int]] = {}
+        for known in self._confirmed.values():
+            for event_id, (fact, name) in known.items():
+                at_ms = self._around.received_at_ms(event_id)
+                if fact.device_id != self.device_id and at_ms > heard.get(fact.device_id, ("", -1))[1]:
+                    heard[fact.device_id] = (name, at_ms)
+        return heard
 
     def newest_own(self, child_id: str) -> OwnEntry | None:
         """The last entry of this desk for a child."""
@@ -366,22 +372,3 @@ class Knowledge:
     def is_own(self, event_id: str) -> bool:
         """Whether this desk recorded the event."""
         return event_id in self._own
-
-
-def _tells_the_same(known: OwnEntry, entry: OwnEntry) -> bool:
-    """Whether two states of an own entry are of one fact."""
-    return (known.incarnation, known.seq, known.hlc, known.child_id, known.body) == (
-        entry.incarnation,
-        entry.seq,
-        entry.hlc,
-        entry.child_id,
-        entry.body,
-    )
-
-
-def _fact_of_own(entry: OwnEntry, device_id: str) -> Fact | None:
-    try:
-        event = decode_event(entry.body.encode())
-    except msgspec.DecodeError:
-        return None
-    return Fact(event=event, device_id=device_id, incarnation=entry.incarnation, seq=entry.seq, hlc=entry.hlc)

@@ -1,6 +1,9 @@
-"""Writing one thing down: the event, its entry in the journal, one durable transaction."""
+"""Writing down what belongs together: the events, their entries in the journal, one durable transaction."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from functools import partial
+from typing import Any, Final
 
 import msgspec
 
@@ -13,6 +16,7 @@ from kiosk.store.pen import Pen
 from kiosk.store.progress import Progress
 from kiosk.store.replica import Replica
 from sync.attendance import AttendanceEvent, EventKind, decode_event, encode_event
+from sync.attendance_events import Correction
 from sync.clock_evidence import ClockEstimate
 from sync.journal import Draft
 from sync.limits import WALL_MS_MAX, WALL_MS_MIN
@@ -21,18 +25,48 @@ from sync.stamps import next_stamp
 
 @dataclass(frozen=True, kw_only=True)
 class Wish:
-    """What a person wants written down; `occurred_at_ms` None means now."""
+    """What a person wants written down of a child, of somebody else, of a roll-call or a room.
 
-    event_id: str
+    `occurred_at_ms` None means now (UTC milliseconds). Which fields go with which kind says
+    `sync.attendance_events.fields_of_kind`. `event_id` and `time_zone` are filled in by whoever records it.
+    """
+
     kind: EventKind
-    child_id: str
-    time_zone: str
+    event_id: str = ""
+    time_zone: str = ""
     occurred_at_ms: int | None = None
+    child_id: str = ""
+    provisional_name: str = ""
+    person_id: str = ""
+    person_name: str = ""
+    rollcall_id: str = ""
+    mark: str = ""
+    headcount: int | None = None
     room_id: str = ""
+    to_room_id: str = ""
     adult_id: str = ""
     adult_name: str = ""
     staff_id: str = ""
+    auth_method: str = "staff_attested"
+    identity_check: str = "none"
+    warnings: tuple[str, ...] = ()
+    reason_code: str = ""
+    reason: str = ""
     note: str = ""
+    supersedes: tuple[str, ...] = ()
+    corrected: Correction | None = None
+    finding: str = ""
+    answer: str = ""
+    left_at_ms: int | None = None
+
+    @property
+    def of_child_id(self) -> str:
+        """The child whose day it changes; a mark of a roll-call is about the roll-call."""
+        return "" if self.rollcall_id else self.child_id
+
+
+_NOT_SAID: Final = frozenset({"time_zone", "occurred_at_ms"})
+_SAID: Final = tuple(one.name for one in fields(Wish) if one.name not in _NOT_SAID)
 
 
 @dataclass(frozen=True)
@@ -49,38 +83,39 @@ class Reading:
 
 @dataclass(frozen=True)
 class Written:
-    """An entry that is durable, where the desk stands with it, and what it had to say of itself beside it."""
+    """Entries that are durable, where the desk stands with them, and what it had to say of itself beside them."""
 
-    entry: OwnEntry
+    entries: tuple[OwnEntry, ...]
     progress: Progress
     noted: tuple[OwnEntry, ...]
 
 
-def write_down(wish: Wish, reading: Reading, pen: Pen, replica: Replica) -> Written:
-    """Append the entry; when this returns it is durable. Runs on the database's thread.
+def write_down(wishes: Sequence[Wish], reading: Reading, pen: Pen, replica: Replica) -> Written:
+    """Append an entry for each wish, all of them in one transaction; when this returns they are durable.
+
+    A plug pulled in the middle leaves all of them or none. Runs on the database's thread.
 
     Raises:
         DeskError: bad_input, a value that no server would take.
         StoreError: it could not be stored; with StorageFailed the disk could not even say whether it was.
 
     """
-
-    def make_draft(progress: Progress) -> Draft:
-        return _draft(wish, reading.moment, progress, reading.clock)
-
     before = replica.progress.read()
     try:
         with replica.database.transaction():
             let_time_pass(replica, pen, reading.moment, reading.step_ms)
-            replica.journal.append(make_draft, pen.sign, child_id=wish.child_id)
+            for wish in wishes:
+                make_draft = partial(_draft, wish, reading.moment, clock=reading.clock)
+                replica.journal.append(make_draft, pen.sign, child_id=wish.of_child_id)
     except (StorageFull, StorageFailed) as error:
         # A COMMIT that reports a failure may have taken effect all the same: the file, opened again, knows.
-        if _find(replica, wish.event_id) is None:
+        if _find(replica, wishes[0].event_id) is None:
             raise error from None
-    entry = _find(replica, wish.event_id)
-    assert entry is not None
-    noted = tuple(one for one in noted_since(replica, before) if one.event_id != wish.event_id)
-    return Written(entry, replica.progress.read(), noted)
+    entries = tuple(entry for wish in wishes if (entry := _find(replica, wish.event_id)) is not None)
+    assert len(entries) == len(wishes)
+    ids = frozenset(wish.event_id for wish in wishes)
+    noted = tuple(one for one in noted_since(replica, before) if one.event_id not in ids)
+    return Written(entries, replica.progress.read(), noted)
 
 
 def _find(replica: Replica, event_id: str) -> OwnEntry | None:
@@ -118,22 +153,16 @@ def _event(wish: Wish, moment: Moment, progress: Progress, clock: ClockEstimate 
         known_ms, error_ms = clock.offset_ms, clock.error_ms
     recorded_at_ms, offset_ms = possible_time(moment.wall_ms, known_ms)
     occurred_at_ms = recorded_at_ms if wish.occurred_at_ms is None else wish.occurred_at_ms
+    said: dict[str, Any] = {name: getattr(wish, name) for name in _SAID}
     return AttendanceEvent(
-        event_id=wish.event_id,
-        kind=wish.kind,
         center_id=progress.center_id,
-        child_id=wish.child_id,
         occurred_at_ms=occurred_at_ms,
         recorded_at_ms=recorded_at_ms,
         utc_offset_min=utc_offset_min(occurred_at_ms, wish.time_zone),
         clock_offset_ms=offset_ms,
         clock_error_ms=None if offset_ms is None else error_ms,
-        room_id=wish.room_id,
-        adult_id=wish.adult_id,
-        adult_name=wish.adult_name,
-        staff_id=wish.staff_id,
-        note=wish.note,
         after_lease=progress.is_lease_over,
+        **said,
     )
 
 

@@ -59,13 +59,17 @@ class Refusals:
 
     def require_may_collect(self, child_id: str, adult_id: str, adult_name: str) -> None:
         """Raises unknown_adult or not_authorised."""
-        known = rosters.collectors(self._following.knowledge, child_id, self._following.today())
-        if adult_id and all(one.adult_id != adult_id for one in known):
-            raise DeskError("unknown_adult", "This adult is not on the child's pick-up list; give a name instead.")
-        for one in known:
+        self.require_on_list(child_id, adult_id)
+        for one in rosters.collectors(self._following.knowledge, child_id, self._following.today()):
             is_meant = one.adult_id == adult_id or resemblance(adult_name, one.name) is Resemblance.SAME
             if is_meant and rosters.is_blocked(one):
                 raise DeskError("not_authorised", self._must_not_collect(one, child_id))
+
+    def require_on_list(self, child_id: str, adult_id: str) -> None:
+        """Raises unknown_adult; nothing for an adult without an id."""
+        known = rosters.collectors(self._following.knowledge, child_id, self._following.today())
+        if adult_id and all(one.adult_id != adult_id for one in known):
+            raise DeskError("unknown_adult", "This adult is not on the child's pick-up list; give a name instead.")
 
     def _must_not_collect(self, adult: Collector, child_id: str) -> str:
         today = " today" if adult.status == rosters.NOT_TODAY else ""

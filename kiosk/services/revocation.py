@@ -76,8 +76,9 @@ def clear_away(folder: DataFolder) -> None:
             else:
                 path.unlink()
         folder.owner.unlink(missing_ok=True)
-        if folder.quarantine.is_dir():
-            shutil.rmtree(folder.quarantine)
+        for kept in (folder.quarantine, folder.rollcalls):
+            if kept.is_dir():
+                shutil.rmtree(kept)
     except OSError as error:
         message = f"{_name_of(error)} cannot be deleted ({error.strerror}); delete {folder.path} by hand."
         raise StorageFailed(message) from error

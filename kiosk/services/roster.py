@@ -120,13 +120,14 @@ def line_of(knowledge: Knowledge, child_id: str, today: Span) -> RosterLine:
     """The roster line of a child on file."""
     child = knowledge.children[child_id]
     stand = standing(knowledge, child_id, today)
-    room = knowledge.rooms.get(child.home_room_id)
+    room_id = room_now(knowledge, child_id)
+    room = knowledge.rooms.get(room_id)
     return RosterLine(
         child_id=child_id,
         given_name=child.given_name,
         family_name=child.family_name,
         display_name=display_name(child),
-        room_id=child.home_room_id,
+        room_id=room_id,
         room_name=room.name if room else "",
         status=stand.status,
         since_ms=stand.since_ms,
@@ -135,6 +136,13 @@ def line_of(knowledge: Knowledge, child_id: str, today: Span) -> RosterLine:
         alerts=child.alerts,
         findings=stand.findings,
     )
+
+
+def room_now(knowledge: Knowledge, child_id: str) -> str:
+    """The room where a child is, and for one who is not in its home room; empty when nobody said."""
+    child = knowledge.children[child_id]
+    stay = knowledge.attendance(child_id).open_stay
+    return (stay.room_id if stay else "") or child.home_room_id
 
 
 def roster(knowledge: Knowledge, today: Span) -> tuple[RosterLine, ...]:

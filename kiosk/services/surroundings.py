@@ -44,6 +44,10 @@ class Surroundings:
         """Forget an event."""
         self._received_ms.pop(event_id, None)
 
+    def received_at_ms(self, event_id: str) -> int:
+        """When the server got an event (UTC milliseconds); 0 when it is not known to have it."""
+        return self._received_ms.get(event_id, 0)
+
     def of_child(self, child_id: str, center: CenterRecord) -> Circumstances:
         """Say what is known of a child beside its events."""
         return circumstances_of(center, self._pickups.get(child_id, {}).values(), self._received_ms)

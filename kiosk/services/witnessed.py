@@ -5,7 +5,7 @@ are told to it as entries of this desk's own journal. Until they are back in the
 child who is in the building would be shown as gone for as long as the way to the server takes, which may be weeks.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Final
 
 import msgspec
@@ -39,6 +39,10 @@ class Witnessed:
             return ""  # a newer server made the record: it is kept, told, and not understood here
         self._of_subject.setdefault(fact.event.subject_id, {})[entry.event_id] = (entry, fact)
         return fact.event.subject_id
+
+    def subjects(self) -> Collection[str]:
+        """Of whom something was witnessed."""
+        return self._of_subject.keys()
 
     def counting(self, subject_id: str, version: int) -> Iterator[tuple[str, Fact]]:
         """The facts of a subject that the log up to this version does not hold, by event id."""

@@ -45,7 +45,7 @@ class Replica:
         with self.database.transaction():
             if self.journal.queue_depth():
                 raise StorageFailed("An entry waits for its answer; the replica stays until it came.")
-            for table in ("record", "staged_part", "bucket_seal", "journal", "older_journal"):
+            for table in ("record", "staged_part", "bucket_seal", "journal", "older_journal", "pin_attempt"):
                 self.database.execute(f"DELETE FROM {table}")
             self.progress.forget_everything()
         self.database.remove()

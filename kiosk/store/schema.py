@@ -159,7 +159,19 @@ _VERSION_4: Final = (
     "CREATE INDEX journal_waiting ON journal (incarnation, seq, outcome) WHERE outcome IS NULL",
 )
 
-MIGRATIONS: Final[tuple[Migration, ...]] = (_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4)
+_VERSION_5: Final = (
+    # Wrong tries of a PIN, written before each is checked; `salt` names the PIN, `not_before_ms` is on the ratchet.
+    """
+    CREATE TABLE pin_attempt (
+        person_id TEXT PRIMARY KEY,
+        salt TEXT NOT NULL,
+        failures INTEGER NOT NULL,
+        not_before_ms INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID
+    """,
+)
+
+MIGRATIONS: Final[tuple[Migration, ...]] = (_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4, _VERSION_5)
 SCHEMA_VERSION: Final = len(MIGRATIONS)
 
 

@@ -20,6 +20,9 @@ COUNTED: Final = ((Presence.IN, "in"), (Presence.NOT_ARRIVED, "not yet here"), (
 class CenterHeader(Vertical):
     """Name and day on one line; below it large counts and the time, or one line of counts."""
 
+    _names = ""
+    _staff = ""
+
     def compose(self) -> ComposeResult:
         """Lay out the name line, the large numbers and their small stand-in."""
         with Horizontal(id="title-line"):
@@ -43,7 +46,16 @@ class CenterHeader(Vertical):
 
     def show_center(self, status: DeskStatus) -> None:
         """Name the centre and this desk."""
-        names = " · ".join(name for name in (status.center_name, status.device_name) if name)
+        self._names = " · ".join(name for name in (status.center_name, status.device_name) if name)
+        self._show_names()
+
+    def show_staff(self, name: str) -> None:
+        """Name who unlocked the desk; empty: nobody had to."""
+        self._staff = name
+        self._show_names()
+
+    def _show_names(self) -> None:
+        names = " · ".join(name for name in (self._names, self._staff) if name)
         self.query_one("#center-name", QuietLine).say(names or "Rollcall")
 
     def show_time(self, now_ms: int, zone: ZoneInfo) -> None:

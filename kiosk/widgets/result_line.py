@@ -1,5 +1,8 @@
 """The line that answers the last key press: what was recorded and how far it came, or what to do instead."""
 
+from collections.abc import Sequence
+from typing import Final
+
 from kiosk.messages import Mark
 from kiosk.services.desk import Recorded
 from kiosk.widgets.quiet_line import QuietLine
@@ -11,36 +14,57 @@ class ResultLine(QuietLine):
 
     def __init__(self) -> None:
         super().__init__(id="result")
-        self._recorded: Recorded | None = None
+        self._marks: dict[str, Mark] = {}
         self._sentence = ""
+        self._answer = ""
 
     @property
-    def event_id(self) -> str:
-        """The event that the line is about; empty when it is about none."""
-        return self._recorded.event_id if self._recorded else ""
+    def event_ids(self) -> frozenset[str]:
+        """The events that the line is about; none when it is about none."""
+        return frozenset(self._marks)
 
-    def show_recorded(self, recorded: Recorded, at: str) -> None:
-        """Say what was just recorded; `at` is the centre's time, `07:58`."""
-        self._recorded = recorded
-        done = DONE_WORDS.get(recorded.kind, "recorded")
-        self._sentence = f"{recorded.child_name} {done} {at}"
-        self.show_mark(Mark.RECORDED)
+    def show_recorded(self, recorded: Sequence[Recorded], at: str) -> None:
+        """Say what was just recorded, together; `at` is the centre's time, `07:58`."""
+        self._marks = {one.event_id: Mark.RECORDED for one in recorded}
+        done = DONE_WORDS.get(recorded[0].kind, "recorded")
+        self._sentence = f"{_names(recorded)} {done} {at}"
+        self._show_marks()
 
-    def show_mark(self, mark: Mark) -> None:
-        """Say how far the entry on this line has come."""
+    def show_mark(self, event_id: str, mark: Mark) -> None:
+        """Say how far an entry of this line has come; of several the one that came least far counts."""
+        if event_id in self._marks:
+            self._marks[event_id] = mark
+            self._show_marks()
+
+    def show_undo(self, left_ms: int | None) -> None:
+        """Say for how long yet the entry can be taken back; None: not any more."""
+        seconds = None if left_ms is None else -(-left_ms // 1_000)
+        self.say(self._answer if seconds is None or not self._marks else f"{self._answer}   F4 undo {seconds} s")
+
+    def _show_marks(self) -> None:
+        mark = min(self._marks.values(), key=_ORDER.index)
         words = f"{MARK_SYMBOLS.get(mark, '')} {self._sentence} – {mark.value}"
         self._show(words.strip(), f"-{mark.name.lower()}")
 
     def show_note(self, sentence: str) -> None:
         """Say something calm that is no error."""
-        self._recorded = None
+        self._marks = {}
         self._show(sentence, "-note")
 
     def show_problem(self, sentence: str) -> None:
         """Say what did not happen and what to do."""
-        self._recorded = None
+        self._marks = {}
         self._show(f"! {sentence}", "-problem")
 
     def _show(self, text: str, state: str) -> None:
+        self._answer = text
         self.say(text)
         self.set_classes(state)
+
+
+_ORDER: Final = (Mark.NEEDS_REVIEW, Mark.RECORDED, Mark.NONE, Mark.CONFIRMED)
+
+
+def _names(recorded: Sequence[Recorded]) -> str:
+    names = [one.child_name for one in recorded]
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

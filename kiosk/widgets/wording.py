@@ -33,7 +33,7 @@ FINDING_WORDS: Final = {
     FindingKind.ACTOR_NOT_ENTITLED: "entered by whom?",
     FindingKind.DISPUTED_BY_GUARDIAN: "disputed by a guardian",
 }
-DONE_WORDS: Final = {"check_in": "checked in", "check_out": "checked out"}
+DONE_WORDS: Final = {"check_in": "checked in", "check_out": "checked out", "release_refused": "not released"}
 
 
 def zone_of(name: str) -> ZoneInfo:

@@ -188,7 +188,7 @@ class PickupAuthorisation(SQLModel, table=True):
 
 
 class StaffProfile(SQLModel, table=True):
-    """What only a member of staff has."""
+    """What only a member of staff has; `pin` is the JSON of a `sync.records.PinRecord`."""
 
     __tablename__ = "staff_profile"
     __table_args__ = (
@@ -200,3 +200,4 @@ class StaffProfile(SQLModel, table=True):
     person_id: str = Field(primary_key=True, sa_type=UUID_TEXT)
     role: str = Field(max_length=16)
     counts_in_ratio: bool = True
+    pin: bytes | None = None

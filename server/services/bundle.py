@@ -14,6 +14,7 @@ from server.services.center_days import CenterDays
 from server.services.children import Children
 from server.services.desk_entries import DeskEntries
 from server.services.devices import Devices
+from server.services.door import Door
 from server.services.enrolment import Enrolment
 from server.services.expected import Expected
 from server.services.guardian_accounts import GuardianAccounts
@@ -57,6 +58,7 @@ class Services:
     centers: Centers
     desk_entries: DeskEntries
     devices: Devices
+    door: Door
     enrolment: Enrolment
     expected: Expected
     health: Health

@@ -21,6 +21,7 @@ from sync.records import (
     ClosureRecord,
     LockRecord,
     PickupRecord,
+    PinRecord,
     RoomRecord,
     StaffRecord,
     StatusChange,
@@ -28,6 +29,7 @@ from sync.records import (
 )
 
 _RULE_SET: Final = msgspec.json.Decoder(RatioRuleSet)
+_PIN: Final = msgspec.json.Decoder(PinRecord)
 
 
 def center_record(center: Center, calendar: Iterable[CalendarDays], rules: Iterable[CenterRatioRules]) -> CenterRecord:
@@ -109,6 +111,7 @@ def staff_record(person: Person, profile: StaffProfile) -> StaffRecord:
         family_name=person.family_name,
         role=profile.role,
         counts_in_ratio=profile.counts_in_ratio,
+        pin=_pin(profile.pin),
     )
 
 
@@ -124,6 +127,16 @@ def pickup_record(pickup: PickupAuthorisation, relationship: Relationship) -> Pi
         valid_to=_day(pickup.valid_to),
         history=tuple(StatusChange(since_ms=since_ms, status=status) for since_ms, status in pickup.history) or UNSET,
     )
+
+
+def _pin(body: bytes | None) -> PinRecord | msgspec.UnsetType:
+    """The PIN in a row; one that cannot be read is left out, and `verify` finds that devices hold another record."""
+    if body is None:
+        return UNSET
+    try:
+        return _PIN.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return UNSET
 
 
 def _minute(local: time | None) -> int | None:

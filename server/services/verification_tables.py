@@ -30,6 +30,7 @@ _TABLE_OF_FIELD: Final = {
     (Entity.CHILD, "alerts"): "alert",
     (Entity.STAFF, "role"): "staff_profile",
     (Entity.STAFF, "counts_in_ratio"): "staff_profile",
+    (Entity.STAFF, "pin"): "staff_profile",
     (Entity.PICKUP, "relationship"): "relationship",
     (Entity.PICKUP, "legal_guardian"): "relationship",
 }

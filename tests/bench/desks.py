@@ -143,7 +143,7 @@ class Kiosk:
                     days, kind, child_id = _plan(number, entries, children)
                     hours = 8 if kind is EventKind.CHECK_IN else 0
                     wall_ms = now_ms - (days + first_day) * DAY_MS - hours * HOUR_MS
-                    wish = Wish(event_id=self.desk._ids.new(), kind=kind, child_id=child_id, time_zone=zone)
+                    wish = Wish(event_id=self.desk._recorder._ids.new(), kind=kind, child_id=child_id, time_zone=zone)
                     moment = Moment(wall_ms, number, opened.pen.boot_id)
                     replica.journal.append(
                         lambda progress, wish=wish, moment=moment: _draft(wish, moment, progress),  # type: ignore[misc]

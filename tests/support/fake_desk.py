@@ -17,12 +17,14 @@ from kiosk.messages import (
     Resync,
     Revoked,
 )
-from kiosk.services.desk import Collector, Recorded, RosterLine
+from kiosk.services.building import Building
+from kiosk.services.desk import Collector, Recorded, RosterLine, Wish
 from kiosk.services.errors import DeskError
 from kiosk.services.subscription import Hub, Subscription
 from sync.journal import Outcome, ParkReason
 from sync.records import AlertRecord
 from tests.support.clock import FakeClock
+from tests.support.fake_counter import FakeCounter, FakeDoor
 
 ROOMS = {"room-1": "Bees", "room-2": "Foxes", "room-3": "Owls"}
 MINUTE_MS = 60_000
@@ -47,7 +49,9 @@ def plain(text: str) -> str:
 
 
 class FakeDesk:
-    """Children, events and a link that does as a test says."""
+    """Children, events and a link that does as a test says; what is beside the door is in `building_desk`."""
+
+    building: Building
 
     def __init__(self, children: list[Child], clock: FakeClock) -> None:
         self._clock = clock
@@ -70,6 +74,10 @@ class FakeDesk:
             time_zone="Europe/Lisbon",
         )
         self.quarantined: Quarantined | None = None
+        self.wishes: list[Wish] = []
+        self._collected_by = ""
+        self.door = FakeDoor(clock)
+        self.counter = FakeCounter(clock, self._known_lines, self._record)
         self.fail_next: Exception | None = None
         self.run_link_failure: Exception | None = None
 
@@ -106,8 +114,21 @@ class FakeDesk:
         if line.status is not Presence.IN:
             raise DeskError("already_out", f"{line.display_name} is not in; nothing was recorded.")
         self._require_may_collect(child_id, adult_id, adult_name)
-        self.collected_by = adult_id or adult_name
+        self._collected_by = adult_id or adult_name
         return self._record(line, Presence.OUT, "check_out")
+
+    async def record(self, *wishes: Wish) -> tuple[Recorded, ...]:
+        """Record anything; kept in `wishes`, and a test looks there."""
+        self._fail_if_told()
+        self.wishes.extend(wishes)
+        now_ms = self._clock.wall_ms()
+        return tuple(Recorded(f"event-{next(self._numbers)}", one.kind, one.child_id, "", now_ms) for one in wishes)
+
+    @property
+    def collected_by(self) -> str:
+        """Who collected last, by id or name."""
+        last = self.counter.released[-1] if self.counter.released else None
+        return (last.adult_id or last.adult_name) if last else self._collected_by
 
     async def status(self) -> DeskStatus:
         """How things stand."""
@@ -204,6 +225,10 @@ class FakeDesk:
     def close_messages(self) -> None:
         """End every subscription."""
         self._hub.close()
+
+    def _known_lines(self) -> dict[str, RosterLine]:
+        self._fail_if_told()
+        return self._lines
 
     def _record(self, line: RosterLine, status: Presence, kind: str) -> Recorded:
         now_ms, event_id = self._clock.wall_ms(), f"event-{next(self._numbers)}"

@@ -5,6 +5,11 @@ from typing import Final
 MIA: Final = "kind = 'child' AND external_id = 'C-1'"
 OTHER_ID: Final = "'00000000-0000-4000-8000-000000000001'"
 SOME_BYTES: Final = r"'\x00'"
+# The JSON of a PinRecord that says nothing: what cannot be read is no PIN, and changes nothing where there is none.
+PIN_OF_NOBODY: Final = (
+    r"'\x7b2273616c74223a22222c227365616c223a22222c227065707065725f69"
+    "64223a22222c227365745f61745f6d73223a317d'"
+)
 FIRST: Final = "version = 1 AND center_id = (SELECT id FROM center WHERE code = 'elm')"
 
 # What somebody could do to each column: its new value, and in which rows.
@@ -61,6 +66,7 @@ CHANGES: Final[dict[tuple[str, str], tuple[str, str]]] = {
     ("staff_profile", "person_id"): (OTHER_ID, "role = 'educator'"),
     ("staff_profile", "role"): ("'manager'", "role = 'educator'"),
     ("staff_profile", "counts_in_ratio"): ("false", "role = 'educator'"),
+    ("staff_profile", "pin"): (PIN_OF_NOBODY, "role = 'educator'"),
     ("device", "center_id"): (OTHER_ID, "true"),
     ("device", "id"): (OTHER_ID, "true"),
     ("device", "public_key"): (r"decode(repeat('ab', 32), 'hex')", "true"),

@@ -25,3 +25,18 @@ class MovableClock(SystemClock):
     def step_ms(self, step_ms: int) -> None:
         """Set the wall clock."""
         self._wall_ahead_ms += step_ms
+
+
+class StandingClock(MovableClock):
+    """Stands still at a time until it is told to move."""
+
+    def __init__(self, wall_ms: int) -> None:
+        super().__init__()
+        self._standing_ms = wall_ms
+        self._running_ms = 1_000_000
+
+    def wall_ms(self) -> int:
+        return self._standing_ms + self._wall_ahead_ms
+
+    def monotonic_ms(self) -> int:
+        return self._running_ms + self._monotonic_ahead_ms

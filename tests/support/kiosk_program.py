@@ -52,8 +52,33 @@ async def offline_story(pilot: Pilot[None], desk: FakeDesk, clock: FakeClock) ->
 
 
 async def collect_story(pilot: Pilot[None], desk: FakeDesk, clock: FakeClock) -> None:
-    """Who collects Ana, with an adult who may not."""
+    """Who collects Ana, with an adult who may not, by a list that is old."""
     await desk.check_in("ana")
+    desk.counter.list_is_old = True
+    await pilot.press(*"ana", "enter")
+    await _settle_down(pilot)
+    await pilot.press("y")
+    await _settle_down(pilot)
+    await pilot.press("down")
+
+
+async def unlock_story(pilot: Pilot[None], desk: FakeDesk, clock: FakeClock) -> None:
+    """The desk is locked, and the PIN was wrong once."""
+    desk.door.pins = {"Ruth Appiah": "483920", "Sam Baker": "720391"}
+    await pilot.press("down")
+    clock.advance_ms(MINUTE_MS)
+    app = pilot.app
+    assert isinstance(app, KioskApp)
+    app.guard_door()
+    await _settle_down(pilot)
+    await pilot.press("enter", *"111", *"111", "enter")
+    await _settle_down(pilot)
+
+
+async def family_story(pilot: Pilot[None], desk: FakeDesk, clock: FakeClock) -> None:
+    """Martim comes with a sister, and his allergies are read first."""
+    desk.counter.families = {"ana": ("ana", "martim", "ines")}
+    await desk.check_out("martim", adult_id="adult-9")
     await pilot.press(*"ana", "enter")
     await _settle_down(pilot)
     await pilot.press("down")
@@ -65,7 +90,13 @@ async def _settle_down(pilot: Pilot[None]) -> None:
         await pilot.pause()
 
 
-STORIES: dict[str, Story] = {"roster": roster_story, "offline": offline_story, "collect": collect_story}
+STORIES: dict[str, Story] = {
+    "roster": roster_story,
+    "offline": offline_story,
+    "collect": collect_story,
+    "unlock": unlock_story,
+    "family": family_story,
+}
 
 
 async def draw(name: str, *, size: tuple[int, int] = (80, 24)) -> str:
@@ -76,10 +107,10 @@ async def draw(name: str, *, size: tuple[int, int] = (80, 24)) -> str:
         await pilot.pause()
         await STORIES[name](pilot, desk, clock)
         await pilot.pause()
-        return _self_contained(app.export_screenshot(title="Rollcall"))
+        return self_contained(app.export_screenshot(title="Rollcall"))
 
 
-def _self_contained(svg: str) -> str:
+def self_contained(svg: str) -> str:
     """The same picture in the reader's own fixed-width font: the docs fetch nothing from elsewhere."""
     svg = re.sub(r"@font-face\s*{[^}]*}", "", svg)
     svg = re.sub(r"font-family:\s*Fira Code", "font-family: 'Fira Code', 'DejaVu Sans Mono'", svg)

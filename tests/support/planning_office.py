@@ -4,15 +4,11 @@ import itertools
 import uuid
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
 import httpx
 
-from server.app import build_app
-from server.services.access import User
-from server.services.bookings import Bookings
 from server.services.roster_file import SourceFile
 from tests.support.api import PEOPLE, Api
 from tests.support.inbox import Inbox
@@ -37,24 +33,13 @@ def fresh_id() -> str:
     return str(uuid.UUID(int=0x4000_8000_0000_0000_0000 + next(_numbers)))
 
 
-class FamilyBook:
-    """Which accounts speak for which children, by the ids of both."""
-
-    def __init__(self) -> None:
-        self.links: set[tuple[str, str]] = set()
-
-    async def may_book(self, user: User, center_id: str, child_id: str) -> bool:
-        return (user.id, child_id) in self.links
-
-
 class Planning:
     """Everybody of `PEOPLE`, by name, over one running app."""
 
-    def __init__(self, inbox: Inbox, client: httpx.AsyncClient, family: FamilyBook) -> None:
+    def __init__(self, inbox: Inbox) -> None:
         self.inbox = inbox
         self.api: Api = inbox.api
-        self.client = client
-        self.family = family
+        self.client = inbox.api.client
 
     async def ask(
         self, method: str, path: str, who: str = "manager", *, json: Any = None, **params: Any
@@ -109,9 +94,14 @@ class Planning:
 
     async def link(self, who: str, child: str) -> None:
         """Let an account speak for a child."""
-        headers = await self.inbox.who(who)
-        me = await self.client.get("/api/v1/users/me", headers=headers)
-        self.family.links.add((me.raise_for_status().json()["id"], child))
+        me = (await self.client.get("/api/v1/users/me", headers=await self.inbox.who(who))).raise_for_status().json()
+        adult = {"id": fresh_id(), "given_name": "Ada", "family_name": "Lind"}
+        for method, path, body in (
+            ("POST", "adults", adult),
+            ("PUT", f"children/{child}/relationships/{adult['id']}", {"can_book": True}),
+            ("PUT", f"adults/{adult['id']}/account", {"user_id": me["id"]}),
+        ):
+            (await self.ask(method, path, json=body)).raise_for_status()
 
     async def children(self, count: int) -> list[str]:
         """Take so many children in."""
@@ -128,13 +118,9 @@ class Planning:
 
 @asynccontextmanager
 async def planning_of(inbox: Inbox) -> AsyncIterator[Planning]:
-    """The same app with families in it: a `FamilyBook` says which account speaks for whom."""
+    """The app of an inbox, in which accounts are linked to adults as managers do it."""
     assert set(PEOPLE) >= {"parent", "staff", "manager", "stranger"}
-    family, api = FamilyBook(), inbox.api
-    app = build_app(api.settings, api.clock)
-    app.state.services = replace(api.services, bookings=Bookings(inbox.units, api.clock, family))
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
-        yield Planning(inbox, client, family)
+    yield Planning(inbox)
 
 
 def statuses(items: Iterable[dict[str, Any]]) -> list[str]:

@@ -51,13 +51,13 @@ def plant_in_kiosk(point: Failpoint) -> None:
     `kiosk.send.<message>`, `kiosk.sent.<message>`, and `kiosk.told.<event>` after a line of the agent.
     """
     from kiosk.link import device_store, websocket
-    from kiosk.services import desk
+    from kiosk.services import recorder
     from kiosk.services.line_pipes import Output
     from kiosk.store.database import Database
 
     work = ["other"]
     _name_the_work(device_store, "perform_store", work, lambda effect: WORKS.get(type(effect).__name__, "other"))
-    _name_the_work(desk, "write_down", work, lambda _wish: "record")
+    _name_the_work(recorder, "write_down", work, lambda _wishes: "record")
     transaction, execute, execute_many = Database.transaction, Database.execute, Database.execute_many
 
     @contextlib.contextmanager

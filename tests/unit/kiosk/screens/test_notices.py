@@ -1,6 +1,7 @@
 """What the screen says when a desk is locked, was revoked, or has been given a new file."""
 
 from kiosk.messages import Quarantined
+from kiosk.screens.alerts import AlertsScreen
 from kiosk.screens.collect import CollectScreen
 from kiosk.screens.notice import NoticeScreen
 from kiosk.screens.roster import RosterScreen
@@ -47,6 +48,8 @@ async def test_a_question_that_is_open_when_the_lease_ends_is_answered_with_no(o
         await kiosk.press("y")
         await kiosk.until_result("Ana Silva checked in")
         await kiosk.press("enter")
+        await kiosk.until_screen(AlertsScreen)
+        await kiosk.press("y")
         await kiosk.until_screen(CollectScreen)
         waiting = kiosk.desk.waiting_ids()
         await kiosk.desk.lock()

@@ -11,6 +11,8 @@ EXPECTED = {
     "roster": "confirmed",
     "offline": "OFFLINE since 07:41, 2 waiting",
     "collect": "MAY NOT COLLECT",
+    "unlock": "This desk is locked",
+    "family": "Y I have read this",
 }
 
 

@@ -1,0 +1,321 @@
+"""A child's day: every entry with where it came from and how sure it is, and every way to set it right."""
+
+from collections.abc import Awaitable, Callable
+from typing import ClassVar, Final
+from zoneinfo import ZoneInfo
+
+from textual import on, work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.screen import Screen
+from textual.widgets import Footer
+
+from kiosk.screens.asking import AskScreen, ChooseScreen, Field
+from kiosk.screens.fitting import fit
+from kiosk.screens.freshness import calmly, keep_fresh
+from kiosk.screens.port import DeskPort, WallClock
+from kiosk.services.child_day import ChildDay, DayLine, Question, Stands, find_line
+from kiosk.services.corrections import Change, Late
+from kiosk.services.desk import Collector
+from kiosk.services.roster import NOT_TODAY, is_blocked
+from kiosk.services.typed_words import NAME_CHARACTERS_MAX, REASON_CHARACTERS_MAX
+from kiosk.widgets.choice_list import ChoiceList, Row, in_columns
+from kiosk.widgets.quiet_line import QuietLine
+from kiosk.widgets.wording import FINDING_WORDS, clock_text, date_text, mark_text
+from sync.answers import Need
+from sync.attendance import EventKind
+
+CANCELLED: Final = "Cancelled; nothing was recorded."
+OTHER_ADULT: Final = "other"
+KIND_WORDS: Final = {
+    EventKind.CHECK_IN: "came",
+    EventKind.CHECK_OUT: "left",
+    EventKind.ROOM_MOVE: "moved",
+    EventKind.VOID: "void",
+    EventKind.CORRECT: "correction",
+    EventKind.CONFIRM: "confirmed",
+    EventKind.RELEASE_REFUSED: "release refused",
+    EventKind.AUTO_CLOSE: "closed by itself",
+    EventKind.REVIEW_RESOLVED: "answer",
+}
+QUESTION_PREFIX: Final = "question "
+WHY: Final = Field("Why", "a few words for whoever reads it later", REASON_CHARACTERS_MAX)
+
+
+class ChildDayScreen(Screen[None]):
+    """Today and yesterday. Nothing is changed here: a correction is one more entry, with its reason."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("t", "time", "Time"),
+        Binding("r", "room", "Room"),
+        Binding("c", "collector", "Adult"),
+        Binding("x", "void", "Void"),
+        Binding("i", "late('check_in')", "Came earlier"),
+        Binding("l", "late('check_out')", "Left earlier"),
+        Binding("enter", "answer", "Answer", key_display="enter"),
+        Binding("escape", "close", "Back"),
+    ]
+
+    def __init__(self, desk: DeskPort, clock: WallClock, zone: ZoneInfo, child_id: str) -> None:
+        super().__init__()
+        self._desk = desk
+        self._corrections = desk.building.corrections
+        self._clock = clock
+        self._zone = zone
+        self._child_id = child_id
+        self._day: ChildDay | None = None
+        self._busy = False
+
+    def compose(self) -> ComposeResult:
+        """The child, its questions and entries, the answer to the last key."""
+        with Vertical(id="page-head"), Horizontal(classes="page-title-line"):
+            yield QuietLine(id="page-title", classes="page-title")
+        yield ChoiceList(id="page-list")
+        yield QuietLine(id="page-detail")
+        yield QuietLine(id="page-note")
+        yield Footer(show_command_palette=False)
+
+    def on_mount(self) -> None:
+        """Show the day, and stay in step."""
+        fit(self)
+        self._say("Choose an entry, then a key below. What was said first stays on record.")
+        self.query_one(ChoiceList).focus()
+        self._follow()
+
+    def on_resize(self) -> None:
+        """Fit the columns to the new width."""
+        self._show()
+
+    @on(ChoiceList.OptionHighlighted)
+    def line_reached(self) -> None:
+        """Say everything that is known of the entry under the cursor."""
+        line = self._chosen_line()
+        self.query_one("#page-detail", QuietLine).say(_detail(line, self._zone) if line else self._question_words())
+
+    @on(ChoiceList.OptionSelected)
+    def line_chosen(self) -> None:
+        """ENTER on a question."""
+        self.action_answer()
+
+    def action_time(self) -> None:
+        """Correct when it happened."""
+        self._perform(self._time)
+
+    def action_room(self) -> None:
+        """Correct the room."""
+        self._perform(self._room)
+
+    def action_collector(self) -> None:
+        """Correct who collected."""
+        self._perform(self._collector)
+
+    def action_void(self) -> None:
+        """Take the entry out of the count."""
+        self._perform(self._void)
+
+    def action_late(self, kind: str) -> None:
+        """Enter what nobody entered in time."""
+        self._perform(lambda: self._late(EventKind(kind)))
+
+    def action_answer(self) -> None:
+        """Answer the chosen question."""
+        self._perform(self._answer)
+
+    def action_close(self) -> None:
+        """Back to the roster."""
+        self.dismiss(None)
+
+    @work(group="follow")
+    async def _follow(self) -> None:
+        await keep_fresh(self._desk, self._read_again)
+
+    async def _read_again(self) -> None:
+        async def read() -> str:
+            self._day = await self._corrections.day(self._child_id)
+            self._show()
+            return ""
+
+        await calmly(read, self._say)
+
+    @work(group="act")
+    async def _perform(self, step: Callable[[], Awaitable[str]]) -> None:
+        if self._busy:
+            return
+        self._busy = True
+        try:
+            await calmly(step, self._say)
+            await self._read_again()
+        finally:
+            self._busy = False
+
+    async def _time(self) -> str:
+        line = self._chosen_line()
+        if line is None or not line.may_correct:
+            return "Choose an arrival, a departure or a move that counts."
+        typed = await self._ask(
+            f"When was it, instead of {clock_text(line.at_ms, self._zone)}?", (Field("Time", "like 08:10", 5), WHY)
+        )
+        if not typed:
+            return CANCELLED
+        await self._corrections.correct(self._child_id, line.event_id, Change(time=typed[0], reason=typed[1]))
+        return f"Corrected to {typed[0].strip()} – recorded here."
+
+    async def _room(self) -> str:
+        line = self._chosen_line()
+        if line is None or not line.may_correct or line.kind is EventKind.CHECK_OUT:
+            return "Choose an arrival or a move that counts."
+        rooms = [Row(room_id, name) for room_id, name in await self._desk.building.visits.rooms()]
+        room_id = await self.app.push_screen_wait(ChooseScreen("Which room was it?", rooms))
+        typed = await self._ask("Why is the room corrected?", (WHY,)) if room_id else ()
+        if not typed:
+            return CANCELLED
+        await self._corrections.correct(self._child_id, line.event_id, Change(room_id=room_id, reason=typed[0]))
+        return "Room corrected – recorded here."
+
+    async def _collector(self) -> str:
+        line = self._chosen_line()
+        if line is None or not line.may_correct or line.kind is not EventKind.CHECK_OUT:
+            return "Choose a departure that counts."
+        adult = await self._adult("Who collected, in truth?")
+        typed = await self._ask("Why is the adult corrected?", (WHY,)) if adult else ()
+        if adult is None or not typed:
+            return CANCELLED
+        change = Change(adult_id=adult[0], adult_name=adult[1], reason=typed[0])
+        await self._corrections.correct(self._child_id, line.event_id, change)
+        return "Adult corrected – recorded here."
+
+    async def _void(self) -> str:
+        line = self._chosen_line()
+        if line is None or not line.may_void:
+            return "Choose an entry that counts."
+        words = f"{KIND_WORDS.get(line.kind, line.kind)} {clock_text(line.at_ms, self._zone)}"
+        typed = await self._ask(f"Why does “{words}” not count?", (WHY,))
+        if not typed:
+            return CANCELLED
+        await self._corrections.void(self._child_id, line.event_id, typed[0])
+        return f"“{words}” does not count any more – recorded here."
+
+    async def _late(self, kind: EventKind) -> str:
+        today, yesterday = self._corrections.days()
+        done = "come" if kind is EventKind.CHECK_IN else "leave"
+        days = [Row(today, "Today"), Row(yesterday, "Yesterday")]
+        day = await self.app.push_screen_wait(ChooseScreen(f"On which day did the child {done}?", days))
+        if not day:
+            return CANCELLED
+        adult = ("", "") if kind is EventKind.CHECK_IN else await self._adult("Who collected?")
+        if adult is None:
+            return CANCELLED
+        typed = await self._ask(f"When did the child {done}?", (Field("Time", "like 08:10", 5), WHY))
+        if not typed:
+            return CANCELLED
+        late = Late(kind, day, typed[0], typed[1], adult_id=adult[0], adult_name=adult[1])
+        await self._corrections.enter_late(self._child_id, late)
+        return f"Entered for {typed[0].strip()} – recorded here."
+
+    async def _answer(self) -> str:
+        question = self._chosen_question()
+        if question is None:
+            return "Choose a question (!) first; entries are corrected with the keys below."
+        if question.is_critical:
+            return "A manager answers this, in the office. Tell them now."
+        rows = [Row(one.code, f"{one.says} {one.consequence}") for one in question.answers]
+        code = await self.app.push_screen_wait(ChooseScreen(f"{FINDING_WORDS[question.kind].capitalize()}", rows))
+        chosen = next((one for one in question.answers if one.code == code), None)
+        if chosen is None:
+            return CANCELLED
+        time = ""
+        if chosen.needs is not Need.NOTHING:
+            typed = await self._ask("When was it?", (Field("Time", "like 08:10", 5),))
+            if not typed:
+                return CANCELLED
+            time = typed[0]
+        await self._corrections.answer(self._child_id, question.key, code, time=time)
+        return "Answered – recorded here."
+
+    async def _ask(self, title: str, fields: tuple[Field, ...]) -> tuple[str, ...]:
+        return await self.app.push_screen_wait(
+            AskScreen(title, fields, "ENTER goes on; a time is never in the future.")
+        )
+
+    async def _adult(self, title: str) -> tuple[str, str] | None:
+        """Id and name of whoever collected: one of the list, or a typed name; None: cancelled."""
+        known = await self._desk.collectors(self._child_id)
+        rows = [Row(one.adult_id, _adult_words(one)) for one in known]
+        rows.append(Row(OTHER_ADULT, "Somebody else: type the name"))
+        key = await self.app.push_screen_wait(ChooseScreen(title, rows))
+        if key != OTHER_ADULT:
+            return (key, "") if key else None
+        typed = await self._ask(title, (Field("Full name", "of the adult", NAME_CHARACTERS_MAX),))
+        return ("", typed[0]) if typed and typed[0].strip() else None
+
+    def _chosen_line(self) -> DayLine | None:
+        return find_line(self._day, self.query_one(ChoiceList).chosen) if self._day else None
+
+    def _chosen_question(self) -> Question | None:
+        key = self.query_one(ChoiceList).chosen.removeprefix(QUESTION_PREFIX)
+        return next((one for one in self._day.questions if one.key == key), None) if self._day else None
+
+    def _question_words(self) -> str:
+        question = self._chosen_question()
+        if question is None:
+            return ""
+        return (
+            "CRITICAL: for a manager, in the office." if question.is_critical else "ENTER shows the possible answers."
+        )
+
+    def _show(self) -> None:
+        if self._day is None:
+            return
+        day, width = self._day, max(self.size.width - 4, 16)
+        asked = f", {len(day.questions)} to settle" if day.questions else ""
+        self.query_one("#page-title", QuietLine).say(f"{day.name}  today and yesterday{asked}")
+        rows = [_question_row(one) for one in day.questions]
+        last = ""
+        for line in day.lines:
+            date = date_text(line.at_ms, self._zone)
+            if date != last:
+                rows.append(Row(f"day {date}", date, "bold $quiet", is_heading=True))
+                last = date
+            rows.append(_row(line, width, self._zone))
+        self.query_one(ChoiceList).show(
+            rows, empty_words="Nothing was entered today or yesterday. I enters an arrival."
+        )
+        self.line_reached()
+
+    def _say(self, sentence: str) -> None:
+        if sentence:
+            self.query_one("#page-note", QuietLine).say(sentence)
+
+
+def _row(line: DayLine, width: int, zone: ZoneInfo) -> Row:
+    what = KIND_WORDS.get(line.kind, line.kind)
+    if line.adult:
+        what = f"{what} with {line.adult}"
+    elif line.room_name and line.kind is not EventKind.CHECK_OUT:
+        what = f"{what}, {line.room_name}"
+    state = f"✗ {line.stands}" if line.stands is Stands.VOIDED else line.stands or mark_text(line.mark)
+    first = f"{clock_text(line.at_ms, zone)}  {what}"
+    text = in_columns(width, first, (line.device, 14 if width >= 60 else 6), (state, 16))  # noqa: PLR2004 - narrow
+    look = {Stands.VOIDED: "$quiet", Stands.PARKED: "bold $warn"}.get(line.stands, "")
+    return Row(line.event_id, text, look)
+
+
+def _detail(line: DayLine, zone: ZoneInfo) -> str:
+    parts = [f"{line.by}, on {line.device}"]
+    if line.said_at_ms != line.at_ms:
+        parts.append(f"first said {clock_text(line.said_at_ms, zone)}")
+    parts += [f"why: {line.reason}"] if line.reason else []
+    parts += [line.note] if line.note else []
+    return "; ".join(parts)
+
+
+def _question_row(question: Question) -> Row:
+    level = "CRITICAL: " if question.is_critical else ""
+    return Row(f"{QUESTION_PREFIX}{question.key}", f"! {level}{FINDING_WORDS[question.kind]}", "bold $warn")
+
+
+def _adult_words(collector: Collector) -> str:
+    if not is_blocked(collector):
+        return f"{collector.name}, {collector.relationship}"
+    return f"{collector.name} – {'not today' if collector.status == NOT_TODAY else 'MAY NOT COLLECT'}"

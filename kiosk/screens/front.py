@@ -1,0 +1,127 @@
+"""The questions of the front desk in their order: who comes, who leaves, with whom, how that is known."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from kiosk.messages import Presence
+from kiosk.screens.alerts import AlertsScreen
+from kiosk.screens.collect import Collection, CollectScreen, Question
+from kiosk.screens.family import FamilyScreen
+from kiosk.screens.identity import IdentityScreen
+from kiosk.screens.override import OverrideScreen
+from kiosk.screens.refuse import RefuseScreen
+from kiosk.screens.scene import Scene
+from kiosk.services.desk import Recorded, RosterLine
+from kiosk.services.door import DoorMode
+from kiosk.services.families import FamilyMember
+from kiosk.services.release import NEAR_BLOCKED_NAME, Release, of_all
+from kiosk.widgets.alert_lines import ALERTS_TO_READ, CHECK_IN, CHECK_OUT, must_read
+from kiosk.widgets.wording import moment_text
+
+BY_CODE: Final = "signed_code"
+NO_PINS: Final = "Nobody has a PIN here: this desk is open to whoever stands at it."
+
+
+async def act_on(scene: Scene, line: RosterLine) -> tuple[Recorded, ...]:
+    """Check a child in, or out, and whoever of its family comes or leaves with it; empty when it was cancelled."""
+    return await act_on_family(scene, scene.desk.counter.family(line.child_id))
+
+
+async def act_on_family(
+    scene: Scene, members: Sequence[FamilyMember], scanned_adult_id: str = ""
+) -> tuple[Recorded, ...]:
+    """The same for children that were found together, and where it was by a family code with its adult."""
+    leaves = members[0].line.status is Presence.IN
+    lines = await _choose(scene, members, CHECK_OUT if leaves else CHECK_IN)
+    if not lines:
+        return ()
+    if leaves:
+        return await _release(scene, lines, scanned_adult_id)
+    return await scene.desk.counter.arrive([line.child_id for line in lines])
+
+
+async def undo_last(scene: Scene) -> str:
+    """Take the last entry back."""
+    undone = await scene.desk.counter.undo()
+    names = ", ".join(one.child_name for one in undone if one.child_name)
+    return f"Taken back{': ' if names else ''}{names}. It stays in the log as taken back."
+
+
+async def lock_desk(scene: Scene) -> str:
+    """Hide the names."""
+    if scene.desk.door.state().mode is not DoorMode.UNLOCKED:
+        return NO_PINS
+    scene.desk.door.lock()
+    return ""
+
+
+async def _choose(scene: Scene, members: Sequence[FamilyMember], act: str) -> list[RosterLine]:
+    """Who of a family it is about; one child alone is asked about only when something must be read."""
+    first = members[0].line
+    if len(members) > 1:
+        title = f"{first.display_name} and family: who is to {act}?"
+        chosen = await scene.app.push_screen_wait(FamilyScreen(title, members, act=act))
+        return [one.line for one in members if chosen and one.line.child_id in chosen]
+    if must_read(first.alerts, ALERTS_TO_READ[act]):
+        return [first] if await scene.app.push_screen_wait(AlertsScreen(first, act=act)) else []
+    return [first]
+
+
+async def _release(scene: Scene, lines: Sequence[RosterLine], scanned_adult_id: str) -> tuple[Recorded, ...]:
+    names = names_of(lines)
+    collectors = of_all([await scene.desk.collectors(line.child_id) for line in lines])
+    alerts = [alert for line in lines for alert in line.alerts]
+    screen = CollectScreen(Question(names, alerts, collectors, await _list_note(scene)))
+    if scanned_adult_id:
+        screen.call_after_refresh(screen.take_scan, scanned_adult_id)
+    chosen = await scene.app.push_screen_wait(screen)
+    child_ids = [line.child_id for line in lines]
+    if chosen is None:
+        return ()
+    if chosen.is_refused:
+        refusal = await scene.app.push_screen_wait(RefuseScreen(names, name=chosen.adult_name))
+        return () if refusal is None else await scene.desk.counter.refuse(child_ids, refusal)
+    release = await _made_sure(scene, chosen)
+    return () if release is None else await scene.desk.counter.release(child_ids, release)
+
+
+async def _made_sure(scene: Scene, chosen: Collection) -> Release | None:
+    """The release with all that must be known of it; None when it was given up."""
+    overridden = None
+    if chosen.near:
+        words = f"{chosen.adult_name} is close to {chosen.near}, who may not collect."
+        overridden = await scene.app.push_screen_wait(OverrideScreen(scene.desk.door, words))
+        if overridden is None:
+            return None
+    identity: str | None = "code_match"
+    if not chosen.is_scanned:
+        question = f"How do you know that this is {chosen.adult_name or 'the person'}?"
+        identity = await scene.app.push_screen_wait(IdentityScreen(question))
+    if not identity:
+        return None
+    return Release(
+        adult_id=chosen.adult_id,
+        adult_name=chosen.adult_name,
+        identity_check=identity,
+        auth_method=BY_CODE if chosen.is_scanned else "staff_attested",
+        warnings=(NEAR_BLOCKED_NAME,) if chosen.near else (),
+        reason=overridden.reason if overridden else "",
+        approval=overridden.approval if overridden else None,
+    )
+
+
+async def _list_note(scene: Scene) -> str:
+    """What to say of a pick-up list that is too old to be believed."""
+    if not scene.desk.counter.is_list_old():
+        return ""
+    as_of_ms = (await scene.desk.status()).data_as_of_ms
+    since = "another day" if as_of_ms is None else moment_text(as_of_ms, scene.clock.wall_ms(), scene.zone)
+    return f"! List from {since}, phone to check."
+
+
+def names_of(lines: Sequence[RosterLine]) -> str:
+    """`Ana, Rui and Eva Silva` is more than a title holds: the first two, and how many more."""
+    names = [line.display_name for line in lines]
+    if len(names) <= 2:  # noqa: PLR2004 - two names fit on a line
+        return " and ".join(names)
+    return f"{names[0]}, {names[1]} and {len(names) - 2} more"

@@ -1,0 +1,45 @@
+"""The scanner among the keys: what it typed is taken out of the field where it landed, and handed on as one code."""
+
+from typing import Any
+
+from textual import events
+from textual.screen import Screen
+from textual.widgets import Input
+
+from kiosk.services.scans import Heard, ScanEar
+from sync.family_code import looks_like_code
+from sync.pins import is_pin
+
+
+class Scanner:
+    """Listens for one screen at a time; keys go on to the screen until they turn out to be a code."""
+
+    def __init__(self) -> None:
+        self._ear = ScanEar()
+        self._field: Input | None = None
+        self._before = ("", 0)
+
+    def hear(self, event: events.Key | events.Paste, screen: Screen[Any]) -> str | None:
+        """None: it is for the screen. Otherwise a scan has ended: its code, empty when it is a repeat."""
+        if isinstance(event, events.Paste):
+            text = event.text.strip() if len(event.text) < 1_000 else ""  # noqa: PLR2004 - no code is as long
+            return text if looks_like_code(text) else None
+        at_ms = int(event.time * 1_000)
+        if event.key == "enter":
+            return self._end(at_ms, screen)
+        if event.character is None or not event.is_printable:
+            self._ear.forget()
+        elif self._ear.hear(event.character, at_ms) is Heard.BEGIN:
+            self._field = screen.focused if isinstance(screen.focused, Input) else None
+            self._before = (self._field.value, self._field.cursor_position) if self._field else ("", 0)
+        return None
+
+    def _end(self, at_ms: int, screen: Screen[Any]) -> str | None:
+        heard, code = self._ear.enter(at_ms)
+        focused = screen.focused
+        is_quick_pin = isinstance(focused, Input) and focused.password and is_pin(code)
+        if heard is Heard.KEY or is_quick_pin:
+            return None
+        if self._field is not None and self._field is focused:
+            self._field.value, self._field.cursor_position = self._before
+        return code if heard is Heard.SCAN else ""

@@ -1,0 +1,215 @@
+"""The front desk: whole families come and go at once, a release is refused, the last entry is taken back."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from kiosk.services import roster as rosters
+from kiosk.services.door import Door, DoorMode
+from kiosk.services.errors import DeskError
+from kiosk.services.families import FamilyMember, children_of, family
+from kiosk.services.recorder import DeskParts, Recorded
+from kiosk.services.recording import Wish
+from kiosk.services.release import (
+    LIST_OLD,
+    OVERRIDE,
+    Refusal,
+    Release,
+    Stop,
+    doubt,
+    is_list_old,
+)
+from kiosk.services.roster import RosterLine
+from kiosk.services.scans import ScanFault, read_scan
+from sync.attendance import EventKind
+
+CHILDREN_MAX = 40
+"""At most so many children are recorded at once: a whole room, and one transaction."""
+
+
+@dataclass(frozen=True)
+class Undoable:
+    """What can be taken back, and for how long yet (milliseconds)."""
+
+    recorded: tuple[Recorded, ...]
+    left_ms: int
+
+
+@dataclass(frozen=True)
+class Scanned:
+    """Whose code it was, and the children to act on."""
+
+    adult_id: str
+    lines: tuple[RosterLine, ...]
+
+
+class Counter:
+    """Records what happens at the counter; whoever unlocked the desk attests it."""
+
+    def __init__(self, parts: DeskParts, door: Door, family_key: Callable[[], bytes], center_id: str) -> None:
+        self._following = parts.following
+        self._refusals = parts.refusals
+        self._recorder = parts.recorder
+        self._door = door
+        self._family_key = family_key
+        self._center_id = center_id
+        self._last: tuple[tuple[Recorded, ...], int] = ((), 0)
+
+    # -- what can be done
+
+    def family(self, child_id: str) -> tuple[FamilyMember, ...]:
+        """A child and those who come and go with it; raises DeskError locked, revoked or unknown_child."""
+        self._refusals.require_unlocked()
+        self._refusals.require_known(child_id)
+        return family(self._following.knowledge, child_id, self._following.span_of_today())
+
+    def undoable(self) -> Undoable | None:
+        """The last thing this desk recorded, while it can be taken back."""
+        recorded, at_ms = self._last
+        left_ms = self._door.settings.undo_ms - (self._following.clock.monotonic_ms() - at_ms)
+        return Undoable(recorded, left_ms) if recorded and left_ms > 0 else None
+
+    def scan(self, text: str) -> Scanned:
+        """The children of the adult whose code this is.
+
+        Raises:
+            DeskError: locked, revoked, or unknown_code with the reason.
+
+        """
+        self._refusals.require_unlocked()
+        found = read_scan(text, self._family_key(), self._center_id, self._following.now_ms())
+        if isinstance(found, ScanFault):
+            raise DeskError("unknown_code", found.words)
+        knowledge, today = self._following.knowledge, self._following.span_of_today()
+        lines = tuple(rosters.line_of(knowledge, one, today) for one in children_of(knowledge, found.adult_id))
+        if not lines:
+            raise DeskError("unknown_code", "This code opens nothing: the adult may collect no child here.")
+        return Scanned(found.adult_id, lines)
+
+    def is_list_old(self) -> bool:
+        """Whether the pick-up list must be checked by phone."""
+        as_of_ms = self._following.status().data_as_of_ms
+        return is_list_old(as_of_ms, self._following.clock.wall_ms(), old_ms=self._door.settings.list_old_ms)
+
+    # -- what is recorded
+
+    async def arrive(self, child_ids: Sequence[str]) -> tuple[Recorded, ...]:
+        """Record that these children came: all of them, or none; durable when this returns.
+
+        Raises:
+            DeskError: revoked, unknown_child, already_in, bad_input, storage_full, storage_failed.
+
+        """
+        async with self._recorder.one_at_a_time:
+            for child_id in _checked(child_ids):
+                self._refusals.require_known(child_id)
+                self._refusals.require_not_in(child_id)
+            return await self._record([self._wish(EventKind.CHECK_IN, one) for one in child_ids])
+
+    async def release(self, child_ids: Sequence[str], release: Release) -> tuple[Recorded, ...]:
+        """Record that these children left with somebody: all of them, or none; durable when this returns.
+
+        Raises:
+            DeskError: revoked, unknown_child, already_out, unknown_adult, not_authorised, needs_second_person,
+                bad_input, storage_full, storage_failed.
+
+        """
+        async with self._recorder.one_at_a_time:
+            warnings = list(release.warnings)
+            for child_id in _checked(child_ids):
+                self._refusals.require_known(child_id)
+                self._refusals.require_in(child_id, None)
+                warnings.extend(self._warnings_of(child_id, release))
+            if self.is_list_old():
+                warnings.append(LIST_OLD)
+            said = self._said(release, tuple(dict.fromkeys(warnings)))
+            return await self._record([self._wish(EventKind.CHECK_OUT, one, **said) for one in child_ids])
+
+    async def refuse(self, child_ids: Sequence[str], refusal: Refusal) -> tuple[Recorded, ...]:
+        """Record that these children were not given to somebody; durable when this returns.
+
+        Raises:
+            DeskError: revoked, unknown_child, bad_input, storage_full, storage_failed.
+
+        """
+        async with self._recorder.one_at_a_time:
+            for child_id in _checked(child_ids):
+                self._refusals.require_known(child_id)
+            said = {
+                "adult_id": refusal.adult_id,
+                "adult_name": refusal.adult_name,
+                "reason_code": refusal.reason_code,
+                "reason": refusal.reason,
+            }
+            return await self._record([self._wish(EventKind.RELEASE_REFUSED, one, **said) for one in child_ids])
+
+    async def undo(self) -> tuple[Recorded, ...]:
+        """Take back the last thing this desk recorded, of a family all of it; what was recorded stays in the log.
+
+        Raises:
+            DeskError: nothing_to_undo, revoked, storage_full, storage_failed.
+
+        """
+        async with self._recorder.one_at_a_time:
+            found = self.undoable()
+            if found is None:
+                raise DeskError("nothing_to_undo", "There is nothing to take back; what is older is corrected.")
+            wishes = [
+                Wish(
+                    kind=EventKind.VOID,
+                    child_id=one.child_id,
+                    supersedes=(one.event_id,),
+                    staff_id=self._door.state().staff_id,
+                    reason_code="undo",
+                )
+                for one in found.recorded
+            ]
+            undone = await self._recorder.record(*wishes)
+            self._last = ((), 0)
+            return undone
+
+    async def _record(self, wishes: Sequence[Wish]) -> tuple[Recorded, ...]:
+        recorded = await self._recorder.record(*wishes)
+        self._last = (recorded, self._following.clock.monotonic_ms())
+        return recorded
+
+    def _warnings_of(self, child_id: str, release: Release) -> list[str]:
+        self._refusals.require_on_list(child_id, release.adult_id)
+        known = rosters.collectors(self._following.knowledge, child_id, self._following.today())
+        found = doubt(known, release.adult_id, release.adult_name)
+        if found.stop is Stop.NEVER:
+            self._refusals.require_may_collect(child_id, release.adult_id, release.adult_name)
+        if found.stop is Stop.OVERRIDE and not self._is_overridden(release):
+            message = "This release needs a second member of staff with a PIN, and a reason."
+            raise DeskError("needs_second_person", message)
+        return [found.warning] if found.warning else []
+
+    def _is_overridden(self, release: Release) -> bool:
+        """By somebody's PIN and a reason; by a reason alone where nobody has a PIN."""
+        has_no_pins = self._door.state().mode in (DoorMode.NO_PINS, DoorMode.NOT_CHECKABLE)
+        return bool(release.reason) and (has_no_pins or self._door.knows(release.approval))
+
+    def _said(self, release: Release, warnings: tuple[str, ...]) -> dict[str, object]:
+        is_override = bool(release.reason)
+        approval = release.approval if self._door.take(release.approval) else None
+        return {
+            "adult_id": release.adult_id,
+            "adult_name": release.adult_name,
+            "identity_check": release.identity_check,
+            "auth_method": release.auth_method,
+            "warnings": warnings,
+            "reason_code": OVERRIDE if is_override else "",
+            "reason": release.reason,
+            # The event has no field for a second person: who stood in for the release is told in words and by id.
+            "note": f"Second person: {approval.staff_name} ({approval.staff_id})"[:200] if approval else "",
+        }
+
+    def _wish(self, kind: EventKind, child_id: str, **said: object) -> Wish:
+        room_id = self._following.knowledge.children[child_id].home_room_id
+        staff_id = self._door.state().staff_id
+        return Wish(kind=kind, child_id=child_id, room_id=room_id, staff_id=staff_id, **said)  # type: ignore[arg-type]
+
+
+def _checked(child_ids: Sequence[str]) -> Sequence[str]:
+    if not 0 < len(child_ids) <= CHILDREN_MAX or len(set(child_ids)) != len(child_ids):
+        raise DeskError("bad_input", f"Choose 1 to {CHILDREN_MAX} children, each once.")
+    return child_ids

@@ -1,0 +1,166 @@
+"""The roll-call on paper: a plain text that any printer takes, kept on this desk without any network."""
+
+import os
+from collections.abc import Iterator
+from itertools import groupby
+from pathlib import Path
+from typing import Final
+
+from kiosk.services.moments import clock_words, day_words, rfc3339
+from kiosk.services.people import NO_ROOM
+from kiosk.services.rollcalls import RollLine, RollState, RollView
+from sync.presence import Group
+
+# A fire drill each week, and each with a beginning and an end: half a year.
+SHEETS_MAX: Final = 50
+WIDTH: Final = 78
+_BOX: Final = {
+    RollState.TO_DO: "[ ]",
+    RollState.MISSING: "[!]",
+    RollState.SAFE: "[x]",
+    RollState.ELSEWHERE: "[>]",
+}
+GROUP_WORDS: Final = {Group.CHILD: "child", Group.STAFF: "staff", Group.VISITOR: "visitor"}
+
+
+class Place:
+    """Whose list it is, and where: for the head of the sheet and for every time on it."""
+
+    def __init__(self, center_name: str, device_name: str, time_zone: str) -> None:
+        self.center_name = center_name
+        self.device_name = device_name
+        self.time_zone = time_zone
+
+    def clock(self, at_ms: int | None) -> str:
+        """`07:41` by the centre's clocks."""
+        return clock_words(at_ms, self.time_zone)
+
+
+def sheet(view: RollView, place: Place, now_ms: int) -> str:
+    """The whole list as lines of at most 78 characters; who is missing, or not accounted for, comes first."""
+    return "\n".join([*_head(view, place, now_ms), *_open(view, place), *_rooms(view, place), ""])
+
+
+def count_words(view: RollView) -> str:
+    """The counts in one line, the worst first."""
+    parts = [f"{view.count(state)} {state.value}" for state in (RollState.MISSING, RollState.TO_DO, RollState.SAFE)]
+    if elsewhere := view.count(RollState.ELSEWHERE):
+        parts.append(f"{elsewhere} elsewhere")
+    return f"{', '.join(parts)}; {len(view.lines)} on the list"
+
+
+def stage_words(view: RollView, place: Place) -> str:
+    """Where the roll-call stands."""
+    if view.started_at_ms is None:
+        return "Not begun"
+    begun = f"Begun {place.clock(view.started_at_ms)}"
+    if view.started_by:
+        begun += f" by {view.started_by}"
+    return f"{begun}, goes on" if view.goes_on else f"{begun}, ended {place.clock(view.ended_at_ms)}"
+
+
+def heard_words(view: RollView, place: Place, now_ms: int) -> list[str]:
+    """What this list can know, and what it cannot."""
+    own = f"Complete to {place.clock(now_ms)} from {place.device_name}"
+    if view.is_current:
+        first = f"{own}; the server is heard now."
+    elif view.as_of_ms is None:
+        first = f"{own}; this desk has never heard the server."
+    else:
+        first = f"{own}; what other desks wrote since {place.clock(view.as_of_ms)} is NOT here."
+    if not view.desks:
+        return [first, "No other desk has written anything lately."]
+    desks = ", ".join(f"{desk.name} {place.clock(desk.at_ms)}" for desk in view.desks)
+    return [first, f"Last entry of other desks: {desks}. A desk that is cut off looks just as silent."]
+
+
+def brief_words(line: RollLine, place: Place) -> str:
+    """When and where the last word was said, for a line that shows the word itself."""
+    last = [f"{place.clock(word.at_ms)} {word.desk}" for word in line.words[-1:]]
+    return "; ".join([*last, *_remarks(line, place)])
+
+
+def line_words(line: RollLine, place: Place) -> str:
+    """What is said of somebody, by whom and when, and what else should be known."""
+    said = line.words if line.is_disagreed else line.words[-1:]
+    parts = [f"{word.state.value} {place.clock(word.at_ms)} {word.desk}" for word in said]
+    return "; ".join([*parts, *_remarks(line, place)])
+
+
+def _remarks(line: RollLine, place: Place) -> Iterator[str]:
+    if line.left_at_ms is not None:
+        yield f"checked out {place.clock(line.left_at_ms)}"
+    elif line.is_unlisted:
+        yield "was on no list"
+
+
+def _head(view: RollView, place: Place, now_ms: int) -> list[str]:
+    lines = [
+        f"ROLL CALL  {place.center_name}",
+        f"Printed {day_words(now_ms, place.time_zone)} by {place.device_name}",
+        f"{stage_words(view, place)}.",
+        f"{count_words(view)}.",
+        *heard_words(view, place, now_ms),
+    ]
+    wrapped = [piece for line in lines for piece in _wrapped(line)]
+    return [*wrapped, "[x] safe   [>] elsewhere, known where   [!] MISSING   [ ] not yet", "=" * WIDTH]
+
+
+def _open(view: RollView, place: Place) -> Iterator[str]:
+    """Those who are to be looked for."""
+    wanted = [line for state in (RollState.MISSING, RollState.TO_DO) for line in view.lines if line.state is state]
+    if view.started_at_ms is None or not wanted:
+        return
+    yield f"TO BE FOUND ({len(wanted)})"
+    for line in wanted:
+        yield from _row(line, place, line.person.room_name or NO_ROOM)
+    yield ""
+
+
+def _rooms(view: RollView, place: Place) -> Iterator[str]:
+    for room_name, lines in groupby(view.lines, key=lambda line: line.person.room_name or NO_ROOM):
+        there = list(lines)
+        yield f"{room_name} ({len(there)})"
+        for line in there:
+            yield from _row(line, place, GROUP_WORDS[line.person.group])
+        yield ""
+
+
+def _row(line: RollLine, place: Place, what: str) -> Iterator[str]:
+    yield f"{_BOX[line.state]} {line.person.name[:44]:<44} {what[:28]}".rstrip()
+    for words in (line_words(line, place), line.person.note):
+        if words:
+            yield from (f"      {piece}" for piece in _wrapped(words, WIDTH - 6))
+
+
+def _wrapped(text: str, width: int = WIDTH) -> Iterator[str]:
+    row = ""
+    for word in text.split():
+        if row and len(row) + 1 + len(word) > width:
+            yield row
+            row = ""
+        row = f"{row} {word}".strip()
+        while len(row) > width:
+            yield row[:width]
+            row = row[width:]
+    if row:
+        yield row
+
+
+def keep_sheet(folder: Path, text: str, *, now_ms: int, stage: str) -> Path:
+    """Write a sheet where only the desk's owner reads it, whole or not at all, and drop all but the newest 50.
+
+    Returns its path. Raises OSError when the folder cannot be written.
+    """
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    stamp = (rfc3339(now_ms) or "").translate({ord(sign): None for sign in "-:."})
+    path = folder / f"rollcall-{stamp}-{stage}.txt"
+    unfinished = path.with_suffix(".new")
+    with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    unfinished.replace(path)
+    for old in sorted(folder.glob("rollcall-*.txt"))[:-SHEETS_MAX]:
+        old.unlink(missing_ok=True)
+    return path

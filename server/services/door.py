@@ -1,0 +1,160 @@
+"""What opens the door of a centre's desks: PINs of its staff, codes of its families, and the keys to check both.
+
+The pepper and the signing key of a centre are derived from SECRET_KEY: nothing of them is stored. With a new SECRET_KEY
+desks fetch the new ones, PINs must be set anew (each names its pepper), and family codes are made anew.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+import structlog
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from server.core.clock import Clock
+from server.core.errors import FieldProblem, InvalidInput, NotEntitled, NotFound
+from server.core.ids import Luck
+from server.core.stretching import Stretching
+from server.core.tokens import TokenPurpose, Tokens, derive_key
+from server.models.devices import DeviceKind, DeviceState
+from server.models.people import Person, StaffProfile
+from server.models.rooms import Center
+from server.repositories import devices, staff
+from server.repositories.unit_of_work import UnitOfWork, UnitsOfWork
+from server.services import roster_records
+from server.services.access import MANAGER_AND_UP, User
+from server.services.devices import DeviceUnknown
+from sync.family_code import NONCE_BYTES, FamilyCode, code_text
+from sync.pins import (
+    PIN_LANES,
+    PIN_MEMORY_KIB,
+    PIN_PASSES,
+    SALT_BYTES,
+    STRETCHED_BYTES,
+    sealed,
+    weakness,
+)
+from sync.records import Entity, PinRecord, encode_record
+
+DAY_S: Final = 86_400
+# A code on a phone or a key ring: a term long, and none lives for ever.
+FAMILY_CODE_DAYS: Final = 90
+FAMILY_CODE_DAYS_MAX: Final = 400
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class DoorKeys:
+    """What a desk checks PINs and family codes with: 32 bytes each, and never the key that signs."""
+
+    pin_pepper: bytes
+    family_key: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class NewFamilyCode:
+    """A code as it is shown, and until when it is good (seconds since 1970, UTC)."""
+
+    text: str
+    expires_at_s: int
+
+
+class Door:
+    """Sets PINs, makes family codes, and hands desks the keys."""
+
+    def __init__(self, units: UnitsOfWork, clock: Clock, luck: Luck, tokens: Tokens, secret_key: str) -> None:
+        """Derive the keys of each centre from `secret_key`."""
+        self._units = units
+        self._clock = clock
+        self._luck = luck
+        self._tokens = tokens
+        self._secret_key = secret_key
+        self._stretching = Stretching()
+
+    async def set_pin(self, center: Center, user: User, person_id: str, pin: str) -> PinRecord:
+        """Let a member of staff have this PIN at every desk of the centre; a lock after wrong tries ends with it.
+
+        Raises:
+            NotFound: the centre has no such member of staff.
+            NotEntitled: the user is no manager, and not the person either (by their e-mail address).
+            InvalidInput: the PIN is none, or one of those that are tried first; the message never repeats it.
+
+        """
+        async with self._units.begin() as unit:
+            person, _ = await self._of_staff(unit, center, user, person_id)
+        personal = (person.phone, person.birth_date.strftime("%d%m%Y") if person.birth_date else "")
+        if reason := weakness(pin, personal):
+            raise InvalidInput(reason, (FieldProblem("/pin", reason),))
+        salt = self._luck(SALT_BYTES)
+        stretched = await self._stretching.argon2id(
+            pin, salt, memory_kib=PIN_MEMORY_KIB, passes=PIN_PASSES, lanes=PIN_LANES, size=STRETCHED_BYTES
+        )
+        record = sealed(stretched, salt, self._pepper(center.id), set_at_ms=self._clock.wall_ms())
+        await self._store(center, user, person_id, record)
+        _log.info("pin_set", center=center.id, person=person_id, by=user.id)
+        return record
+
+    async def remove_pin(self, center: Center, user: User, person_id: str) -> None:
+        """Let a member of staff have no PIN any more; safe to repeat. Raises NotFound or NotEntitled as `set_pin`."""
+        await self._store(center, user, person_id, None)
+        _log.info("pin_removed", center=center.id, person=person_id, by=user.id)
+
+    async def new_family_code(self, center: Center, adult_id: str, days: int = FAMILY_CODE_DAYS) -> NewFamilyCode:
+        """Make a code that opens this adult's children at the centre's desks.
+
+        It gives no right: what the pick-up list says at the moment of the scan is what counts.
+
+        Raises:
+            NotFound: the centre has no such adult.
+
+        """
+        async with self._units.begin() as unit:
+            if await staff.find_adult(unit.session, center.id, adult_id) is None:
+                raise NotFound("The centre has no such adult")
+        expires_at_s = self._clock.wall_ms() // 1_000 + days * DAY_S
+        code = FamilyCode(center.id, adult_id, expires_at_s, self._luck(NONCE_BYTES))
+        return NewFamilyCode(code_text(code, self._signer(center.id).sign(code.to_sign())), expires_at_s)
+
+    async def keys_of(self, device_id: str, token: str) -> DoorKeys:
+        """Give a desk the keys of its centre, against its own token.
+
+        Raises:
+            Unauthenticated: the token is none of a device.
+            DeviceUnknown: it is that of another device, or of one that may not be here any more.
+
+        """
+        claims = self._tokens.verify(TokenPurpose.DEVICE, token)
+        async with self._units.begin() as unit:
+            device = await devices.find(unit.session, device_id) if claims.subject == device_id else None
+        if device is None or device.kind != DeviceKind.KIOSK or device.state != DeviceState.ACTIVE:
+            raise DeviceUnknown
+        family_key = self._signer(device.center_id).public_key().public_bytes_raw()
+        return DoorKeys(self._pepper(device.center_id), family_key)
+
+    async def _store(self, center: Center, user: User, person_id: str, record: PinRecord | None) -> None:
+        async with self._units.begin(actor=user.id, origin="api") as unit:
+            await unit.lock_head(center.id)
+            person, profile = await self._of_staff(unit, center, user, person_id)
+            before = profile.pin
+            profile.pin = None if record is None else encode_record(record)
+            if profile.pin != before:
+                unit.put(center.id, Entity.STAFF, person.id, roster_records.staff_record(person, profile))
+
+    async def _of_staff(
+        self, unit: UnitOfWork, center: Center, user: User, person_id: str
+    ) -> tuple[Person, StaffProfile]:
+        found = await staff.find(unit.session, center.id, person_id)
+        is_manager = bool(user.roles_at(center) & MANAGER_AND_UP)
+        is_own = found is not None and bool(found[0].email) and found[0].email.casefold() == user.email.casefold()
+        if found is None and is_manager:
+            raise NotFound("The centre has no such member of staff")
+        if found is None or not (is_manager or is_own):
+            # The same for somebody who is not there: who is on the staff is not told by this door.
+            raise NotEntitled("A PIN is set by a manager, or by the person whose PIN it is")
+        return found
+
+    def _pepper(self, center_id: str) -> bytes:
+        return derive_key(self._secret_key, f"pin-pepper:{center_id}")
+
+    def _signer(self, center_id: str) -> Ed25519PrivateKey:
+        return Ed25519PrivateKey.from_private_bytes(derive_key(self._secret_key, f"family-code:{center_id}"))

@@ -1,0 +1,231 @@
+"""Journeys through the rest of the day at a desk: the shipped use-cases behind the shipped screens."""
+
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from textual.pilot import Pilot
+from textual.screen import Screen
+from textual.widgets import Digits, Static
+
+from kiosk.app import KioskApp
+from kiosk.screens.asking import AskScreen, ChooseScreen, SureScreen
+from kiosk.screens.child_day import ChildDayScreen
+from kiosk.screens.health import HealthScreen
+from kiosk.screens.help import HelpScreen
+from kiosk.screens.people import PeopleScreen
+from kiosk.screens.rollcall import RollCallScreen
+from kiosk.screens.rooms import RoomScreen, RoomsScreen
+from kiosk.screens.roster import RosterScreen
+from kiosk.screens.today import TodayScreen
+from kiosk.widgets.choice_list import ChoiceList
+from kiosk.widgets.quiet_line import QuietLine
+from kiosk.widgets.roster_table import RosterTable
+from sync.attendance import EventKind
+from tests.support.building_desk import ANA, UnlinkedDesk, event_at
+from tests.support.building_program import busy_morning
+from tests.support.kiosk_clock import StandingClock
+
+ROUNDS_MAX = 400
+
+
+@dataclass
+class Seat:
+    """What a person at the desk presses and sees."""
+
+    app: KioskApp
+    pilot: Pilot[None]
+    desk: UnlinkedDesk
+    clock: StandingClock
+
+    async def press(self, *keys: str) -> None:
+        await self.pilot.press(*keys)
+        await self.pilot.pause()
+
+    async def until(self, happened: Callable[[], bool], what: str) -> None:
+        for _ in range(ROUNDS_MAX):
+            if happened():
+                return
+            await self.pilot.pause(0.01)
+        raise AssertionError(f"never happened: {what}; screen: {self.app.screen}, note: {self.note!r}")
+
+    async def until_screen(self, kind: type[Screen[Any]]) -> None:
+        await self.until(lambda: type(self.app.screen) is kind, kind.__name__)
+
+    async def until_note(self, words: str) -> None:
+        await self.until(lambda: words in self.note, words)
+
+    async def until_listed(self, words: str) -> None:
+        await self.until(lambda: any(words in row for row in self.rows), words)
+
+    @property
+    def note(self) -> str:
+        return self.line("page-note") or self.line("result")
+
+    @property
+    def rows(self) -> list[str]:
+        """What the list on top says, line by line."""
+        return [str(option.prompt) for each in self.app.screen.query(ChoiceList) for option in each.options]
+
+    def line(self, name: str) -> str:
+        for screen in reversed(self.app.screen_stack):
+            for found in screen.query(f"#{name}").results(Static):
+                return str(found.content)
+        return ""
+
+    def digits(self, name: str) -> str:
+        return self.app.screen.query_one(f"#{name}", Digits).value
+
+
+@pytest.fixture
+async def seat(tmp_path: Path) -> AsyncIterator[Seat]:
+    async with busy_morning(tmp_path / "desk") as (desk, clock):
+        app = KioskApp(desk, clock)
+        async with app.run_test(size=(80, 24)) as pilot:
+            found = Seat(app, pilot, desk, clock)
+            await found.until(lambda: bool(_roster(app)), "the first roster")
+            yield found
+
+
+def _roster(app: KioskApp) -> bool:
+    return len(app.screen_stack) > 1 and bool(app.screen_stack[1].query_one(RosterTable).lines)
+
+
+async def test_a_roll_call_from_the_first_key_to_its_end(seat: Seat) -> None:
+    await seat.press("enter")  # nobody chosen; then a question is open, and F9 works over it
+    await seat.press(*"ana", "enter")
+    await seat.press("f9")
+    await seat.until_screen(RollCallScreen)
+    await seat.until_listed("Rui Costa (visitor)")
+    assert "Not begun" in seat.line("page-title")
+    await seat.press("f9")  # once more opens no second one
+    assert [type(screen) for screen in seat.app.screen_stack].count(RollCallScreen) == 1
+    await seat.press("s")  # Afonso, the first without a word
+    await seat.until_note("Afonso Almeida: safe – recorded here.")
+    await seat.press("m")
+    await seat.until_note("Ana Silva: MISSING")
+    await seat.press("space")
+    await seat.until_note("Beatriz Cardoso: safe")
+    await seat.until(lambda: (seat.digits("roll-safe"), seat.digits("roll-missing")) == ("2", "1"), "the counts")
+    (rollcall_id,) = (await seat.desk.building.rollcalls.view()).open_ids
+    said = {"rollcall_id": rollcall_id, "child_id": ANA, "mark": "present"}
+    await seat.desk.hear_of(event_at(EventKind.ROLLCALL_MARK, seat.clock.wall_ms(), 1, **said))
+    await seat.until_listed("safe 07:58 Back door")  # found at the same moment elsewhere: missing still
+    assert any("Ana Silva" in row and "! MISSING" in row for row in seat.rows)
+    await seat.until(lambda: "Back door 07:58" in seat.line("roll-desks"), "the other desk")
+    await seat.press("f", "f")
+    assert [row.split("  ")[0] for row in seat.rows] == ["Ana Silva"]
+    await seat.press("f", "a")
+    await seat.until_screen(AskScreen)
+    await seat.press(*"tom", "enter")
+    await seat.until_note("tom added as a visitor, and safe")
+    await seat.press("p")
+    await seat.until_note("Kept as rollcall-")
+    await seat.press("b")
+    assert seat.app.screen.check_action("begin", ()) is False
+    await seat.press("e")
+    await seat.until_screen(SureScreen)
+    await seat.press("enter")  # a held key ends nothing
+    assert isinstance(seat.app.screen, SureScreen)
+    await seat.press("y")
+    await seat.until_note("Ended – recorded here.")
+    await seat.until(lambda: "ended 07:58" in seat.line("page-title"), "the end")
+    await seat.press("escape")
+    assert not isinstance(seat.app.screen, RollCallScreen)
+
+
+async def test_a_childs_day_is_corrected_completed_and_questioned_by_keys(seat: Seat) -> None:
+    await seat.press("f5")
+    await seat.until_note("Choose a child first")
+    await seat.press(*"ana", "f5")
+    await seat.until_screen(ChildDayScreen)
+    await seat.until_listed("07:32  came, Bees")
+    await seat.press("t")  # nothing is chosen yet
+    await seat.until_note("Choose an arrival")
+    await seat.press("down", "t")
+    await seat.until_screen(AskScreen)
+    await seat.press(*"23:59", "enter", *"why not", "enter")
+    await seat.until_note("has not come yet")
+    await seat.press("t")
+    await seat.until_screen(AskScreen)
+    await seat.press(*"07:25", "enter", *"long queue", "enter")
+    await seat.until_listed("07:25  came, Bees")
+    assert "first said 07:32; why: long queue" in seat.line("page-detail")
+    await seat.press("i")
+    await seat.until_screen(ChooseScreen)
+    await seat.press("down", "down", "enter")  # yesterday
+    await seat.until_screen(AskScreen)
+    await seat.press(*"0810", "enter", *"nobody at the desk", "enter")
+    await seat.until_listed("08:10  came, Bees")
+    await seat.until(lambda: any("no check-out before?" in row for row in seat.rows), "the question")
+    await seat.press("home", "enter")
+    await seat.until_screen(ChooseScreen)
+    await seat.press("down", "enter")  # left in between
+    await seat.until_screen(AskScreen)
+    await seat.press(*"16:00", "enter")
+    await seat.until_note("Answered – recorded here.")
+    await seat.until(lambda: not any("no check-out before?" in row for row in seat.rows), "no question")
+    await seat.press("end", "x")
+    await seat.until_note("Choose an entry that counts.")
+    await seat.press("escape")
+    await seat.until_screen(RosterScreen)
+
+
+async def test_people_rooms_today_and_the_desk_itself_by_keys(seat: Seat) -> None:
+    await seat.press("f6")
+    await seat.until_screen(PeopleScreen)
+    await seat.until_listed("Luísa Pires")
+    assert seat.line("page-title") == "STAFF AND VISITORS  2 of 3 staff in, 1 visitor in"
+    await seat.press("home", "enter")
+    await seat.until_screen(ChooseScreen)
+    await seat.press("down", "enter")
+    await seat.until_note("Luísa Pires signed in")
+    await seat.press("v")
+    await seat.until_screen(AskScreen)
+    await seat.press(*"Eva Lima", "enter", *"Inspection", "enter", "enter")
+    await seat.until_listed("Inspection")
+    await seat.press("escape", "f7")
+    await seat.until_screen(RoomsScreen)
+    await seat.until_listed("Bees")
+    await seat.press("down", "down", "enter")
+    await seat.until_screen(RoomScreen)
+    await seat.until_listed("[ ] Diogo Faria")
+    await seat.press("a", "enter")
+    await seat.until_screen(ChooseScreen)
+    await seat.press("down", "enter")
+    await seat.until_note("2 children moved to Bees – recorded here. ! Bees: 5 of 4, 1 OVER")
+    await seat.press("escape", "escape", "f12")
+    await seat.until_screen(TodayScreen)
+    await seat.until_listed("○ not yet here (3)")
+    await seat.press("f")
+    await seat.until(lambda: len(seat.rows) == 4, "one group")
+    await seat.press("escape", "f8")
+    await seat.until_screen(HealthScreen)
+    await seat.until(lambda: "not at the server yet" in seat.line("health"), "what to do")
+    await seat.press("f8")
+    await seat.until_screen(RosterScreen)
+    await seat.press("question_mark")
+    await seat.until_screen(HelpScreen)
+    keys = str(seat.app.screen.query_one(Static).content)
+    assert all(f" F{number} " in keys for number in (3, 5, 6, 7, 8, 9, 12))
+    names = {command.title for command in seat.app.get_system_commands(seat.app.screen_stack[1])}
+    assert {"Roll call", "Staff and visitors", "Rooms", "This desk", "Today's names"} <= names
+
+
+@pytest.mark.parametrize("size", [(20, 5), (120, 40)])
+async def test_every_page_opens_in_any_size_and_keeps_what_matters(tmp_path: Path, size: tuple[int, int]) -> None:
+    async with busy_morning(tmp_path / "desk") as (desk, clock):
+        app = KioskApp(desk, clock)
+        async with app.run_test(size=size) as pilot:
+            seat = Seat(app, pilot, desk, clock)
+            await seat.until(lambda: bool(_roster(app)), "the first roster")
+            for key, kind in (("f6", PeopleScreen), ("f12", TodayScreen), ("f7", RoomsScreen), ("f9", RollCallScreen)):
+                await seat.press(key)
+                await seat.until_screen(kind)
+                await seat.until(lambda: len(seat.rows) > 2, "the list")
+                assert seat.app.screen.query_one(ChoiceList).size.height > 0
+                assert seat.app.screen.query_one("#page-title", QuietLine).size.height == 1
+                await seat.press("escape")
+                await seat.until_screen(RosterScreen)
