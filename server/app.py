@@ -5,47 +5,11 @@ import secrets
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from typing import Final
 
 import structlog
-from fastapi import APIRouter, FastAPI
-from starlette.middleware.cors import CORSMiddleware
+from fastapi import FastAPI
 
-from server.controllers import (
-    adults,
-    alerts,
-    api_docs,
-    attendance,
-    auth,
-    bookings,
-    center_days,
-    centers,
-    children,
-    desk_entries,
-    devices,
-    expected,
-    health,
-    incidents,
-    live,
-    members,
-    my_children,
-    my_pickups,
-    my_stays,
-    offers,
-    pickups,
-    presence,
-    problems,
-    ratio,
-    relationships,
-    reviews,
-    schedules,
-    statements,
-    stay_evidence,
-    users,
-)
-from server.controllers.dependencies import PROBLEM_RESPONSES
-from server.controllers.middleware import RequestFrame
 from server.controllers.sync_socket import SyncParts, SyncSocket
 from server.core.clock import Clock, SystemClock
 from server.core.database import create_engine
@@ -60,6 +24,7 @@ from server.core.tokens import Tokens
 from server.repositories.heads import HeadListener
 from server.repositories.job_locks import JobLocks
 from server.repositories.unit_of_work import UnitsOfWork
+from server.routes import build_app
 from server.services.access import Centers
 from server.services.account_tidying import AccountTidying
 from server.services.accounts import Accounts
@@ -116,7 +81,6 @@ from server.services.stay_evidence import StayEvidence
 from server.services.sync_store import ServerStore
 from server.services.throttles import Throttles
 
-API_PREFIX: Final = "/api/v1"
 # A device that is asked to leave comes back after a restart, spread over a second by its own jitter.
 DRAIN_DELAY_MS: Final = 1_000
 HOUR_MS: Final = 3_600_000
@@ -172,43 +136,6 @@ class _Parts:
     notifications: Notifications
     intake: JournalIntake
     desk: ServerDesk
-
-
-def build_app(settings: Settings, clock: Clock) -> FastAPI:
-    """Make the app with its routes; without services it answers that it is not ready."""
-    app = FastAPI(
-        title="Rollcall",
-        description="Check-in and check-out for child-care centres, offline first.",
-        version=_version(),
-        docs_url=None,
-        redoc_url=None,
-        openapi_url=api_docs.OPENAPI_PATH if settings.docs_enabled else None,
-    )
-    api = APIRouter(prefix=API_PREFIX, responses=PROBLEM_RESPONSES)
-    # `presence` first: no `/attendance/{...}` that comes later takes its address.
-    attendances = (presence, attendance, desk_entries, stay_evidence, reviews)
-    people = (auth, users, members)
-    roster = (children, adults, relationships, pickups, alerts)
-    families = (my_children, my_stays, my_pickups)
-    center = (centers, center_days, devices, door, *attendances, ratio, incidents, live)
-    planning = (offers, schedules, bookings, expected, statements)
-    for part in (*people, *center, *roster, *families, *planning):
-        api.include_router(part.router)
-    app.include_router(api)
-    app.include_router(health.router)
-    if settings.docs_enabled:
-        api_docs.install(app)
-    problems.install(app)
-    if settings.cors_origins:
-        app.add_middleware(
-            CORSMiddleware,
-            allow_origins=list(settings.cors_origins),
-            allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
-            allow_headers=["Authorization", "Content-Type", "If-Match", "If-None-Match", "Last-Event-ID"],
-            expose_headers=["ETag", "RateLimit", "RateLimit-Policy", "Retry-After", "X-Request-ID"],
-        )
-    app.add_middleware(RequestFrame, clock=clock, new_id=Ids(clock).new)
-    return app
 
 
 @asynccontextmanager
@@ -385,10 +312,3 @@ async def _background(lasting: dict[str, Coroutine[None, None, None]]) -> AsyncI
 def _report(task: asyncio.Task[None]) -> None:
     if not task.cancelled() and task.exception() is not None:
         _log.error("background_job_failed", job=task.get_name(), exc_info=task.exception())
-
-
-def _version() -> str:
-    try:
-        return version("rollcall")
-    except PackageNotFoundError:
-        return "0"

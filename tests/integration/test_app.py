@@ -17,10 +17,10 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Connection, text
 from structlog.testing import capture_logs
 
-from server.app import build_app
 from server.core.database import create_engine, parts_of
 from server.models import metadata
 from server.repositories import database_admin
+from server.routes import build_app
 from tests.support.api import PASSWORD, SECRET, Api, problem, running_api, settings_for
 from tests.support.clock import FakeClock
 from tests.support.postgres import FreshDatabase, PostgresServer, as_admin

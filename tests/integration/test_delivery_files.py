@@ -15,10 +15,10 @@ import yaml
 from fastapi import FastAPI
 from typer.main import get_group
 
-from server.app import build_app
 from server.cli import app as server_cli
 from server.core.clock import SystemClock
 from server.core.settings import Settings, is_secret
+from server.routes import build_app
 
 ROOT = Path(__file__).resolve().parents[2]
 WORKFLOWS = sorted((ROOT / ".github/workflows").glob("*.yml"))

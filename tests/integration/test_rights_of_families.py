@@ -5,8 +5,8 @@ from typing import Any, Final
 
 import pytest
 
-from server.app import build_app
 from server.core.settings import load_settings
+from server.routes import build_app
 from tests.contract.server_world import new_id
 from tests.support.api import PASSWORD, SECRET, Api, problem
 from tests.support.clock import FakeClock

@@ -1,0 +1,92 @@
+"""The HTTP doors of the server: which routes there are, in the order in which addresses are matched."""
+
+from importlib.metadata import PackageNotFoundError, version
+from typing import Final
+
+from fastapi import APIRouter, FastAPI
+from starlette.middleware.cors import CORSMiddleware
+
+from server.controllers import (
+    adults,
+    alerts,
+    api_docs,
+    attendance,
+    auth,
+    bookings,
+    center_days,
+    centers,
+    children,
+    desk_entries,
+    devices,
+    door,
+    expected,
+    health,
+    incidents,
+    live,
+    members,
+    my_children,
+    my_pickups,
+    my_stays,
+    offers,
+    pickups,
+    presence,
+    problems,
+    ratio,
+    relationships,
+    reviews,
+    schedules,
+    statements,
+    stay_evidence,
+    users,
+)
+from server.controllers.dependencies import PROBLEM_RESPONSES
+from server.controllers.middleware import RequestFrame
+from server.core.clock import Clock
+from server.core.ids import Ids
+from server.core.settings import Settings
+
+API_PREFIX: Final = "/api/v1"
+
+
+def build_app(settings: Settings, clock: Clock) -> FastAPI:
+    """Make the app with its routes; without services it answers that it is not ready."""
+    app = FastAPI(
+        title="Rollcall",
+        description="Check-in and check-out for child-care centres, offline first.",
+        version=_version(),
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=api_docs.OPENAPI_PATH if settings.docs_enabled else None,
+    )
+    api = APIRouter(prefix=API_PREFIX, responses=PROBLEM_RESPONSES)
+    # `presence` first: no `/attendance/{...}` that comes later takes its address.
+    attendances = (presence, attendance, desk_entries, stay_evidence, reviews)
+    people = (auth, users, members)
+    roster = (children, adults, relationships, pickups, alerts)
+    families = (my_children, my_stays, my_pickups)
+    center = (centers, center_days, devices, door, *attendances, ratio, incidents, live)
+    planning = (offers, schedules, bookings, expected, statements)
+    for part in (*people, *center, *roster, *families, *planning):
+        api.include_router(part.router)
+    app.include_router(api)
+    app.include_router(health.router)
+    if settings.docs_enabled:
+        api_docs.install(app)
+    problems.install(app)
+    if settings.cors_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=list(settings.cors_origins),
+            allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
+            allow_headers=["Authorization", "Content-Type", "If-Match", "If-None-Match", "Last-Event-ID"],
+            expose_headers=["ETag", "RateLimit", "RateLimit-Policy", "Retry-After", "X-Request-ID"],
+        )
+    app.add_middleware(RequestFrame, clock=clock, new_id=Ids(clock).new)
+    return app
+
+
+def _version() -> str:
+    try:
+        return version("rollcall")
+    except PackageNotFoundError:
+        return "0"
