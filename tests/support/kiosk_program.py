@@ -97,12 +97,6 @@ STORIES: dict[str, Story] = {
     "unlock": unlock_story,
     "family": family_story,
 }
-    "roster": roster_story,
-    "offline": offline_story,
-    "collect": collect_story,
-    "unlock": unlock_story,
-    "family": family_story,
-}
 
 
 async def draw(name: str, *, size: tuple[int, int] = (80, 24)) -> str:
