@@ -8,11 +8,14 @@ import asyncio
 import sys
 from collections.abc import Coroutine
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import msgspec
 import structlog
 import typer
+
+if TYPE_CHECKING:
+    from kiosk.settings import DoorSettings
 
 app = typer.Typer(
     name="rollcall-kiosk",
@@ -45,12 +48,21 @@ def enrol(
 @app.command()
 def run(
     data: DataOption,
+    idle_lock_s: Annotated[
+        int, typer.Option("--idle-lock-seconds", min=10, max=86_400, help="Lock after so long without a key.")
+    ] = 120,
+    list_old_hours: Annotated[
+        int, typer.Option("--list-old-hours", min=1, max=720, help="An older pick-up list is to be checked by phone.")
+    ] = 12,
     ctrl_c_quits: Annotated[bool, typer.Option("--ctrl-c-quits", hidden=True)] = False,  # noqa: FBT002 - a flag
 ) -> None:
     """Show the desk on this terminal."""
+    from kiosk.settings import DoorSettings
+
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         _fail("no_terminal", "There is no terminal here; use rollcall-kiosk agent instead.")
-    _run(_show_screen(data, ctrl_c_quits=ctrl_c_quits), log_folder=data)
+    door = DoorSettings(idle_lock_ms=idle_lock_s * 1_000, list_old_ms=list_old_hours * 3_600_000)
+    _run(_show_screen(data, door, ctrl_c_quits=ctrl_c_quits), log_folder=data)
 
 
 @app.command()
@@ -84,12 +96,12 @@ def export(
     _run(_export(data, file, everything=everything, force=force), log_folder=None)
 
 
-async def _show_screen(data: Path, *, ctrl_c_quits: bool) -> None:
+async def _show_screen(data: Path, door: "DoorSettings", *, ctrl_c_quits: bool) -> None:
     from kiosk.app import KioskApp
     from kiosk.clock import SystemClock
     from kiosk.services.desk import Desk
 
-    desk = await Desk.open(data, say=_say)
+    desk = await Desk.open(data, door_settings=door, say=_say)
     try:
         app = KioskApp(desk, SystemClock(), ctrl_c_quits=ctrl_c_quits)
         await app.run_async()

@@ -23,6 +23,7 @@ COMMANDS: Final[tuple[Command, ...]] = (
         title="Undo the last entry",
         words="take the last entry back, within a minute",
         run=undo_last,
+        in_footer=False,  # its key stands beside the entry while it can be taken back
     ),
     *BUILDING_COMMANDS,
     Command(

@@ -13,7 +13,7 @@ from textual.widgets.option_list import Option
 
 from kiosk.screens.fitting import fit
 from kiosk.services.families import FamilyMember
-from kiosk.widgets.alert_lines import ALERTS_TO_READ, AlertLines, must_read
+from kiosk.widgets.alert_lines import ALERTS_TO_READ, AlertLines, must_read, named
 from kiosk.widgets.quiet_line import QuietLine
 from kiosk.widgets.wording import ALERT_SYMBOL
 
@@ -86,12 +86,12 @@ class FamilyScreen(ModalScreen[tuple[str, ...] | None]):
         children = self.query_one(OptionList)
         for one in self._members:
             children.replace_option_prompt(one.line.child_id, self._words(one))
-        alerts = [alert for one in self._members if one.line.child_id in self._chosen for alert in one.line.alerts]
-        self.query_one(AlertLines).show(alerts)
+        lines = [one.line for one in self._members if one.line.child_id in self._chosen]
+        self.query_one(AlertLines).show([alert for line in lines for alert in named(line.given_name, line.alerts)])
         number = len(self._chosen)
         who = "1 child" if number == 1 else f"{number} children"
-        key = "Y  I have read this," if self._to_read() else "ENTER "
-        self.query_one("#dialog-note", QuietLine).say(f"{key} {self._act} {who}      SPACE  in or out      ESC  cancel")
+        key = "Y  I have read this:" if self._to_read() else "ENTER "
+        self.query_one("#dialog-note", QuietLine).say(f"{key} {self._act} {who}   SPACE in or out   ESC cancel")
 
     def _to_read(self) -> bool:
         kinds = ALERTS_TO_READ[self._act]

@@ -15,7 +15,7 @@ from kiosk.services.desk import Recorded, RosterLine
 from kiosk.services.door import DoorMode
 from kiosk.services.families import FamilyMember
 from kiosk.services.release import NEAR_BLOCKED_NAME, Release, of_all
-from kiosk.widgets.alert_lines import ALERTS_TO_READ, CHECK_IN, CHECK_OUT, must_read
+from kiosk.widgets.alert_lines import ALERTS_TO_READ, CHECK_IN, CHECK_OUT, must_read, named
 from kiosk.widgets.wording import moment_text
 
 BY_CODE: Final = "signed_code"
@@ -70,7 +70,9 @@ async def _choose(scene: Scene, members: Sequence[FamilyMember], act: str) -> li
 async def _release(scene: Scene, lines: Sequence[RosterLine], scanned_adult_id: str) -> tuple[Recorded, ...]:
     names = names_of(lines)
     collectors = of_all([await scene.desk.collectors(line.child_id) for line in lines])
-    alerts = [alert for line in lines for alert in line.alerts]
+    alerts = [
+        alert for line in lines for alert in (named(line.given_name, line.alerts) if len(lines) > 1 else line.alerts)
+    ]
     screen = CollectScreen(Question(names, alerts, collectors, await _list_note(scene)))
     if scanned_adult_id:
         screen.call_after_refresh(screen.take_scan, scanned_adult_id)

@@ -41,5 +41,10 @@ class Scanner:
         if heard is Heard.KEY or is_quick_pin:
             return None
         if self._field is not None and self._field is focused:
-            self._field.value, self._field.cursor_position = self._before
+            # Behind the keys that still wait for the field: what was there before the scanner typed comes back.
+            self._field.call_later(_restore, self._field, *self._before)
         return code if heard is Heard.SCAN else ""
+
+
+def _restore(field: Input, value: str, cursor: int) -> None:
+    field.value, field.cursor_position = value, cursor

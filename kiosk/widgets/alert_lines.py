@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Final
 
+import msgspec
 from textual.widgets import Static
 
 from kiosk.widgets.wording import ALERT_SYMBOL
@@ -24,6 +25,11 @@ def must_read(alerts: Sequence[AlertRecord], kinds: frozenset[str]) -> bool:
 def critical_first(alerts: Sequence[AlertRecord]) -> list[AlertRecord]:
     """The same alerts in the order to read them."""
     return sorted(alerts, key=lambda alert: alert.severity != CRITICAL)
+
+
+def named(name: str, alerts: Sequence[AlertRecord]) -> list[AlertRecord]:
+    """The same alerts, each with whose it is: where several children are shown together."""
+    return [msgspec.structs.replace(one, text=f"{name}: {one.text}") for one in alerts]
 
 
 class AlertLines(Static):

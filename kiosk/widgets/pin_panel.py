@@ -58,9 +58,7 @@ class PinPanel(Vertical):
     def say(self, sentence: str) -> None:
         """Say what became of a try, and take the next."""
         self.query_one("#pin-note", QuietLine).say(sentence)
-        pin = self.query_one(Input)
-        pin.value = ""
-        pin.focus()
+        self.query_one(Input).focus()
 
     @on(OptionList.OptionSelected)
     def name_chosen(self, event: OptionList.OptionSelected) -> None:

@@ -53,6 +53,7 @@ class FakeServer(FakeCenter):
         self.proofs: list[bool] = []
         self.sockets: set[WebSocket] = set()
         self.links: dict[str, set[Driver[do.ServerEffect]]] = {}
+        self.door_keys: dict[str, str] = {}
         self.port = 0
         self._nonces: dict[str, str] = {}
         self._running: tuple[uvicorn.Server, asyncio.Task[None]] | None = None
@@ -61,6 +62,7 @@ class FakeServer(FakeCenter):
                 Route("/api/v1/devices/enrol", self._enrol, methods=["POST"]),
                 Route("/api/v1/devices/{device_id}/nonce", self._nonce, methods=["POST"]),
                 Route("/api/v1/devices/{device_id}/token", self._token, methods=["POST"]),
+                Route("/api/v1/devices/{device_id}/door-keys", self._door_keys),
                 WebSocketRoute("/api/v1/sync", self._sync),
             ]
         )
@@ -106,6 +108,12 @@ class FakeServer(FakeCenter):
         except InvalidSignature:
             return _problem(401, "unauthenticated")
         return JSONResponse({"access_token": f"token-of-{device_id}", "expires_in": 900})
+
+    async def _door_keys(self, request: Request) -> Response:
+        device_id = request.path_params["device_id"]
+        if request.headers.get("authorization") != f"Bearer token-of-{device_id}":
+            return _problem(401, "unauthenticated")
+        return JSONResponse(self.door_keys) if self.door_keys else _problem(404, "not_found")
 
     async def _sync(self, websocket: WebSocket) -> None:
         bearer = websocket.headers.get("authorization", "")
