@@ -13,6 +13,7 @@ from fastapi import APIRouter, FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
 from server.controllers import (
+    absences,
     api_docs,
     attendance,
     auth,
@@ -22,6 +23,7 @@ from server.controllers import (
     devices,
     health,
     incidents,
+    people,
     presence,
     problems,
     ratio,
@@ -43,6 +45,9 @@ from server.core.tokens import Tokens
 from server.repositories.heads import HeadListener
 from server.repositories.job_locks import JobLocks
 from server.repositories.unit_of_work import UnitsOfWork
+from server.services.absence_days import AbsenceDays
+from server.services.absence_follow_up import AbsenceFollowUp
+from server.services.absences import Absences
 from server.services.access import Centers
 from server.services.accounts import Accounts
 from server.services.attendance import Attendance
@@ -62,6 +67,7 @@ from server.services.journal_intake import JournalIntake
 from server.services.mail import Outbox
 from server.services.mail_sender import RUN_DEADLINE_S, MailSender
 from server.services.notifications import Notifications
+from server.services.people import People
 from server.services.presence import PresenceReports
 from server.services.projections import Projections
 from server.services.ratio import Ratio
@@ -141,7 +147,7 @@ def build_app(settings: Settings, clock: Clock) -> FastAPI:
     api = APIRouter(prefix=API_PREFIX, responses=PROBLEM_RESPONSES)
     # `presence` first: no `/attendance/{...}` that comes later takes its address.
     attendances = (presence, attendance, desk_entries, stay_evidence, reviews)
-    for door in (auth, users, centers, center_days, devices, *attendances, ratio, incidents):
+    for door in (auth, users, centers, center_days, absences, people, devices, *attendances, ratio, incidents):
         api.include_router(door.router)
     app.include_router(api)
     app.include_router(health.router)
@@ -240,6 +246,7 @@ def _jobs(stack: AsyncExitStack, parts: _Parts, database: OpenDatabase) -> Jobs:
             Job(SEND_MAIL, 5, RUN_DEADLINE_S, sender.send_due, RunsOn.EVERY_SERVER),
             Job("forget_mail", 3600, 60, sender.forget_old),
             Job("auto_close", 60, 50, AutoClose(parts.units, parts.desk, parts.clock).run),
+            Job("absence_follow_up", 60, 50, AbsenceFollowUp(parts.units, parts.notifications, parts.clock).run),
         ),
     )
 
@@ -251,6 +258,9 @@ def _services(parts: _Parts, draining: _Draining) -> Services:
     lifetime_s = parts.settings.access_token_minutes * 60
     desk = parts.desk
     return Services(
+        absence_days=AbsenceDays(units, clock),
+        absence_follow_up=AbsenceFollowUp(units, parts.notifications, clock),
+        absences=Absences(units, clock),
         auth=Auth(units, passwords, parts.tokens, lifetime_s=lifetime_s),
         accounts=Accounts(units, passwords, clock, new_id),
         attendance=Attendance(units, clock),
@@ -262,6 +272,7 @@ def _services(parts: _Parts, draining: _Draining) -> Services:
         enrolment=Enrolment(units, clock, secrets.token_bytes, new_id, secret_key),
         health=Health(units, newest_revision(), lambda: draining.has_begun),
         incidents=Incidents(units),
+        people=People(units),
         projections=Projections(units),
         reviews=Reviews(units, desk, clock, new_id),
         presence=PresenceReports(units, clock),

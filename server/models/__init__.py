@@ -2,8 +2,19 @@
 
 from sqlmodel import SQLModel
 
-from server.models import accounts, devices, incidents, mail, people, projections, rooms, sync
+from server.models import absences, accounts, devices, incidents, mail, people, projections, rooms, sync
 
 metadata = SQLModel.metadata
 
-__all__ = ["accounts", "devices", "incidents", "mail", "metadata", "people", "projections", "rooms", "sync"]
+__all__ = [
+    "absences",
+    "accounts",
+    "devices",
+    "incidents",
+    "mail",
+    "metadata",
+    "people",
+    "projections",
+    "rooms",
+    "sync",
+]

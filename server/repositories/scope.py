@@ -1,10 +1,12 @@
 """The SQL of a move between centres: where a child is enrolled now, and rows that go."""
 
 from collections.abc import Iterable
+from datetime import date
 
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from server.models.absences import Absence
 from server.models.columns import TableRow
 from server.models.people import ChildProfile, Person, PersonKind
 from server.models.rooms import Center
@@ -22,6 +24,17 @@ async def centers_of_child(session: AsyncSession, external_id: str) -> list[Cent
         .where(col(Person.kind) == PersonKind.CHILD.value, col(Person.external_id) == external_id)
     )
     return list(await session.exec(statement.order_by(col(Center.code))))
+
+
+async def absences_not_over(session: AsyncSession, center_id: str, child_id: str, today: date) -> list[Absence]:
+    """Give the absences of a child that stand and whose last day is not over, in a fixed order."""
+    statement = select(Absence).where(
+        col(Absence.center_id) == center_id,
+        col(Absence.child_id) == child_id,
+        col(Absence.withdrawn_at).is_(None),
+        col(Absence.last_day) >= today,
+    )
+    return list(await session.exec(statement.order_by(col(Absence.id))))
 
 
 async def take_out(session: AsyncSession, *waves: Iterable[TableRow]) -> None:

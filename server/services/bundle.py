@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+from server.services.absence_days import AbsenceDays
+from server.services.absence_follow_up import AbsenceFollowUp
+from server.services.absences import Absences
 from server.services.access import Centers
 from server.services.accounts import Accounts
 from server.services.attendance import Attendance
@@ -14,6 +17,7 @@ from server.services.enrolment import Enrolment
 from server.services.health import Health
 from server.services.incidents import Incidents
 from server.services.notifications import Notifications
+from server.services.people import People
 from server.services.presence import PresenceReports
 from server.services.projections import Projections
 from server.services.ratio import Ratio
@@ -28,6 +32,9 @@ from server.services.stay_evidence import StayEvidence
 class Services:
     """One of each."""
 
+    absence_days: AbsenceDays
+    absence_follow_up: AbsenceFollowUp
+    absences: Absences
     auth: Auth
     accounts: Accounts
     attendance: Attendance
@@ -39,6 +46,7 @@ class Services:
     enrolment: Enrolment
     health: Health
     incidents: Incidents
+    people: People
     projections: Projections
     reviews: Reviews
     presence: PresenceReports

@@ -28,8 +28,13 @@ _TABLE_OF_FIELD: Final = {
     (Entity.CHILD, "home_room_id"): "child_profile",
     (Entity.CHILD, "enrolled"): "child_profile",
     (Entity.CHILD, "alerts"): "alert",
+    (Entity.CHILD, "absences"): "absence",
+    (Entity.CHILD, "enrolled_from"): "child_profile",
+    (Entity.CHILD, "enrolled_to"): "child_profile",
     (Entity.STAFF, "role"): "staff_profile",
     (Entity.STAFF, "counts_in_ratio"): "staff_profile",
+    (Entity.STAFF, "employed_from"): "staff_profile",
+    (Entity.STAFF, "employed_to"): "staff_profile",
     (Entity.PICKUP, "relationship"): "relationship",
     (Entity.PICKUP, "legal_guardian"): "relationship",
 }
