@@ -23,7 +23,7 @@ from server.controllers import (
     devices,
     health,
     incidents,
-    people,
+    people_days,
     presence,
     problems,
     ratio,
@@ -67,7 +67,7 @@ from server.services.journal_intake import JournalIntake
 from server.services.mail import Outbox
 from server.services.mail_sender import RUN_DEADLINE_S, MailSender
 from server.services.notifications import Notifications
-from server.services.people import People
+from server.services.people_days import PeopleDays
 from server.services.presence import PresenceReports
 from server.services.projections import Projections
 from server.services.ratio import Ratio
@@ -147,7 +147,7 @@ def build_app(settings: Settings, clock: Clock) -> FastAPI:
     api = APIRouter(prefix=API_PREFIX, responses=PROBLEM_RESPONSES)
     # `presence` first: no `/attendance/{...}` that comes later takes its address.
     attendances = (presence, attendance, desk_entries, stay_evidence, reviews)
-    for door in (auth, users, centers, center_days, absences, people, devices, *attendances, ratio, incidents):
+    for door in (auth, users, centers, center_days, absences, people_days, devices, *attendances, ratio, incidents):
         api.include_router(door.router)
     app.include_router(api)
     app.include_router(health.router)
@@ -272,7 +272,7 @@ def _services(parts: _Parts, draining: _Draining) -> Services:
         enrolment=Enrolment(units, clock, secrets.token_bytes, new_id, secret_key),
         health=Health(units, newest_revision(), lambda: draining.has_begun),
         incidents=Incidents(units),
-        people=People(units),
+        people_days=PeopleDays(units),
         projections=Projections(units),
         reviews=Reviews(units, desk, clock, new_id),
         presence=PresenceReports(units, clock),

@@ -27,14 +27,20 @@ async def centers_of_child(session: AsyncSession, external_id: str) -> list[Cent
 
 
 async def absences_not_over(session: AsyncSession, center_id: str, child_id: str, today: date) -> list[Absence]:
-    """Give the absences of a child that stand and whose last day is not over, in a fixed order."""
+    """Give the absences of a child whose last day is not over, also withdrawn ones, in a fixed order."""
     statement = select(Absence).where(
         col(Absence.center_id) == center_id,
         col(Absence.child_id) == child_id,
-        col(Absence.withdrawn_at).is_(None),
         col(Absence.last_day) >= today,
     )
     return list(await session.exec(statement.order_by(col(Absence.id))))
+
+
+async def put_absences(session: AsyncSession, rows: Iterable[Absence]) -> None:
+    """Store absences, in the place of those with the same ids that a child had where it comes back to."""
+    for row in rows:
+        await session.merge(row)
+    await session.flush()
 
 
 async def take_out(session: AsyncSession, *waves: Iterable[TableRow]) -> None:

@@ -13,7 +13,7 @@ from server.repositories import absences
 from server.repositories.absences import CalledChild, DayAbsence
 from server.repositories.unit_of_work import Connection, UnitsOfWork
 from server.services.access import User
-from server.services.people import child_of
+from server.services.people_days import child_of
 from sync.records import day_bounds_ms
 
 __all__ = [

@@ -12,7 +12,7 @@ from server.models.rooms import Center
 from server.repositories import absences
 from server.repositories.unit_of_work import UnitOfWork, UnitsOfWork
 from server.services.access import User
-from server.services.people import child_of, tell_child
+from server.services.people_days import child_of, tell_child
 from sync.limits import WALL_MS_MIN
 from sync.records import ABSENCES_MAX
 

@@ -17,7 +17,7 @@ from server.services.enrolment import Enrolment
 from server.services.health import Health
 from server.services.incidents import Incidents
 from server.services.notifications import Notifications
-from server.services.people import People
+from server.services.people_days import PeopleDays
 from server.services.presence import PresenceReports
 from server.services.projections import Projections
 from server.services.ratio import Ratio
@@ -46,7 +46,7 @@ class Services:
     enrolment: Enrolment
     health: Health
     incidents: Incidents
-    people: People
+    people_days: PeopleDays
     projections: Projections
     reviews: Reviews
     presence: PresenceReports

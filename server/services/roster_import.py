@@ -9,7 +9,7 @@ from server.models.rooms import Center, Organisation
 from server.repositories import rosters
 from server.repositories.unit_of_work import UnitOfWork, UnitsOfWork
 from server.services import roster_records
-from server.services.people import attested_by
+from server.services.people_days import attested_by
 from server.services.projections import refold
 from server.services.roster_changes import RosterChanges, Tally, assign
 from server.services.roster_file import Problem, SourceFile, read_files

@@ -135,8 +135,8 @@ class Scope:
             for one in family.pickups
         }
         others: list[TableRow] = [profile, *alerts, *relationships.values(), *pickups.values()]
-        absent = [_copy(one, center_id, child_id=person.id) for one in announced if not await _is_there(unit, new, one)]
-        await rosters.add(unit.session, [person, *adults.values()], [*others, *absent])
+        await rosters.add(unit.session, [person, *adults.values()], others)
+        await scope.put_absences(unit.session, [_copy(one, center_id, child_id=person.id) for one in announced])
         for adult in adults.values():
             unit.put(center_id, Entity.ADULT, adult.id, roster_records.adult_record(adult))
         held = await absences.told(unit.connection, [(center_id, person.id)])
@@ -215,11 +215,6 @@ def _room(new: Roster, external_id: str) -> str | None:
     if room is None:
         raise NotFound(f"{new.center.code} has no room {external_id}.")
     return room.id
-
-
-async def _is_there(unit: UnitOfWork, new: Roster, absence: Absence) -> bool:
-    """Whether the child came here before with what is announced, and moved on."""
-    return await absences.find(unit.session, new.center.id, absence.id) is not None
 
 
 Row = TypeVar("Row", Person, ChildProfile, Alert, Relationship, PickupAuthorisation, Absence)

@@ -8,6 +8,8 @@ import msgspec
 import pytest
 from sqlalchemy import text
 
+from server.services.roster_file import SourceFile
+from server.services.scope import Move, Scope
 from server.services.verification import Verification
 from sync.records import ChildRecord
 from tests.contract.server_world import MINUTE_MS
@@ -213,8 +215,6 @@ async def test_days_of_enrolment_and_employment_judge_what_was_recorded(front: F
 
 
 async def take_in(inbox: Inbox, roster: str) -> None:
-    from server.services.roster_file import SourceFile
-
     report = await inbox.api.services.roster_import.run([SourceFile("roster.csv", roster.encode())])
     assert report.stored, report.problems
 
@@ -233,3 +233,24 @@ async def test_managers_are_told_once_how_many_children_are_missing_and_not_who(
     assert mail.recipient == "manager@example.org"
     assert mail.subject == "North House: 2 children not here, and announced by nobody"
     assert not any(name in mail.body for name in ("Ana", "Silva", "Zoë", "Ünal"))
+
+
+async def test_what_is_announced_goes_along_with_a_child_that_moves(front: Front) -> None:
+    inbox, ana = front.inbox, await front.inbox.person("C-2")
+    await front.announce(ana, first_day="2026-09-18", last_day="2026-09-18")
+    coming = await front.announce(ana, first_day=TUESDAY)
+    await front.good("PUT", f"/children/{ana}/enrolment", {"enrolled_from": MONDAY, "enrolled_to": None}, who="manager")
+    scope = Scope(inbox.units, inbox.api.clock)
+    await scope.move_child(Move("C-2", "south"))
+    there = await front.record(ana)
+    assert [one.absence_id for one in there.absences or ()] == [coming["absence_id"]]
+    assert there.enrolled_from == MONDAY
+    assert problem(await front.call("GET", f"/children/{ana}/absences")) == (404, "not_found")
+    south = front.center.replace(inbox.api.centers["north"], inbox.api.centers["south"])
+    path = f"{south}/children/{ana}/absences/{coming['absence_id']}/withdrawal"
+    gone = await inbox.api.client.post(path, headers=await inbox.who("stranger"))
+    assert gone.status_code == 200, gone.text
+    await scope.move_child(Move("C-2", "north"))
+    assert [one.first_day for one in (await front.record(ana)).absences or ()] == ["2026-09-18"]
+    for code in ("north", "south"):
+        assert (await Verification(inbox.units).check(inbox.api.centers[code])).findings == []

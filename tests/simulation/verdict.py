@@ -70,7 +70,8 @@ def judge(world: "World") -> None:
                 world.checkers.books.check_arrived(device)
                 if not device.is_destroyed:
                     _judge_device(world, device, store)
-                    check_judges_alike(device, store.state.records.values())
+                    if world.plan.rulings:
+                        check_judges_alike(device, store.state.records.values())
         world.checkers.books.check_brought_back(center_id)
 
 

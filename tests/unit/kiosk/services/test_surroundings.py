@@ -112,7 +112,7 @@ def test_a_roster_line_says_what_a_person_must_settle_behind_its_alerts(knowledg
 
 
 ADA = ChildRecord(given_name="Ada", family_name="Byron")
-ILL = AbsenceRecord(absence_id=uuid_of(0xAB), first_day="2026-09-20", last_day="2026-09-21", kind="sick")
+ILL = AbsenceRecord(absence_id=uuid_of(0xAB), first_day="2026-09-20", last_day="2026-09-22", kind="sick")
 
 
 def test_a_member_of_staff_who_had_left_is_found_and_taken_back(knowledge: Knowledge) -> None:

@@ -6,9 +6,9 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Path
 
 from server.controllers.dependencies import CurrentUser, ServicesDep, require_role
-from server.schemas.people import EmploymentIn, EmploymentOut, EnrolmentIn, EnrolmentOut
+from server.schemas.people_days import EmploymentIn, EmploymentOut, EnrolmentIn, EnrolmentOut
 from server.services.access import MANAGER_AND_UP, STAFF_AND_UP, Center
-from server.services.people import ChildProfile, Period, StaffProfile
+from server.services.people_days import ChildProfile, Period, StaffProfile
 
 router = APIRouter(prefix="/centers", tags=["centers"])
 ManagedCenter = Annotated[Center, Depends(require_role(MANAGER_AND_UP))]
@@ -22,7 +22,7 @@ _EMPLOYMENT = "/{center_id}/staff/{person_id}/employment"
 @router.get(_ENROLMENT)
 async def enrolment(center: StaffedCenter, child_id: ChildIdInPath, services: ServicesDep) -> EnrolmentOut:
     """Tell from when to when a child is enrolled (staff)."""
-    return _enrolment(await services.people.enrolment(center, str(child_id)))
+    return _enrolment(await services.people_days.enrolment(center, str(child_id)))
 
 
 @router.put(_ENROLMENT)
@@ -31,13 +31,13 @@ async def enrol(
 ) -> EnrolmentOut:
     """Say from when to when a child is enrolled (manager). What was recorded before the first day becomes a finding."""
     period = Period(body.enrolled_from, body.enrolled_to)
-    return _enrolment(await services.people.enrol(center, user, str(child_id), period))
+    return _enrolment(await services.people_days.enrol(center, user, str(child_id), period))
 
 
 @router.get(_EMPLOYMENT)
 async def employment(center: ManagedCenter, person_id: PersonIdInPath, services: ServicesDep) -> EmploymentOut:
     """Tell from when to when somebody is on the staff (manager)."""
-    return _employment(await services.people.employment(center, str(person_id)))
+    return _employment(await services.people_days.employment(center, str(person_id)))
 
 
 @router.put(_EMPLOYMENT)
@@ -46,7 +46,7 @@ async def employ(
 ) -> EmploymentOut:
     """Say from when to when somebody is on the staff (manager). What they attested outside of it becomes a finding."""
     period = Period(body.employed_from, body.employed_to)
-    return _employment(await services.people.employ(center, user, str(person_id), period))
+    return _employment(await services.people_days.employ(center, user, str(person_id), period))
 
 
 def _enrolment(row: ChildProfile) -> EnrolmentOut:

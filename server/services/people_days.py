@@ -8,14 +8,14 @@ from server.core.clock import datetime_of
 from server.core.errors import InvalidInput, NotFound
 from server.models.people import ChildProfile, Person, StaffProfile
 from server.models.rooms import Center
-from server.repositories import absences, people, projections
+from server.repositories import absences, people_days, projections
 from server.repositories.unit_of_work import UnitOfWork, UnitsOfWork
 from server.services import roster_records
 from server.services.access import User
 from server.services.projections import refold
 from sync.records import Entity, day_bounds_ms
 
-__all__ = ["ChildProfile", "People", "Period", "StaffProfile"]
+__all__ = ["ChildProfile", "PeopleDays", "Period", "StaffProfile"]
 
 YEAR_MIN: Final = 1950
 YEAR_MAX: Final = 2099
@@ -30,7 +30,7 @@ class Period:
     last_day: date | None = None
 
 
-class People:
+class PeopleDays:
     """Keeps the days of enrolment and employment."""
 
     def __init__(self, units: UnitsOfWork) -> None:
@@ -90,7 +90,7 @@ class People:
 
 async def child_of(unit: UnitOfWork, center_id: str, child_id: str) -> tuple[Person, ChildProfile]:
     """Give a child of a centre. Raises NotFound."""
-    found = await people.child(unit.session, center_id, child_id)
+    found = await people_days.child(unit.session, center_id, child_id)
     if found is None:
         raise NotFound("There is no such child at this centre")
     return found
@@ -102,7 +102,7 @@ async def tell_child(unit: UnitOfWork, center_id: str, child_id: str) -> None:
     person, profile = await child_of(unit, center_id, child_id)
     key = (center_id, child_id)
     held = (await absences.told(unit.connection, [key])).get(key, ())
-    alerts = await people.alerts(unit.session, center_id, child_id)
+    alerts = await people_days.alerts(unit.session, center_id, child_id)
     unit.put(center_id, Entity.CHILD, child_id, roster_records.child_record(person, profile, alerts, held))
 
 
@@ -113,7 +113,7 @@ async def attested_by(unit: UnitOfWork, center_id: str, staff_ids: list[str]) ->
 
 
 async def _member_of_staff(unit: UnitOfWork, center_id: str, person_id: str) -> tuple[Person, StaffProfile]:
-    found = await people.member_of_staff(unit.session, center_id, person_id)
+    found = await people_days.member_of_staff(unit.session, center_id, person_id)
     if found is None:
         raise NotFound("There is no such member of staff at this centre")
     return found
