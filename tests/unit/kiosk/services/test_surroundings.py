@@ -155,8 +155,9 @@ def test_a_child_that_is_announced_is_absent_until_it_comes() -> None:
     assert line_of(known, CHILD_ID, TODAY).absence == ""
     known.apply(6, [change(Entity.CHILD, CHILD_ID, msgspec.structs.replace(child, absences=(ILL, later)))])
     assert notes_text(line_of(known, CHILD_ID, TODAY)) == "absent today (announced)"
-    came = record_of(event_of(1), 7)
-    known.load(7, [stored(Entity.CENTER, CENTER, PLAIN), stored(Entity.CHILD, CHILD_ID, child), came], ())
+    came, left = event_of(1), msgspec.structs.replace(event_of(2), kind=EventKind.CHECK_OUT)
+    records = [stored(Entity.CENTER, CENTER, PLAIN), stored(Entity.CHILD, CHILD_ID, child)]
+    known.load(7, [*records, record_of(came, 6), record_of(left, 7)], ())
     assert line_of(known, CHILD_ID, TODAY).absence == ""
     assert known.attendance(CHILD_ID).ended_absences == (ILL.absence_id,)
     tomorrow = (TODAY[1], TODAY[1] + TODAY[1] - TODAY[0])
