@@ -292,6 +292,7 @@ class Agent:
                 "since": rfc3339(line.since_ms),
                 "mark": line.mark,
                 "event_id": line.last_event_id,
+                "absence": line.absence or None,
             }
             for line in await self._desk.roster()
         ]

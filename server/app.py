@@ -25,6 +25,9 @@ from server.repositories.heads import HeadListener
 from server.repositories.job_locks import JobLocks
 from server.repositories.unit_of_work import UnitsOfWork
 from server.routes import build_app
+from server.services.absence_days import AbsenceDays
+from server.services.absence_follow_up import AbsenceFollowUp
+from server.services.absences import Absences
 from server.services.access import Centers
 from server.services.account_tidying import AccountTidying
 from server.services.accounts import Accounts
@@ -63,6 +66,7 @@ from server.services.my_stays import MyStays
 from server.services.notifications import Notifications
 from server.services.offers import Offers
 from server.services.own_account import OwnAccount, PasswordWriter
+from server.services.people_days import PeopleDays
 from server.services.pickups import Pickups
 from server.services.presence import PresenceReports
 from server.services.projections import Projections
@@ -229,6 +233,7 @@ def _jobs(stack: AsyncExitStack, parts: _Parts, services: Services, database: Op
             Job("auto_close", 60, 50, AutoClose(parts.units, parts.desk, parts.clock).run),
             Job("keep_up_bookings", 60, 50, BookingUpkeep(parts.units, parts.clock).run),
             Job("book_schedules", 3600, 300, Schedules(parts.units, parts.clock, parts.ids.new).run),
+            Job("absence_follow_up", 60, 50, AbsenceFollowUp(parts.units, parts.notifications, parts.clock).run),
         ),
     )
 
@@ -244,6 +249,9 @@ def _services(parts: _Parts, draining: _Draining) -> Services:
     desk_entries = DeskEntries(units, desk, clock, new_id)
     return Services(
         auth=Auth(units, passwords, parts.tokens, sessions, throttles),
+        absence_days=AbsenceDays(units, clock),
+        absence_follow_up=AbsenceFollowUp(units, parts.notifications, clock),
+        absences=Absences(units, clock),
         accounts=Accounts(units, passwords, clock, new_id),
         attendance=Attendance(units, clock),
         auto_close=AutoClose(units, desk, clock),
@@ -262,6 +270,7 @@ def _services(parts: _Parts, draining: _Draining) -> Services:
         members=Members(units, new_id),
         own_account=OwnAccount(units, passwords, writer, throttles),
         offers=Offers(units, clock),
+        people_days=PeopleDays(units),
         projections=Projections(units),
         recoveries=Recoveries(units, clock, new_id, post, writer, throttles),
         sessions=sessions,

@@ -7,6 +7,7 @@ from fastapi import APIRouter, FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
 from server.controllers import (
+    absences,
     adults,
     alerts,
     api_docs,
@@ -28,6 +29,7 @@ from server.controllers import (
     my_pickups,
     my_stays,
     offers,
+    people_days,
     pickups,
     presence,
     problems,
@@ -64,7 +66,7 @@ def build_app(settings: Settings, clock: Clock) -> FastAPI:
     people = (auth, users, members)
     roster = (children, adults, relationships, pickups, alerts)
     families = (my_children, my_stays, my_pickups)
-    center = (centers, center_days, devices, door, *attendances, ratio, incidents, live)
+    center = (centers, center_days, absences, people_days, devices, door, *attendances, ratio, incidents, live)
     planning = (offers, schedules, bookings, expected, statements)
     for part in (*people, *center, *roster, *families, *planning):
         api.include_router(part.router)

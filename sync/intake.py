@@ -26,11 +26,11 @@ from sync.attendance import (
     decode_event,
 )
 from sync.change_log import ChangeDraft, Operation
-from sync.circumstances import NOTHING_KNOWN, Circumstances
+from sync.circumstances import NOTHING_KNOWN, Circumstances, Span
 from sync.incidents import INCIDENT_KIND, DeviceIncident, decode_incident
 from sync.journal import Entry, EntryOutcome, Int64, Label, Outcome, ParkReason
 from sync.limits import ENTRY_BODY_BYTES_MAX, WALL_MS_MAX, WALL_MS_MIN
-from sync.records import CenterRecord, Entity, EventRecord, PickupRecord, bucket_of_day, encode_record
+from sync.records import CenterRecord, ChildRecord, Entity, EventRecord, PickupRecord, bucket_of_day, encode_record
 from sync.reference import circumstances_of
 
 WITNESSED_KIND: Final = "witnessed"
@@ -137,6 +137,8 @@ class Intake:
         self._time_zone = time_zone
         self._center = center
         self._pickups: dict[str, Sequence[PickupRecord]] = {}
+        self._children: dict[str, ChildRecord] = {}
+        self._employed: Mapping[str, tuple[Span, ...]] = {}
         self.received_at_ms: dict[str, int] = {}
         self.version = head_version
         self._known_children: set[str] = set()
@@ -155,13 +157,19 @@ class Intake:
         known_children: Iterable[str],
         stored: Iterable[StoredFact],
         pickups: Mapping[str, Sequence[PickupRecord]] | None = None,
+        children: Mapping[str, ChildRecord] | None = None,
+        employed: Mapping[str, tuple[Span, ...]] | None = None,
     ) -> None:
         """Take in more of what stands; what is known already changes nothing.
 
-        Who may collect a child (`pickups`, by child) is told before the first decision about that child.
+        Who may collect a child (`pickups`, by child) and what its record says (`children`) is told before the first
+        decision about that child, and who was on the staff (`employed`, `sync.reference.employment`) before any.
         """
         self._known_children.update(known_children)
         self._pickups.update(pickups or {})
+        self._children.update(children or {})
+        if employed is not None:
+            self._employed = employed
         for known in stored:
             event = known.fact.event
             if event.event_id in self._standing:
@@ -186,7 +194,13 @@ class Intake:
         """Say what is known of a subject beside its facts."""
         if self._center is None:
             return NOTHING_KNOWN
-        return circumstances_of(self._center, self._pickups.get(subject_id, ()), self.received_at_ms)
+        return circumstances_of(
+            self._center,
+            self._pickups.get(subject_id, ()),
+            self.received_at_ms,
+            child=self._children.get(subject_id),
+            employed=self._employed,
+        )
 
     def decide(self, entry: Entry, origin: Origin, testimony: Testimony | None = None) -> Decision:
         """Decide one entry, whose testimony may have been read before.

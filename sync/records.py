@@ -23,6 +23,9 @@ EventId = NewType("EventId", str)
 REFERENCE_BUCKET: Final = "reference"
 DAY_BUCKET_PREFIX: Final = "day:"
 
+# Of one child, in its record: a year of single days and of holidays; 64 of 120 bytes are 8 KiB of a record's 64.
+ABSENCES_MAX: Final = 64
+
 Name = Annotated[str, msgspec.Meta(max_length=200)]
 ShortText = Annotated[str, msgspec.Meta(max_length=500)]
 
@@ -98,8 +101,24 @@ class AlertRecord(msgspec.Struct, frozen=True, kw_only=True):
     text: ShortText
 
 
+class AbsenceRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """Days (YYYY-MM-DD, both included) on which a child is announced not to come, and why; inside its child's record.
+
+    `kind` is a word such as sick or holiday. Who said so, and what they said, stays on the server.
+    """
+
+    absence_id: str
+    first_day: str
+    last_day: str
+    kind: str
+
+
 class ChildRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """A child on the roster: what the desk needs to find it and to keep it safe, and no more."""
+    """A child on the roster: what the desk needs to find it and to keep it safe, and no more.
+
+    `absences` are at most `ABSENCES_MAX`, by their first days. It is enrolled from one day to another (YYYY-MM-DD, both
+    included); what is not known is not set.
+    """
 
     given_name: Name
     family_name: Name
@@ -108,6 +127,9 @@ class ChildRecord(msgspec.Struct, frozen=True, kw_only=True):
     home_room_id: str = ""
     enrolled: bool = True
     alerts: tuple[AlertRecord, ...] = ()
+    absences: tuple[AbsenceRecord, ...] | msgspec.UnsetType = msgspec.UNSET
+    enrolled_from: str | msgspec.UnsetType = msgspec.UNSET
+    enrolled_to: str | msgspec.UnsetType = msgspec.UNSET
 
 
 class AdultRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -155,13 +177,18 @@ class PinRecord(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class StaffRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """A member of staff of this centre; `pin` is left out while there is none."""
+    """A member of staff of this centre, employed from one day to another (YYYY-MM-DD, both included).
+
+    `pin` is left out while there is none.
+    """
 
     given_name: Name
     family_name: Name
     role: str
     counts_in_ratio: bool = True
     pin: PinRecord | msgspec.UnsetType = msgspec.UNSET
+    employed_from: str | msgspec.UnsetType = msgspec.UNSET
+    employed_to: str | msgspec.UnsetType = msgspec.UNSET
 
 
 class EventRecord(msgspec.Struct, gc=False, frozen=True, kw_only=True, omit_defaults=True):

@@ -12,7 +12,7 @@ import msgspec
 
 from kiosk.services.made import Made, Order
 from kiosk.services.own_facts import OwnOthers, fact_of_own, tells_the_same
-from kiosk.services.surroundings import Surroundings
+from kiosk.services.surroundings import Surroundings, judges_by
 from kiosk.services.witnessed import Witnessed
 from kiosk.store.journal import OwnEntry
 from kiosk.store.records import StoredRecord
@@ -238,21 +238,23 @@ class Knowledge:
             case EventRecord():
                 self._put_event(entity_id, record)
             case CenterRecord():
-                if (record.closures, record.locks) != (self.center.closures, self.center.locks):
+                if judges_by(record) != judges_by(self.center):
                     self._judge_anew(tuple(self._made))
                 self.center = record
             case RoomRecord():
                 self.rooms[entity_id] = record
             case ChildRecord():
                 self.children[entity_id] = record
-                self._stir(entity_id)
+                self._judge_anew((entity_id,))
             case AdultRecord():
                 self.adults[entity_id] = record
-            case StaffRecord():
-                self.staff[entity_id] = record
             case PickupRecord():
                 self.pickups[entity_id] = record
                 self._judge_anew((self._around.put_pickup(entity_id, record),))
+            case StaffRecord():
+                self.staff[entity_id] = record
+                if self._around.put_staff(entity_id, record):
+                    self._judge_anew(tuple(self._made))
 
     def _put_event(self, event_id: str, record: EventRecord) -> None:
         try:
@@ -276,14 +278,16 @@ class Knowledge:
                 self.rooms.pop(entity_id, None)
             case Entity.CHILD:
                 self.children.pop(entity_id, None)
-                self._stir(entity_id)
+                self._judge_anew((entity_id,))
             case Entity.ADULT:
                 self.adults.pop(entity_id, None)
-            case Entity.STAFF:
-                self.staff.pop(entity_id, None)
             case Entity.PICKUP:
                 self.pickups.pop(entity_id, None)
                 self._judge_anew((self._around.remove_pickup(entity_id),))
+            case Entity.STAFF:
+                self.staff.pop(entity_id, None)
+                if self._around.remove_staff(entity_id):
+                    self._judge_anew(tuple(self._made))
 
     # -- what is known
 
@@ -291,7 +295,8 @@ class Knowledge:
         """The fold of everything known of a child."""
         made = self._made_of(child_id)
         if made.attendance is None:
-            made.attendance = fold(made.facts.values(), self._around.of_child(child_id, self.center))
+            known = self._around.of_child(child_id, self.center, self.children.get(child_id))
+            made.attendance = fold(made.facts.values(), known)
         return made.attendance
 
     def facts(self, child_id: str) -> Mapping[str, Fact]:

@@ -12,7 +12,7 @@ from kiosk.services.knowledge import Knowledge
 from kiosk.services.resemblance import folded_words
 from sync.attendance import ChildAttendance, FindingKind, Stay
 from sync.journal import Outcome
-from sync.records import AlertRecord, ChildRecord, PickupRecord
+from sync.records import DAY_BUCKET_PREFIX, AlertRecord, ChildRecord, PickupRecord, bucket_of_day
 
 MAY_COLLECT: Final = frozenset({"authorised", "temporary"})
 NOT_TODAY: Final = "not_today"
@@ -26,7 +26,8 @@ Span = tuple[int, int]
 class RosterLine:
     """One child of today's roster; `since_ms` says since when it is in or out (UTC ms since 1970).
 
-    `findings` are what a person must settle about today.
+    `findings` are what a person must settle about today. `absence` is why a child that has not come is announced not to
+    (`sick` and so on); empty: it is not announced.
     """
 
     child_id: str
@@ -41,6 +42,7 @@ class RosterLine:
     last_event_id: str
     alerts: tuple[AlertRecord, ...]
     findings: tuple[FindingKind, ...] = ()
+    absence: str = ""
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,7 @@ class Standing:
     mark: Mark
     last_event_id: str
     findings: tuple[FindingKind, ...] = ()
+    absence: str = ""
 
 
 def display_name(child: ChildRecord) -> str:
@@ -80,10 +83,25 @@ def standing(knowledge: Knowledge, child_id: str, today: Span) -> Standing:
     mark = _mark(knowledge, child_id, today, current, has_findings=bool(findings))
     last = max(orders)[-1] if orders else _began(stay)
     if stay is None:
-        return Standing(Presence.NOT_ARRIVED, None, mark, last, findings)
+        absence = _absence(knowledge.children.get(child_id), attendance, today, knowledge.center.time_zone)
+        return Standing(Presence.NOT_ARRIVED, None, mark, last, findings, absence)
     if stay.is_open:
         return Standing(Presence.IN, stay.started_at_ms, mark, last, findings)
     return Standing(Presence.OUT, stay.ended_at_ms, mark, last, findings)
+
+
+def _absence(child: ChildRecord | None, attendance: ChildAttendance, today: Span, time_zone: str) -> str:
+    """Why a child is announced not to come today; what began last says most, and what an arrival ended says nothing."""
+    announced = () if child is None else child.absences or ()
+    day = bucket_of_day(today[0], time_zone).removeprefix(DAY_BUCKET_PREFIX) if announced else ""
+    return next(
+        (
+            one.kind
+            for one in reversed(announced)
+            if one.first_day <= day <= one.last_day and one.absence_id not in attendance.ended_absences
+        ),
+        "",
+    )
 
 
 def _stay_of_today(attendance: ChildAttendance, today: Span) -> Stay | None:
@@ -135,6 +153,7 @@ def line_of(knowledge: Knowledge, child_id: str, today: Span) -> RosterLine:
         last_event_id=stand.last_event_id,
         alerts=child.alerts,
         findings=stand.findings,
+        absence=stand.absence,
     )
 
 
@@ -146,10 +165,23 @@ def room_now(knowledge: Knowledge, child_id: str) -> str:
 
 
 def roster(knowledge: Knowledge, today: Span) -> tuple[RosterLine, ...]:
-    """All enrolled children, and whoever else is in, by room and name."""
+    """All enrolled children, and whoever else is in or has been here today, by room and name.
+
+    A child is listed before its first day too: whoever stands at the door is taken in, and a person sees the finding.
+    """
+    day = bucket_of_day(today[0], knowledge.center.time_zone).removeprefix(DAY_BUCKET_PREFIX)
     lines = [line_of(knowledge, child_id, today) for child_id in knowledge.children]
-    shown = [line for line in lines if knowledge.children[line.child_id].enrolled or line.status is Presence.IN]
+    shown = [
+        line
+        for line in lines
+        if line.status is Presence.IN or _is_listed(knowledge.children[line.child_id], line.status, day)
+    ]
     return tuple(sorted(shown, key=lambda line: _order(knowledge, line)))
+
+
+def _is_listed(child: ChildRecord, status: Presence, day: str) -> bool:
+    """Whether a child that is not in is on the roster of a day (YYYY-MM-DD): it has not left for good."""
+    return child.enrolled and (status is Presence.OUT or not child.enrolled_to or day <= child.enrolled_to)
 
 
 def needs_review(knowledge: Knowledge, child_id: str, today: Span) -> bool:

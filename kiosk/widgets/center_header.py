@@ -12,7 +12,7 @@ from textual.widgets import Digits, Static
 from kiosk.messages import DeskStatus, Presence
 from kiosk.services.desk import RosterLine
 from kiosk.widgets.quiet_line import QuietLine
-from kiosk.widgets.wording import STATUS_SYMBOLS, clock_text, date_text
+from kiosk.widgets.wording import ABSENT_SYMBOL, STATUS_SYMBOLS, clock_text, date_text
 
 COUNTED: Final = ((Presence.IN, "in"), (Presence.NOT_ARRIVED, "not yet here"), (Presence.OUT, "gone home"))
 
@@ -37,11 +37,14 @@ class CenterHeader(Vertical):
         yield QuietLine(id="counts-line")
 
     def show_counts(self, lines: Iterable[RosterLine]) -> None:
-        """Count the whole roster, whatever is being searched for."""
-        counts = Counter(line.status for line in lines)
+        """Count the whole roster, whatever is being searched for; nobody waits for a child that is absent."""
+        counted = list(lines)
+        counts = Counter(line.status for line in counted if not line.absence)
+        absent = sum(bool(line.absence) for line in counted)
         for status, _ in COUNTED:
             self.query_one(f"#count-{status}", Digits).update(str(counts[status]))
         parts = [f"{STATUS_SYMBOLS[status]} {counts[status]} {words}" for status, words in COUNTED]
+        parts += [f"{ABSENT_SYMBOL} {absent} absent"] if absent else []
         self.query_one("#counts-line", QuietLine).say("  ".join(parts))
 
     def show_center(self, status: DeskStatus) -> None:

@@ -16,6 +16,14 @@ HOUR_MS: Final = 60 * MINUTE_MS
 DAY_MS: Final = 24 * HOUR_MS
 
 STATUS_SYMBOLS: Final = {Presence.IN: "●", Presence.NOT_ARRIVED: "○", Presence.OUT: "←"}
+ABSENT_SYMBOL: Final = "–"
+ABSENCE_WORDS: Final = {
+    "sick": "sick",
+    "holiday": "holiday",
+    "appointment": "appointment",
+    "other": "announced",
+    "unexplained": "unexplained",
+}
 STATUS_WORDS: Final = {Presence.IN: "In", Presence.NOT_ARRIVED: "Not yet", Presence.OUT: "Gone home"}
 MARK_SYMBOLS: Final = {Mark.RECORDED: "…", Mark.CONFIRMED: "✓", Mark.NEEDS_REVIEW: "!"}
 ALERT_SYMBOL: Final = "▲"
@@ -80,7 +88,9 @@ def age_text(age_ms: int) -> str:
 
 
 def status_text(line: RosterLine) -> str:
-    """Symbol and word of where a child is: `● In`."""
+    """Symbol and word of where a child is: `● In`; of one that is announced not to come `– Absent`."""
+    if line.absence:
+        return f"{ABSENT_SYMBOL} Absent"
     return f"{STATUS_SYMBOLS[line.status]} {STATUS_WORDS[line.status]}"
 
 
@@ -91,9 +101,13 @@ def mark_text(mark: Mark) -> str:
 
 
 def notes_text(line: RosterLine) -> str:
-    """What must be seen of a child: its alerts, which nothing may push out of sight, then what is to be settled."""
+    """What must be seen of a child: its alerts, which nothing may push out of sight, then what is to be settled.
+
+    Then why it does not come. A kind of absence that came later than this desk is no secret reason: it is announced.
+    """
     findings = [f"! {FINDING_WORDS[kind]}" for kind in line.findings]
-    return "; ".join((*(alert.text for alert in line.alerts), *findings))
+    absent = [f"absent today ({ABSENCE_WORDS.get(line.absence, 'announced')})"] if line.absence else []
+    return "; ".join((*(alert.text for alert in line.alerts), *findings, *absent))
 
 
 def link_text(status: DeskStatus, now_ms: int, zone: ZoneInfo) -> str:

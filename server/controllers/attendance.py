@@ -9,6 +9,7 @@ from fastapi import APIRouter, Header, Query, Response
 
 from server.controllers.dependencies import CenterIdInQuery, CurrentUser, ServicesDep
 from server.schemas.attendance import (
+    AnnouncedOut,
     AsOf,
     AttendanceOut,
     ChildAttendanceOut,
@@ -20,6 +21,7 @@ from server.services.access import STAFF_AND_UP
 from server.services.attendance import (
     AttendanceDay,
     ChildDay,
+    DayAbsence,
     DayEvent,
 )
 from sync.attendance import Stay
@@ -74,6 +76,7 @@ def _child_out(day: ChildDay, zone: ZoneInfo, device_names: dict[str, str]) -> C
         preferred_name=child.preferred_name,
         home_room_id=child.home_room_id or None,
         status=day.presence.value,
+        absence=_announced_out(day.absence),
         stays=[_stay_out(stay, zone, by_id, device_names) for stay in day.stays],
         findings=[
             FindingOut(kind=one.kind.value, critical=one.is_critical, event_ids=list(one.event_ids))
@@ -81,6 +84,13 @@ def _child_out(day: ChildDay, zone: ZoneInfo, device_names: dict[str, str]) -> C
         ],
         events=[_event_out(event, zone) for event in day.events],
     )
+
+
+def _announced_out(found: DayAbsence | None) -> AnnouncedOut | None:
+    if found is None:
+        return None
+    row = found.absence
+    return AnnouncedOut(absence_id=row.id, kind=row.kind, first_day=row.first_day, last_day=row.last_day)
 
 
 def _stay_out(stay: Stay, zone: ZoneInfo, devices: dict[str, str], names: dict[str, str]) -> StayOut:

@@ -2,11 +2,24 @@
 
 from sqlmodel import SQLModel
 
-from server.models import accounts, devices, incidents, mail, people, planning, projections, rooms, sessions, sync
+from server.models import (
+    absences,
+    accounts,
+    devices,
+    incidents,
+    mail,
+    people,
+    planning,
+    projections,
+    rooms,
+    sessions,
+    sync,
+)
 
 metadata = SQLModel.metadata
 
 __all__ = [
+    "absences",
     "accounts",
     "devices",
     "incidents",

@@ -78,19 +78,22 @@ class Person(SQLModel, table=True):
 
 
 class ChildProfile(SQLModel, table=True):
-    """What only a child has: its home room, and whether it is enrolled."""
+    """What only a child has: its home room, whether it is enrolled, and between which days (both included)."""
 
     __tablename__ = "child_profile"
     __table_args__ = (
         ForeignKeyConstraint(["center_id", "child_id"], ["person.center_id", "person.id"]),
         ForeignKeyConstraint(["center_id", "home_room_id"], ["room.center_id", "room.id"]),
         Index(None, "center_id", "home_room_id"),
+        CheckConstraint("enrolled_to >= enrolled_from", name="enrolment"),
     )
 
     center_id: str = Field(primary_key=True, sa_type=UUID_TEXT)
     child_id: str = Field(primary_key=True, sa_type=UUID_TEXT)
     home_room_id: str | None = Field(default=None, sa_type=UUID_TEXT)
     enrolled: bool = True
+    enrolled_from: date | None = None
+    enrolled_to: date | None = None
 
 
 class Alert(SQLModel, table=True):
@@ -188,12 +191,16 @@ class PickupAuthorisation(SQLModel, table=True):
 
 
 class StaffProfile(SQLModel, table=True):
-    """What only a member of staff has; `pin` is the JSON of a `sync.records.PinRecord`."""
+    """What only a member of staff has; employed between two days (both included), where somebody said which.
+
+    `pin` is the JSON of a `sync.records.PinRecord`.
+    """
 
     __tablename__ = "staff_profile"
     __table_args__ = (
         ForeignKeyConstraint(["center_id", "person_id"], ["person.center_id", "person.id"]),
         one_of("role", StaffRole),
+        CheckConstraint("employed_to >= employed_from", name="employment"),
     )
 
     center_id: str = Field(primary_key=True, sa_type=UUID_TEXT)
@@ -201,3 +208,5 @@ class StaffProfile(SQLModel, table=True):
     role: str = Field(max_length=16)
     counts_in_ratio: bool = True
     pin: bytes | None = None
+    employed_from: date | None = None
+    employed_to: date | None = None

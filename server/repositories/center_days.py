@@ -64,6 +64,12 @@ async def closing_centers(connection: Connection) -> list[ClosingCenter]:
     return [ClosingCenter(str(row.id), row.time_zone, row.closes_at) for row in rows]
 
 
+async def opening_centers(session: AsyncSession) -> list[Center]:
+    """Give every centre that has an opening time."""
+    statement = select(Center).where(col(Center.opens_at).is_not(None))
+    return list(await session.exec(statement.order_by(col(Center.id))))
+
+
 async def open_stays(connection: Connection, center_id: str, *, before: datetime, limit: int) -> list[OpenStay]:
     """Give those who came before a moment and are in by all that is known, the longest first."""
     parameters = {"center_id": center_id, "before": before, "limit": limit}

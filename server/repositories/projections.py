@@ -11,7 +11,15 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server.core.clock import datetime_of, ms_of
 from server.repositories.attendance import CenterKey
-from sync.records import CenterRecord, ClosureRecord, LockRecord, PickupRecord, StatusChange
+from sync.records import (
+    CenterRecord,
+    ChildRecord,
+    ClosureRecord,
+    LockRecord,
+    PickupRecord,
+    StaffRecord,
+    StatusChange,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +153,47 @@ async def pickups(connection: AsyncConnection, children: Iterable[CenterKey]) ->
     return found
 
 
+async def enrolled(connection: AsyncConnection, children: Iterable[CenterKey]) -> dict[CenterKey, ChildRecord]:
+    """Give since when each child belongs to its centre, as records without what is not asked here."""
+    keys = list(children)
+    columns = {"center_ids": [center_id for center_id, _ in keys], "child_ids": [child_id for _, child_id in keys]}
+    return {
+        (str(row.center_id), str(row.child_id)): ChildRecord(
+            given_name="", family_name="", enrolled_from=row.enrolled_from.isoformat()
+        )
+        for row in await connection.execute(_ENROLLED, columns)
+    }
+
+
+async def staff(connection: AsyncConnection, center_ids: Iterable[str]) -> dict[str, dict[str, StaffRecord]]:
+    """Give by centre who of the staff was employed when, where somebody said so, without what is not asked here."""
+    found: dict[str, dict[str, StaffRecord]] = {}
+    for row in await connection.execute(_STAFF, {"center_ids": list(center_ids)}):
+        found.setdefault(str(row.center_id), {})[str(row.person_id)] = StaffRecord(
+            given_name="",
+            family_name="",
+            role="",
+            employed_from=row.employed_from.isoformat() if row.employed_from else msgspec.UNSET,
+            employed_to=row.employed_to.isoformat() if row.employed_to else msgspec.UNSET,
+        )
+    return found
+
+
+async def attested_by(
+    connection: AsyncConnection, center_id: str, staff_ids: Sequence[str], *, since: datetime, before: datetime
+) -> list[str]:
+    """Give the subjects of the events that these members of staff attested before `since` or from `before` on.
+
+    Of a subject with voids, corrections or answers every event counts, whenever it was: they may have moved it. Now and
+    then a subject is given too many, whose event names one of them as somebody else.
+    """
+    if not staff_ids:
+        return []
+    needles = [staff_id.encode() for staff_id in staff_ids]
+    parameters = {"center_id": center_id, "needles": needles, "since": since, "before": before}
+    return [str(row.child_id) for row in await connection.execute(_ATTESTED_BY, parameters)]
+
+
 async def forget(connection: AsyncConnection, center_id: str) -> None:
     """Take all projections of a centre away, to be made again in the same transaction."""
     for statement in _FORGET:
@@ -274,6 +323,34 @@ _PICKUPS: Final = text("""
     FROM unnest(CAST(:center_ids AS uuid[]), CAST(:child_ids AS uuid[])) AS line(center_id, child_id)
     JOIN pickup_authorisation AS pickup USING (center_id, child_id)
     ORDER BY pickup.center_id, pickup.child_id, pickup.id
+""")
+_ENROLLED: Final = text("""
+    SELECT profile.center_id, profile.child_id, profile.enrolled_from
+    FROM unnest(CAST(:center_ids AS uuid[]), CAST(:child_ids AS uuid[])) AS line(center_id, child_id)
+    JOIN child_profile AS profile USING (center_id, child_id)
+    WHERE profile.enrolled_from IS NOT NULL
+    ORDER BY profile.center_id, profile.child_id
+""")
+_STAFF: Final = text("""
+    SELECT center_id, person_id, employed_from, employed_to FROM staff_profile
+    WHERE center_id = ANY(CAST(:center_ids AS uuid[])) AND (employed_from IS NOT NULL OR employed_to IS NOT NULL)
+    ORDER BY center_id, person_id
+""")
+# An event holds the id as text: to look for its bytes is a tenth of reading the JSON.
+_ATTESTED_BY: Final = text("""
+    SELECT DISTINCT fact.child_id
+    FROM attendance_event AS fact
+    CROSS JOIN unnest(CAST(:needles AS bytea[])) AS needle
+    WHERE fact.center_id = :center_id AND position(needle IN fact.body) > 0
+      AND (
+          fact.corrected_at < :since OR fact.corrected_at >= :before
+          OR EXISTS (
+              SELECT FROM attendance_event AS act
+              WHERE act.center_id = fact.center_id AND act.child_id = fact.child_id
+                AND act.kind IN ('void', 'correct', 'review_resolved')
+          )
+      )
+    ORDER BY fact.child_id
 """)
 _FORGET: Final = (
     text("DELETE FROM stay WHERE center_id = :center_id"),

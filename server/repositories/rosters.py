@@ -17,6 +17,8 @@ from server.models.people import (
     StaffProfile,
 )
 from server.models.rooms import CalendarDays, Center, CenterRatioRules, Organisation, Room
+from server.repositories import absences
+from sync.records import AbsenceRecord
 
 Table = TypeVar(
     "Table", Room, CenterRatioRules, Person, ChildProfile, StaffProfile, Alert, Relationship, PickupAuthorisation
@@ -28,7 +30,8 @@ class Roster:
     """A centre with all it has; a row that is changed here is written when the transaction ends.
 
     Rooms and alerts are found by their external id, people by kind and external id, profiles by the
-    person's id, relationships and pick-ups by the ids of child and adult.
+    person's id, relationships and pick-ups by the ids of child and adult. `absences` are those that devices hold, by
+    child; they are read and not changed here.
     """
 
     center: Center
@@ -41,6 +44,7 @@ class Roster:
     relationships: dict[tuple[str, str], Relationship] = field(default_factory=dict)
     pickups: dict[tuple[str, str], PickupAuthorisation] = field(default_factory=dict)
     calendar: list[CalendarDays] = field(default_factory=list)
+    absences: dict[str, tuple[AbsenceRecord, ...]] = field(default_factory=dict)
 
 
 async def find_center(session: AsyncSession, code: str) -> Center | None:
@@ -66,6 +70,7 @@ async def load(session: AsyncSession, center: Center) -> Roster:
     pickups = await _all(session, PickupAuthorisation, center.id)
     roster.pickups = {(row.child_id, row.adult_id): row for row in pickups}
     roster.calendar = await calendar(session, center.id)
+    roster.absences = await absences.told_at(await session.connection(), center.id)
     return roster
 
 

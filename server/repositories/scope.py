@@ -1,10 +1,12 @@
 """The SQL of a move between centres: where a child is enrolled now, and rows that go."""
 
 from collections.abc import Iterable
+from datetime import date
 
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from server.models.absences import Absence
 from server.models.columns import TableRow
 from server.models.people import ChildProfile, Person, PersonKind
 from server.models.rooms import Center
@@ -22,6 +24,23 @@ async def centers_of_child(session: AsyncSession, external_id: str) -> list[Cent
         .where(col(Person.kind) == PersonKind.CHILD.value, col(Person.external_id) == external_id)
     )
     return list(await session.exec(statement.order_by(col(Center.code))))
+
+
+async def absences_not_over(session: AsyncSession, center_id: str, child_id: str, today: date) -> list[Absence]:
+    """Give the absences of a child whose last day is not over, also withdrawn ones, in a fixed order."""
+    statement = select(Absence).where(
+        col(Absence.center_id) == center_id,
+        col(Absence.child_id) == child_id,
+        col(Absence.last_day) >= today,
+    )
+    return list(await session.exec(statement.order_by(col(Absence.id))))
+
+
+async def put_absences(session: AsyncSession, rows: Iterable[Absence]) -> None:
+    """Store absences, in the place of those with the same ids that a child had where it comes back to."""
+    for row in rows:
+        await session.merge(row)
+    await session.flush()
 
 
 async def take_out(session: AsyncSession, *waves: Iterable[TableRow]) -> None:

@@ -44,8 +44,17 @@ class EventOut(Output):
     outcome: str
 
 
+class AnnouncedOut(Output):
+    """A child that has not come is announced not to: from which day to which (both included), and why."""
+
+    absence_id: str
+    kind: str
+    first_day: date
+    last_day: date
+
+
 class ChildAttendanceOut(Output):
-    """A child's day."""
+    """A child's day; `absence`: it is announced for the day, and the child has come at no time of the absence."""
 
     child_id: str
     given_name: str
@@ -53,6 +62,7 @@ class ChildAttendanceOut(Output):
     preferred_name: str
     home_room_id: str | None
     status: Literal["in", "out", "none"]
+    absence: AnnouncedOut | None
     stays: list[StayOut]
     findings: list[FindingOut]
     events: list[EventOut]

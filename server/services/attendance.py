@@ -12,14 +12,18 @@ import msgspec
 from server.core.clock import Clock, datetime_of
 from server.core.errors import InvalidInput, NotFound
 from server.models.rooms import Center
-from server.repositories import attendance_days, change_log, sync_state
+from server.repositories import absences, attendance_days, change_log, sync_state
+from server.repositories.absences import DayAbsence
 from server.repositories.attendance_days import ListedChild
 from server.repositories.unit_of_work import UnitsOfWork
+from server.services.projections import Around, around_of
 from sync.attendance import Fact, Finding, Stay, fold
 from sync.digest import digests
 from sync.intake import fact_of_record
 from sync.limits import REPLICA_DAYS
 from sync.records import DAY_BUCKET_PREFIX, EventRecord, day_bounds_ms
+
+__all__ = ["Attendance", "AttendanceDay", "ChildDay", "DayAbsence", "DayEvent", "Presence", "SyncState"]
 
 CHILDREN_MAX: Final = 1_000
 # A thousand children with four facts a day over the window of the fold.
@@ -46,13 +50,14 @@ class DayEvent:
 
 @dataclass(frozen=True, slots=True)
 class ChildDay:
-    """What one child's facts come to on the day."""
+    """What one child's facts come to on the day; `absence`: it is announced for it, and did not come until its end."""
 
     child: ListedChild
     presence: Presence
     stays: tuple[Stay, ...]
     findings: tuple[Finding, ...]
     events: tuple[DayEvent, ...]
+    absence: DayAbsence | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +114,12 @@ class Attendance:
             records = await attendance_days.event_records(
                 connection, center.id, since=since, before=before, child_id=child_id, limit=EVENTS_MAX
             )
+            around = await around_of(connection, center.id, [(center.id, child.id) for child in children])
+            bounds_ms = day_bounds_ms(wanted.isoformat(), center.time_zone)
+            bounds = (datetime_of(bounds_ms[0]), datetime_of(bounds_ms[1]))
+            announced = await absences.of_day(
+                connection, center.id, wanted, bounds, time_zone=center.time_zone, limit=CHILDREN_MAX
+            )
         if child_id is not None and not children:
             raise NotFound("There is no such child at this centre")
         return AttendanceDay(
@@ -117,7 +128,7 @@ class Attendance:
             epoch=head.epoch if head else "",
             version=head.version if head else 0,
             as_of=as_of,
-            children=_children_of_day(children, records, day_bounds_ms(wanted.isoformat(), center.time_zone)),
+            children=_children_of_day(children, records, _Day(center.id, bounds_ms, around, announced)),
             device_names={record.device_id: record.device_name for record in records},
         )
 
@@ -139,8 +150,18 @@ def _window(day: date, time_zone: str) -> tuple[datetime, datetime]:
     return datetime_of(start_ms), datetime_of(end_ms)
 
 
+@dataclass(frozen=True, slots=True)
+class _Day:
+    """What the day of every child is made with: its bounds (UTC milliseconds), what judges it, who is announced."""
+
+    center_id: str
+    bounds_ms: tuple[int, int]
+    around: Around
+    announced: Sequence[DayAbsence]
+
+
 def _children_of_day(
-    children: Sequence[ListedChild], records: Sequence[EventRecord], bounds_ms: tuple[int, int]
+    children: Sequence[ListedChild], records: Sequence[EventRecord], around: _Day
 ) -> tuple[ChildDay, ...]:
     events: dict[str, list[DayEvent]] = {}
     for record in records:
@@ -149,17 +170,27 @@ def _children_of_day(
         except (msgspec.DecodeError, UnicodeDecodeError):
             continue  # of a kind that came with a newer server: kept in the log, and no part of a day here
         events.setdefault(fact.event.child_subject_id, []).append(DayEvent(fact, record))
-    days = (_child_day(child, events.get(child.id, []), bounds_ms) for child in children)
+    days = (_child_day(child, events.get(child.id, []), around) for child in children)
     return tuple(day for day in days if day.child.enrolled or day.events or day.stays)
 
 
-def _child_day(child: ListedChild, events: Sequence[DayEvent], bounds_ms: tuple[int, int]) -> ChildDay:
-    start_ms, end_ms = bounds_ms
-    attendance = fold([event.fact for event in events])
+def _child_day(child: ListedChild, events: Sequence[DayEvent], around: _Day) -> ChildDay:
+    start_ms, end_ms = around.bounds_ms
+    received_ms = {event.fact.event.event_id: event.record.received_at_ms for event in events}
+    known = around.around.of((around.center_id, child.id), received_ms)
+    attendance = fold([event.fact for event in events], known)
     stays = tuple(stay for stay in attendance.stays if (stay.ended_at_ms or end_ms) >= start_ms)
     ordered = sorted(events, key=lambda event: event.fact.order)
     today = tuple(event for event in ordered if start_ms <= event.fact.at_ms < end_ms)
     ids = {event.fact.event.event_id for event in today}
     presence = Presence.IN if attendance.open_stay else Presence.OUT if stays else Presence.NONE
     findings = tuple(finding for finding in attendance.findings if ids & set(finding.event_ids))
-    return ChildDay(child, presence, stays, findings, today)
+    absence = _absence(child.id, around) if presence is Presence.NONE else None
+    return ChildDay(child, presence, stays, findings, today, absence)
+
+
+def _absence(child_id: str, day: _Day) -> DayAbsence | None:
+    """What is announced of a child and is not over: of several, what began last says most of the day."""
+    end = datetime_of(day.bounds_ms[1])
+    mine = [one for one in day.announced if one.child.id == child_id and (one.came_at is None or one.came_at >= end)]
+    return mine[-1] if mine else None

@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+from server.services.absence_days import AbsenceDays
+from server.services.absence_follow_up import AbsenceFollowUp
+from server.services.absences import Absences
 from server.services.access import Centers
 from server.services.accounts import Accounts
 from server.services.adults import Adults
@@ -29,6 +32,7 @@ from server.services.my_stays import MyStays
 from server.services.notifications import Notifications
 from server.services.offers import Offers
 from server.services.own_account import OwnAccount
+from server.services.people_days import PeopleDays
 from server.services.pickups import Pickups
 from server.services.presence import PresenceReports
 from server.services.projections import Projections
@@ -49,6 +53,9 @@ from server.services.stay_evidence import StayEvidence
 class Services:
     """One of each."""
 
+    absence_days: AbsenceDays
+    absence_follow_up: AbsenceFollowUp
+    absences: Absences
     auth: Auth
     accounts: Accounts
     attendance: Attendance
@@ -68,6 +75,7 @@ class Services:
     members: Members
     own_account: OwnAccount
     offers: Offers
+    people_days: PeopleDays
     projections: Projections
     recoveries: Recoveries
     reviews: Reviews

@@ -9,7 +9,7 @@ from server.core.errors import Conflict, FieldProblem, InvalidInput
 from server.core.etags import Expected, etag_of
 from server.models.people import ChildProfile, Person, PersonKind
 from server.models.rooms import Center
-from server.repositories import change_log, children, people
+from server.repositories import absences, change_log, children, people
 from server.repositories.children import ChildFilter
 from server.repositories.unit_of_work import UnitOfWork, UnitsOfWork
 from server.services import roster_records
@@ -135,7 +135,9 @@ async def put_child(unit: UnitOfWork, person: Person, profile: ChildProfile) -> 
     """Tell every desk of a child as it stands now, with its alerts; whoever writes of it in any table calls this."""
     await people.flush(unit.session)
     alerts = await children.alerts(unit.session, person.center_id, person.id)
-    record = roster_records.child_record(person, profile, alerts)
+    held = await absences.told(unit.connection, [(person.center_id, person.id)])
+    announced = held.get((person.center_id, person.id), ())
+    record = roster_records.child_record(person, profile, alerts, announced)
     unit.put(person.center_id, Entity.CHILD, person.id, record)
 
 

@@ -20,6 +20,7 @@ from sync.attendance import AttendanceEvent, corrected_at_ms, fold_spans
 from sync.intake import Intake
 from sync.limits import REPLICA_DAYS, WALL_MS_MAX, WALL_MS_MIN
 from sync.records import CenterRecord
+from sync.reference import employment
 
 DAY_MS: Final = 24 * 3_600_000
 # A span that began longer ago is looked up again: by then there is a later one.
@@ -97,7 +98,10 @@ class IntakeFacts:
             if known is not None:
                 self._remembered[center_id] = known
         missing = zones.keys() - self._remembered.keys()
-        calendars = await projections.calendars(self._connection, sorted(missing)) if missing else {}
+        if not missing:
+            return
+        calendars = await projections.calendars(self._connection, sorted(missing))
+        staff = await projections.staff(self._connection, sorted(missing))
         for center_id in missing:
             plain = CenterRecord(code="", name="", time_zone=zones[center_id])
             intake = Intake(
@@ -108,6 +112,8 @@ class IntakeFacts:
                 stored=(),
                 center=calendars.get(center_id, plain),
             )
+            employed = employment(staff.get(center_id, {}), zones[center_id])
+            intake.learn(known_children=(), stored=(), employed=employed)
             self._remembered[center_id] = Remembered(intake)
 
     async def _learn_children(self, cases: Sequence[Case]) -> None:
@@ -122,10 +128,12 @@ class IntakeFacts:
             return
         found = await attendance.known_children(self._connection, unknown)
         pickups = await projections.pickups(self._connection, unknown)
+        enrolled = await projections.enrolled(self._connection, unknown)
         for center_id, children in found.items():
             self._remembered[center_id].children |= children
             told = {child_id: pickups.get((center_id, child_id), ()) for child_id in children}
-            self._remembered[center_id].intake.learn(known_children=children, stored=(), pickups=told)
+            since = {child_id: record for (at, child_id), record in enrolled.items() if at == center_id}
+            self._remembered[center_id].intake.learn(known_children=children, stored=(), pickups=told, children=since)
 
     def _earliest_ms(self, cases: Sequence[Case]) -> dict[CenterKey, int]:
         """When the first new event of each subject happened; an act may be about anything since the first.

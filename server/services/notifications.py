@@ -3,6 +3,7 @@
 import hashlib
 from collections import Counter
 from collections.abc import Sequence
+from datetime import date
 from typing import Final
 
 from server.models.rooms import Center
@@ -36,6 +37,11 @@ class Notifications:
         self._outbox = outbox
         self._base_url = base_url
 
+    async def tell_missing(self, unit: UnitOfWork, center: Center, day: date, missing: int) -> int:
+        """Tell the managers of a centre, once for a day, how many children are missing; gives how many are new."""
+        managers = await managers_of(unit, center)
+        return await self._outbox.queue(unit, missing_children(center, day, missing, managers, self._base_url))
+
     async def tell_critical(self, unit: UnitOfWork, center: Center, keys: Sequence[str]) -> int:
         """Tell the managers of a centre of critical findings, within the transaction that stores them.
 
@@ -54,6 +60,37 @@ async def managers_of(unit: UnitOfWork, center: Center) -> list[str]:
     Admins of the organisation are not asked to run a centre's day, and not told.
     """
     return [account.email for account in await accounts.managers(unit.session, center.id)]
+
+
+def missing_children(center: Center, day: date, missing: int, managers: Sequence[str], base_url: str) -> list[Mail]:
+    """Give the mails that tell each manager how many children nobody announced and nobody saw on a day."""
+    name = one_line(center.name)
+    children = "1 child" if missing == 1 else f"{missing} children"
+    body = "\n".join(
+        (
+            f"{children} of {name} expected today {'is' if missing == 1 else 'are'} not here, and announced by nobody.",
+            "",
+            f"Open Rollcall to see who, and to note whom you called: {base_url}",
+            "",
+            WHY_THIS_MAIL,
+            "",
+        )
+    )
+    return [
+        Mail(
+            dedupe_key=_missing_key(center.id, day, manager),
+            recipient=manager,
+            subject=f"{name}: {children} not here, and announced by nobody",
+            body=body,
+            center_id=center.id,
+        )
+        for manager in managers
+    ]
+
+
+def _missing_key(center_id: str, day: date, manager: str) -> str:
+    material = f"{center_id}\0{day.isoformat()}\0{manager}"
+    return f"missing_children:{hashlib.sha256(material.encode()).hexdigest()}"
 
 
 def critical_findings(center: Center, keys: Sequence[str], managers: Sequence[str], base_url: str) -> list[Mail]:

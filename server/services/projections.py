@@ -19,12 +19,13 @@ from server.repositories.attendance import CenterKey
 from server.repositories.projections import Fresh, NewReview, NewStay, SubjectRows
 from server.repositories.unit_of_work import Connection, UnitsOfWork
 from sync.attendance import Circumstances, Fact, Finding, Spans, Stay, fold_spans
+from sync.circumstances import Span
 from sync.findings import CRITICAL_FINDINGS
 from sync.limits import WALL_MS_MIN
-from sync.records import CenterRecord
-from sync.reference import circumstances_of
+from sync.records import CenterRecord, ChildRecord, PickupRecord
+from sync.reference import circumstances_of, employment
 
-RULES: Final = 1
+RULES: Final = 2
 """Raise it with every change of what the fold decides: a server that starts makes older projections again."""
 
 # With all the facts of five years each: 100,000 of 1 KiB.
@@ -98,26 +99,59 @@ async def circumstances_of_subject(connection: Connection, center_id: str, subje
     """Say what is known of a subject beside its facts, as its projections are made with."""
     key = (center_id, subject_id)
     stored = (await attendance.facts_around(connection, {key: WALL_MS_MIN}, ())).get(center_id, [])
+    around = await around_of(connection, center_id, [key])
+    return around.of(key, {known.fact.event.event_id: known.received_at_ms for known in stored})
+
+
+@dataclass(frozen=True, slots=True)
+class Around:
+    """What the records say beside the facts of some subjects of a centre.
+
+    The announced absences of a child are no part of it: they end with an arrival, which makes no stay another one and
+    is found by nobody.
+    """
+
+    center: CenterRecord
+    pickups: Mapping[CenterKey, Sequence[PickupRecord]]
+    children: Mapping[CenterKey, ChildRecord]
+    employed: Mapping[str, tuple[Span, ...]]
+
+    def of(self, key: CenterKey, received_ms: Mapping[str, int]) -> Circumstances:
+        """Give them as the fold takes them; `received_ms` is when the server got each event (UTC milliseconds)."""
+        return circumstances_of(
+            self.center,
+            self.pickups.get(key, ()),
+            received_ms,
+            child=self.children.get(key),
+            employed=self.employed,
+        )
+
+
+async def around_of(connection: Connection, center_id: str, keys: Sequence[CenterKey]) -> Around:
+    """Read them for some subjects of one centre."""
     center = (await projections.calendars(connection, [center_id])).get(center_id, _NO_CENTER)
-    pickups = await projections.pickups(connection, [key])
-    received_ms = {known.fact.event.event_id: known.received_at_ms for known in stored}
-    return circumstances_of(center, pickups.get(key, ()), received_ms)
+    staff = (await projections.staff(connection, [center_id])).get(center_id, {})
+    return Around(
+        center=center,
+        pickups=await projections.pickups(connection, keys),
+        children=await projections.enrolled(connection, keys),
+        employed=employment(staff, center.time_zone),
+    )
 
 
 async def _refold(connection: Connection, center_id: str, subject_ids: Sequence[str]) -> None:
     keys = [(center_id, subject_id) for subject_id in subject_ids]
     stored = (await attendance.facts_around(connection, dict.fromkeys(keys, WALL_MS_MIN), ())).get(center_id, [])
-    center = (await projections.calendars(connection, [center_id])).get(center_id, _NO_CENTER)
-    pickups = await projections.pickups(connection, keys)
+    around = await around_of(connection, center_id, keys)
     received_ms = {known.fact.event.event_id: known.received_at_ms for known in stored}
     facts: dict[str, list[Fact]] = {subject_id: [] for subject_id in subject_ids}
     for known in stored:
         facts.setdefault(known.fact.event.subject_id, []).append(known.fact)
     rows = []
     for subject_id in subject_ids:
-        known_of = circumstances_of(center, pickups.get((center_id, subject_id), ()), received_ms)
-        spans = fold_spans(facts[subject_id], known_of)
-        rows.append(rows_of((center_id, subject_id), facts[subject_id], spans, received_ms))
+        key = (center_id, subject_id)
+        spans = fold_spans(facts[subject_id], around.of(key, received_ms))
+        rows.append(rows_of(key, facts[subject_id], spans, received_ms))
     await projections.write_stays(connection, rows)
     await projections.write_reviews(connection, rows)
 

@@ -45,7 +45,8 @@ class Tally:
 class RosterChanges:
     """Applies rows, in the order of `roster_references.ORDER`, to a roster that is held in memory.
 
-    `judged_anew` are the children of whom another adult may collect now, or no longer.
+    `judged_anew` are the children of whom another adult may collect now, or no longer, or who belong here since another
+    day; `employed_anew` the members of staff who were on the staff on other days than was known.
     """
 
     def __init__(self, roster: Roster, new_id: Callable[[], str], tally: Tally, *, now_ms: int) -> None:
@@ -58,6 +59,7 @@ class RosterChanges:
         self._keys: dict[tuple[Entity, str], None] = {}
         self._now_ms = now_ms
         self.judged_anew: set[str] = set()
+        self.employed_anew: set[str] = set()
         self._apply: Final = {
             "room": self._room,
             "staff": self._staff,
@@ -109,6 +111,9 @@ class RosterChanges:
             self._roster.staff[person.id] = profile
             self._then.append(profile)
         self._touch(Entity.STAFF, person.id)
+        if assign(profile, _days_given(row, profile, ("employed_from", "employed_to"))):
+            has_changed = True
+            self.employed_anew.add(person.id)
         return is_new, assign(profile, _picked(row, "role", "counts_in_ratio")) or has_changed
 
     def _guardian(self, row: RosterRow) -> tuple[bool, bool]:
@@ -125,6 +130,9 @@ class RosterChanges:
             self._then.append(profile)
         room = self._roster.rooms[row.values["room"]].id if row.values["room"] else None
         self._touch(Entity.CHILD, person.id)
+        if assign(profile, _days_given(row, profile, ("enrolled_from", "enrolled_to"))):
+            has_changed = True
+            self.judged_anew.add(person.id)
         values = {"home_room_id": room, "enrolled": row.values["enrolled"]}
         return is_new, assign(profile, values) or has_changed
 
@@ -206,7 +214,8 @@ class _RecordsOf:
         person = self._people[key]
         if entity is Entity.CHILD:
             alerts = self._alerts.get(key, [])
-            return roster_records.child_record(person, self._roster.profiles[key], alerts)
+            absences = self._roster.absences.get(key, ())
+            return roster_records.child_record(person, self._roster.profiles[key], alerts, absences)
         if entity is Entity.STAFF:
             return roster_records.staff_record(person, self._roster.staff[key])
         return roster_records.adult_record(person)
@@ -235,3 +244,15 @@ def assign(row: TableRow, values: dict[str, Any]) -> bool:
 
 def _picked(row: RosterRow, *names: str) -> dict[str, Any]:
     return {name: row.values[name] for name in names}
+
+
+def _days_given(row: RosterRow, profile: ChildProfile | StaffProfile, names: tuple[str, str]) -> dict[str, Any]:
+    """The first and last day that a row gives: an empty cell takes back nothing that was said at the server.
+
+    An end that contradicts what the row says is not known any more.
+    """
+    given = {name: row.values[name] for name in names if row.values[name] is not None}
+    first, last = (given.get(name, getattr(profile, name)) for name in names)
+    if first is not None and last is not None and last < first:
+        return {**dict.fromkeys(names), **given}
+    return given

@@ -46,4 +46,8 @@ def _person_record(roster: Roster, person: Person, alerts: list[Alert]) -> Itera
     elif person.kind == PersonKind.STAFF and person.id in roster.staff:
         yield Entity.STAFF, person.id, roster_records.staff_record(person, roster.staff[person.id])
     elif person.kind == PersonKind.CHILD and person.id in roster.profiles:
-        yield Entity.CHILD, person.id, roster_records.child_record(person, roster.profiles[person.id], alerts)
+        yield (
+            Entity.CHILD,
+            person.id,
+            roster_records.child_record(person, roster.profiles[person.id], alerts, roster.absences.get(person.id, ())),
+        )

@@ -9,6 +9,7 @@ from server.models.rooms import Center, Organisation
 from server.repositories import rosters
 from server.repositories.unit_of_work import UnitOfWork, UnitsOfWork
 from server.services import roster_records
+from server.services.people_days import attested_by
 from server.services.projections import refold
 from server.services.roster_changes import RosterChanges, Tally, assign
 from server.services.roster_file import Problem, SourceFile, read_files
@@ -137,9 +138,10 @@ class RosterImport:
         for entity, key, record in changes.records():
             unit.put(center.id, entity, key, record)
             unit.end_unit()
-        if changes.judged_anew:
+        if changes.judged_anew or changes.employed_anew:
             await unit.session.flush()
-            await refold(unit.connection, center.id, sorted(changes.judged_anew))
+            attested = await attested_by(unit, center.id, sorted(changes.employed_anew))
+            await refold(unit.connection, center.id, sorted(changes.judged_anew.union(attested)))
 
     async def _center(self, unit: UnitOfWork, work: _Work) -> Center:
         rows, tally = [row for row in work.rows if row.kind == "center"], work.tally

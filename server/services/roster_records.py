@@ -14,6 +14,7 @@ from server.models.rooms import CalendarDays, CalendarKind, Center, CenterRatioR
 from sync.limits import RECORD_BODY_BYTES_MAX
 from sync.ratio_rules import OpeningHours, RatioRuleSet, at_hours
 from sync.records import (
+    AbsenceRecord,
     AdultRecord,
     AlertRecord,
     CenterRecord,
@@ -85,8 +86,10 @@ def room_record(room: Room) -> RoomRecord:
     return RoomRecord(name=room.name, capacity=room.capacity, sort=room.sort)
 
 
-def child_record(person: Person, profile: ChildProfile, alerts: list[Alert]) -> ChildRecord:
-    """Give a child as a device sees it, with its alerts in one fixed order."""
+def child_record(
+    person: Person, profile: ChildProfile, alerts: list[Alert], absences: tuple[AbsenceRecord, ...]
+) -> ChildRecord:
+    """Give a child as a device sees it, with its alerts in one fixed order; `absences` are those that devices hold."""
     ordered = sorted(alerts, key=lambda alert: alert.external_id)
     return ChildRecord(
         given_name=person.given_name,
@@ -96,6 +99,9 @@ def child_record(person: Person, profile: ChildProfile, alerts: list[Alert]) -> 
         home_room_id=profile.home_room_id or "",
         enrolled=profile.enrolled,
         alerts=tuple(AlertRecord(kind=one.kind, severity=one.severity, text=one.text) for one in ordered),
+        absences=absences or UNSET,
+        enrolled_from=_day(profile.enrolled_from) or UNSET,
+        enrolled_to=_day(profile.enrolled_to) or UNSET,
     )
 
 
@@ -112,6 +118,8 @@ def staff_record(person: Person, profile: StaffProfile) -> StaffRecord:
         role=profile.role,
         counts_in_ratio=profile.counts_in_ratio,
         pin=_pin(profile.pin),
+        employed_from=_day(profile.employed_from) or UNSET,
+        employed_to=_day(profile.employed_to) or UNSET,
     )
 
 

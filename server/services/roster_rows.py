@@ -166,6 +166,8 @@ COLUMNS_OF: Final[dict[str, tuple[Column, ...]]] = {
         _FAMILY,
         Column("role", _one_of(StaffRole), required=True, meaning=f"one of {', '.join(StaffRole)}"),
         Column("counts_in_ratio", _yes_or_no, default=True, meaning="yes or no; yes when empty"),
+        Column("employed_from", _day, default=None, meaning="first day, YYYY-MM-DD; when empty, what is known stays"),
+        Column("employed_to", _day, default=None, meaning="last day, YYYY-MM-DD; when empty, what is known stays"),
         _PHONE,
         _EMAIL,
     ),
@@ -178,6 +180,8 @@ COLUMNS_OF: Final[dict[str, tuple[Column, ...]]] = {
         Column("birth_date", _day, default=None, meaning="YYYY-MM-DD"),
         Column("room", _CODE, meaning="`external_id` of the home room"),
         Column("enrolled", _yes_or_no, default=True, meaning="yes or no; yes when empty"),
+        Column("enrolled_from", _day, default=None, meaning="first day, YYYY-MM-DD; when empty, what is known stays"),
+        Column("enrolled_to", _day, default=None, meaning="last day, YYYY-MM-DD; when empty, what is known stays"),
     ),
     "guardian": (_CENTER, _EXTERNAL_ID, _GIVEN, _FAMILY, _PHONE, _EMAIL),
     "pickup": (
@@ -212,6 +216,8 @@ ALL_COLUMNS: Final = (
     *dict.fromkeys(column.name for columns in COLUMNS_OF.values() for column in columns),
 )
 
+_PERIODS: Final = (("valid_from", "valid_to"), ("enrolled_from", "enrolled_to"), ("employed_from", "employed_to"))
+
 
 def check_rows(rows: Sequence[TextRow]) -> tuple[list[RosterRow], list[Problem]]:
     """Read every cell of every row; a row with anything wrong is left out, and all that is wrong is told."""
@@ -237,9 +243,10 @@ def _check_row(row: TextRow) -> tuple[dict[str, Any], list[Problem]]:
             values[column.name] = _read_cell(column, row.cells.get(column.name, ""))
         except ValueError as error:
             problems.append(Problem(row.place, column.name, str(error)))
-    first, last = values.get("valid_from"), values.get("valid_to")
-    if first and last and last < first:
-        problems.append(Problem(row.place, "valid_to", "the last day is before the first"))
+    for begin, end in _PERIODS:
+        first, last = values.get(begin), values.get(end)
+        if first and last and last < first:
+            problems.append(Problem(row.place, end, "the last day is before the first"))
     return values, problems
 
 

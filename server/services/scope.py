@@ -7,13 +7,15 @@ which was offline meanwhile can still tell what it saw; no desk there holds the 
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, TypeVar
+from zoneinfo import ZoneInfo
 
 from server.core.clock import Clock
 from server.core.errors import Conflict, NotFound
+from server.models.absences import Absence
 from server.models.columns import TableRow
 from server.models.people import Alert, ChildProfile, Person, PersonKind, PickupAuthorisation, Relationship
 from server.models.rooms import Center
-from server.repositories import attendance, rosters, scope
+from server.repositories import absences, attendance, rosters, scope
 from server.repositories.rosters import Roster
 from server.repositories.unit_of_work import UnitOfWork, UnitsOfWork
 from server.services import roster_records
@@ -70,6 +72,8 @@ class Scope:
     async def move_child(self, move: Move, *, actor: str = "", origin: str = "operator") -> Moved:
         """Move a child with its alerts, its pick-ups and the adults in them, in one transaction over both centres.
 
+        What is announced of its absences and is not over goes along; the centre that it leaves keeps what it was told.
+
         Adults whom nobody else needs leave the old centre; others are in both from then on, under one id. An adult
         whom the new centre knows already, by its id in the roster files, is taken as it is known there.
 
@@ -86,7 +90,9 @@ class Scope:
             family = _family(old, move.child)
             await self._refuse_present(unit, source, family.person)
             leaving = _adults_nobody_needs(old, family)
-            adults = await self._arrive(unit, new, family, move.room)
+            today = self._clock.now().astimezone(ZoneInfo(target.time_zone)).date()
+            announced = await scope.absences_not_over(unit.session, source.id, family.person.id, today)
+            adults = await self._arrive(unit, new, family, move.room, announced)
             stamp = LinkStamp(self._clock.now(), self._new_id)
             await accounts_follow(unit, source, target, adults, stamp)
             await accounts_end(unit, source, [adult.id for adult in leaving])
@@ -118,14 +124,14 @@ class Scope:
         if fold(known.fact for known in facts.get(source.id, ())).open_stay is not None:
             raise Conflict(f"The child {child.external_id} is checked in at {source.code}: check it out first.")
 
-    async def _arrive(self, unit: UnitOfWork, new: Roster, family: _Family, room: str) -> dict[str, str]:
+    async def _arrive(
+        self, unit: UnitOfWork, new: Roster, family: _Family, room: str, announced: list[Absence]
+    ) -> dict[str, str]:
         """Put everything of the child into its new centre; gives the ids there of the adults, by those where it was."""
         center_id = new.center.id
         person = _child_there(new, family.person)
         adults = {old_id: _adult_there(new, adult) for old_id, adult in family.adults.items()}
-        profile = ChildProfile(
-            center_id=center_id, child_id=person.id, home_room_id=_room(new, room), enrolled=family.profile.enrolled
-        )
+        profile = _copy(family.profile, center_id, child_id=person.id, home_room_id=_room(new, room))
         alerts = [_alert_there(new, alert, person) for alert in family.alerts]
         relationships = {
             one.adult_id: _copy(one, center_id, child_id=person.id, adult_id=adults[one.adult_id].id)
@@ -137,12 +143,15 @@ class Scope:
         }
         others: list[TableRow] = [profile, *alerts, *relationships.values(), *pickups.values()]
         await rosters.add(unit.session, [person, *adults.values()], others)
+        await scope.put_absences(unit.session, [_copy(one, center_id, child_id=person.id) for one in announced])
         for adult in adults.values():
             unit.put(center_id, Entity.ADULT, adult.id, roster_records.adult_record(adult))
-        unit.put(center_id, Entity.CHILD, person.id, roster_records.child_record(person, profile, alerts))
+        held = await absences.told(unit.connection, [(center_id, person.id)])
+        record = roster_records.child_record(person, profile, alerts, held.get((center_id, person.id), ()))
+        unit.put(center_id, Entity.CHILD, person.id, record)
         for old_id, pickup in pickups.items():
-            record = roster_records.pickup_record(pickup, relationships[old_id])
-            unit.put(center_id, Entity.PICKUP, pickup.id, record)
+            allowed = roster_records.pickup_record(pickup, relationships[old_id])
+            unit.put(center_id, Entity.PICKUP, pickup.id, allowed)
         return {old_id: adult.id for old_id, adult in adults.items()}
 
 
@@ -216,9 +225,9 @@ def _room(new: Roster, external_id: str) -> str | None:
     return room.id
 
 
-Row = TypeVar("Row", Person, Alert, Relationship, PickupAuthorisation)
+Row = TypeVar("Row", Person, ChildProfile, Alert, Relationship, PickupAuthorisation, Absence)
 
 
-def _copy(row: Row, center_id: str, **changes: str) -> Row:
+def _copy(row: Row, center_id: str, **changes: str | None) -> Row:
     """The same row in another centre."""
     return type(row)(**{**row.model_dump(), "center_id": center_id, **changes})

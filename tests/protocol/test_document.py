@@ -26,7 +26,16 @@ from sync.intake import WITNESSED_KIND
 from sync.journal import Entry, EntryOutcome, Outcome, ParkReason
 from sync.messages import AdviceKind, Applied, Heartbeat, Plan, Proof, Push, SnapshotRecord
 from sync.ratio_rules import RatioBand, RatioRelaxation, RatioRuleSet
-from sync.records import RECORD_TYPES, AlertRecord, ClosureRecord, Entity, LockRecord, PinRecord, StatusChange
+from sync.records import (
+    RECORD_TYPES,
+    AbsenceRecord,
+    AlertRecord,
+    ClosureRecord,
+    Entity,
+    LockRecord,
+    PinRecord,
+    StatusChange,
+)
 from tests.protocol.document import TEXT, Row, section, table
 from tests.protocol.protocol_one import FIELDS as PROTOCOL_ONE_FIELDS
 
@@ -56,6 +65,7 @@ NESTED = (
 )
 BODIES = (
     *RECORD_TYPES.values(),
+    AbsenceRecord,
     AlertRecord,
     ClosureRecord,
     LockRecord,

@@ -32,6 +32,7 @@ from sync.limits import LEASE_MS, PAGE_CHANGES_MAX, PAYLOAD_BYTES_MAX, SNAPSHOT_
 from sync.messages import BucketDigest, JournalPosition, Page, SnapshotPart, SnapshotRecord, StagedSnapshot
 from sync.records import SNAPSHOT_PRIORITY, Entity
 from tests.simulation.model_records import RecordKey, apply, held_of, move_total
+from tests.simulation.reference import Reference
 
 JournalKey = tuple[str, str]
 
@@ -171,13 +172,16 @@ class ModelServerStore:
             is_entitled=reader.is_entitled,
             received_at_ms=self._wall_ms(),
         )
+        reference = Reference(state.records.values(), events=False)
         intake = Intake(
             center_id=self.center_id,
             time_zone=self._time_zone,
             head_version=state.head.version,
             known_children=self._children_ever(),
             stored=state.facts,
+            center=reference.center,
         )
+        reference.teach(intake)
         decisions = [intake.decide(entry, origin) for entry in fresh]
         lines = tuple(StoredEntry(decision.entry, decision.outcome) for decision in decisions)
         state = self._logged(state, [decision.draft for decision in decisions if decision.draft is not None])
@@ -337,7 +341,9 @@ class ModelServerStore:
 
 def _facts_of(decisions: Iterable[Decision]) -> tuple[StoredFact, ...]:
     return tuple(
-        StoredFact(decision.fact, decision.outcome.version) for decision in decisions if decision.fact is not None
+        StoredFact(decision.fact, decision.outcome.version, decision.record.received_at_ms)
+        for decision in decisions
+        if decision.fact is not None and decision.record is not None
     )
 
 

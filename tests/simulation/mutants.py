@@ -11,6 +11,8 @@ import sync.attendance
 import sync.attendance_events
 import sync.intake
 import tests.simulation.model_store
+from kiosk.services.knowledge import Knowledge
+from kiosk.services.surroundings import Surroundings
 from kiosk.store.database import Database
 from kiosk.store.journal import JournalStore, OwnEntry
 from kiosk.store.records import RecordStore
@@ -26,6 +28,7 @@ from sync.journal import Entry, JournalHead, Outcome, RunVerdict
 from sync.limits import HEARTBEAT_INTERVAL_MS
 from sync.liveness import Liveness
 from sync.messages import Page
+from sync.records import PickupRecord
 from sync.server_session import ServerSession
 from tests.simulation.model_store import CenterState, ModelServerStore, Reader
 from tests.simulation.protocol_mutants import PROTOCOL_MUTANTS
@@ -298,6 +301,32 @@ def flow_control_forgotten() -> Sequence[Patch]:
     return [(sync.server_downloads, "PAGES_IN_FLIGHT_MAX", 10**6)]
 
 
+def desk_forgets_how_a_pick_up_came_to_be() -> Sequence[Patch]:
+    """The desk judges every release by who may collect the child now."""
+    shipped = Surroundings.put_pickup
+
+    def put_pickup(self: Surroundings, pickup_id: str, record: PickupRecord) -> str:
+        return shipped(self, pickup_id, msgspec.structs.replace(record, history=msgspec.UNSET))
+
+    return [(Surroundings, "put_pickup", put_pickup)]
+
+
+def desk_forgets_absences() -> Sequence[Patch]:
+    """The desk does not give the fold what is announced of a child."""
+    shipped = Surroundings.of_child
+
+    def of_child(self: Surroundings, child_id: str, center: Any, child: Any = None) -> Any:
+        told = None if child is None else msgspec.structs.replace(child, absences=msgspec.UNSET)
+        return shipped(self, child_id, center, told)
+
+    return [(Surroundings, "of_child", of_child)]
+
+
+def desk_does_not_judge_anew() -> Sequence[Patch]:
+    """What the desk has made of a child's facts stays, whatever a record says of them later."""
+    return [(Knowledge, "_judge_anew", lambda self, child_ids: [self._stir(one) for one in child_ids if one])]
+
+
 MUTANTS: dict[str, Callable[[], Sequence[Patch]]] = {
     mutant.__name__: mutant
     for mutant in (
@@ -326,5 +355,8 @@ MUTANTS: dict[str, Callable[[], Sequence[Patch]]] = {
         snapshots_are_mixed,
         acknowledgement_without_a_check,
         flow_control_forgotten,
+        desk_forgets_how_a_pick_up_came_to_be,
+        desk_forgets_absences,
+        desk_does_not_judge_anew,
     )
 }

@@ -8,7 +8,19 @@ from kiosk.store.progress import Progress
 from sync.attendance import AttendanceEvent, Correction, EventKind, encode_event
 from sync.change_log import ChangeDraft, Operation
 from sync.journal import Draft
-from sync.records import REFERENCE_BUCKET, CenterRecord, ChildRecord, Entity, RoomRecord, encode_record
+from sync.records import (
+    REFERENCE_BUCKET,
+    AbsenceRecord,
+    CenterRecord,
+    ChildRecord,
+    ClosureRecord,
+    Entity,
+    PickupRecord,
+    RoomRecord,
+    StaffRecord,
+    StatusChange,
+    encode_record,
+)
 from sync.stamps import next_stamp
 from tests.simulation.luck import Luck
 from tests.simulation.model_store import ModelServerStore
@@ -31,6 +43,9 @@ OTHER_KINDS = (
     EventKind.CONFIRM,
     EventKind.REVIEW_RESOLVED,
 )
+# The day on which every seed begins, with those before and after it: what a record says of days.
+DAYS = ("2026-03-01", "2026-03-02", "2026-03-03")
+STATUSES = ("authorised", "temporary", "not_authorised", "suspended")
 # How many of the last events of a child, at any desk of the centre, people still think of.
 REMEMBERED = 12
 POISON = ("unknown_child", "wrong_center", "unknown_kind", "no_json", "nul", "year_1", "other_event_id")
@@ -57,19 +72,77 @@ class Office:
         self.children = [self.luck.uuid() for _ in range(world.plan.children)]
         self.rooms: list[str] = []
         self.told: dict[str, list[str]] = {}
+        people = world.luck(f"people {store.center_id}")
+        self.adults = [people.uuid() for _ in range(2)]
+        self.staff = [people.uuid() for _ in range(2)]
+        self._true_ms = world.true_wall_ms
+        self._pickups: dict[tuple[str, str], tuple[str, PickupRecord]] = {}
+        self._days: dict[str, dict[str, Any]] = {}
         center = CenterRecord(code="ELM", name="Elm House", time_zone=TIME_ZONE)
-        children = [put(Entity.CHILD, child, self._child()) for child in self.children]
+        children = [put(Entity.CHILD, child, self._child(child)) for child in self.children]
         store.write([put(Entity.CENTER, store.center_id, center), *children])
 
     def edit(self) -> None:
         """Change something in one transaction."""
         self.store.write(self.luck.pick((self._rename, self._add_room, self._remove_room, self._enrol_with_room))())
 
-    def _child(self) -> ChildRecord:
-        return ChildRecord(given_name=self.luck.pick(NAMES), family_name=f"of {self.luck.between(1, 99)}")
+    def rule(self) -> None:
+        """Change something by which events are judged, also those that were recorded before."""
+        kinds = (self._let_collect, self._let_collect, self._announce, self._announce, self._enrol, self._employ)
+        self.store.write(self.luck.pick((*kinds, self._close))())
+
+    def _let_collect(self) -> list[ChangeDraft]:
+        """One of the adults may collect one of the children, or no more, from this moment on."""
+        child, adult = self.luck.pick(self.children[:4]), self.luck.pick(self.adults)
+        status = self.luck.pick(STATUSES)
+        pickup_id, known = self._pickups.get((child, adult), (self.luck.uuid(), None))
+        record = PickupRecord(child_id=child, adult_id=adult, status=status)
+        if known is not None and known.status != status:
+            before = known.history or (StatusChange(since_ms=0, status=known.status),)
+            changes = (*before, StatusChange(since_ms=self._true_ms(), status=status))
+            record = msgspec.structs.replace(record, history=changes)
+        self._pickups[child, adult] = (pickup_id, record)
+        return [put(Entity.PICKUP, pickup_id, record)]
+
+    def _announce(self) -> list[ChangeDraft]:
+        """A child is announced not to come; now and then all that was announced is withdrawn."""
+        child, (first, last) = self.luck.pick(self.children[:4]), sorted(self.luck.pick(DAYS) for _ in range(2))
+        absence = AbsenceRecord(absence_id=self.luck.uuid(), first_day=first, last_day=last, kind="sick")
+        days = self._days.setdefault(child, {})
+        days["absences"] = () if self.luck.chance(0.2) else (*days.get("absences", ()), absence)
+        return [put(Entity.CHILD, child, self._child(child))]
+
+    def _enrol(self) -> list[ChangeDraft]:
+        child = self.luck.pick(self.children[:4])
+        self._days.setdefault(child, {})["enrolled_from"] = self.luck.pick(DAYS)
+        return [put(Entity.CHILD, child, self._child(child))]
+
+    def _employ(self) -> list[ChangeDraft]:
+        """A member of staff has left, or it was said wrongly."""
+        last = self.luck.pick(("", *DAYS))
+        record = StaffRecord(
+            given_name="Ruth", family_name="Appiah", role="educator", employed_to=last or msgspec.UNSET
+        )
+        return [put(Entity.STAFF, self.luck.pick(self.staff), record)]
+
+    def _close(self) -> list[ChangeDraft]:
+        day = self.luck.pick(DAYS)
+        closed = self.luck.pick(((), (ClosureRecord(first_day=day, last_day=day),)))
+        center = CenterRecord(code="ELM", name="Elm House", time_zone=TIME_ZONE, closures=closed or msgspec.UNSET)
+        return [put(Entity.CENTER, self.store.center_id, center)]
+
+    def _child(self, child: str) -> ChildRecord:
+        """A name of this moment, with what was said of the child's days."""
+        said = {name: days for name, days in self._days.get(child, {}).items() if days}
+        given, family = self.luck.pick(NAMES), f"of {self.luck.between(1, 99)}"
+        return ChildRecord(given_name=given, family_name=family, **said)
 
     def _rename(self) -> list[ChangeDraft]:
-        return [put(Entity.CHILD, self.luck.pick(self.children), self._child()) for _ in range(2)]
+        drafts = []
+        for _ in range(2):
+            child = self.luck.pick(self.children)
+            drafts.append(put(Entity.CHILD, child, self._child(child)))
+        return drafts
 
     def _add_room(self) -> list[ChangeDraft]:
         self.rooms.append(self.luck.uuid())
@@ -85,7 +158,7 @@ class Office:
     def _enrol_with_room(self) -> list[ChangeDraft]:
         child = self.luck.uuid()
         self.children.append(child)
-        return [*self._add_room(), put(Entity.CHILD, child, self._child()), *self._rename()]
+        return [*self._add_room(), put(Entity.CHILD, child, self._child(child)), *self._rename()]
 
 
 class Visitors:
@@ -114,6 +187,8 @@ class Visitors:
         del office.told[child][:-REMEMBERED]
         if poison == "unknown_child":
             child = other
+        if self.world.plan.rulings:
+            more |= self._who_acts(kind, number)
 
         def draft(progress: Progress) -> Draft:
             wall_ms = self.device.wall_ms()
@@ -126,7 +201,7 @@ class Visitors:
                 recorded_at_ms=wall_ms,
                 clock_offset_ms=progress.clock_offset_ms,
                 clock_error_ms=progress.clock_error_ms,
-                adult_name="N\x00" if poison == "nul" else adult,
+                adult_name="" if "adult_id" in more else "N\x00" if poison == "nul" else adult,
                 after_lease=progress.is_lease_over,
                 **more,
             )
@@ -135,6 +210,15 @@ class Visitors:
             return self._draft(progress, event, wall_ms, poison, other)
 
         self.device.press(child, draft)
+
+    def _who_acts(self, kind: EventKind, number: int) -> dict[str, Any]:
+        """Whom the desk knows of those who act; beside the luck of the visit, which stays what it was."""
+        luck = self.world.luck(f"people of visit {number} at {self.device.name}")
+        office = self.world.offices[self.device.center_id]
+        found = {"staff_id": luck.pick(("", *office.staff))}
+        if kind is EventKind.CHECK_OUT and luck.chance(0.7):
+            found["adult_id"] = luck.pick(office.adults)
+        return found
 
     def _what_goes_with(self, kind: EventKind, told: list[str], luck: Luck) -> dict[str, Any]:
         """What an event of this kind says; what it names was told at any desk of the centre, an act among it or not."""

@@ -80,6 +80,8 @@ WORKLOADS = {
     "small_pages": 0.4,
     "a_whole_hour": 0.005,
 }
+# Two to eight in a minute and less: each comes between some presses at every desk.
+RULING_EVERY_MS = 8_000
 # Where the PostgreSQL of this run is, as JSON; unset when there is none.
 POSTGRES_VARIABLE = "ROLLCALL_SIMULATION_POSTGRES"
 
@@ -152,6 +154,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     visits: tuple[Visit, ...] = ()
     edits: tuple[Edit, ...] = ()
     absences: tuple[Absence, ...] = ()
+    # Plans that were kept before there were any keep their bytes, and so their names.
+    rulings: tuple[Edit, ...] | msgspec.UnsetType = msgspec.UNSET
 
     def has(self, name: str) -> bool:
         """Whether this seed has the fault or the workload."""
@@ -159,7 +163,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
     def __str__(self) -> str:
         """Everything but the lists."""
-        return repr(msgspec.structs.replace(self, strikes=(), visits=(), edits=(), absences=()))
+        return repr(msgspec.structs.replace(self, strikes=(), visits=(), edits=(), absences=(), rulings=msgspec.UNSET))
 
 
 def draw_hours(seed: int) -> Plan:
@@ -186,7 +190,9 @@ def draw_hours(seed: int) -> Plan:
         part_records_max=luck.between(1, 5) * (40 if "slow_links" in faults else 1) if is_small else 500,
         snapshot_lag_max=luck.pick((0, 5, 40)),
     )
-    return msgspec.structs.replace(plan, strikes=_strikes(plan), visits=_visits(plan), edits=_edits(plan))
+    return msgspec.structs.replace(
+        plan, strikes=_strikes(plan), visits=_visits(plan), edits=_edits(plan), rulings=_rulings(plan) or msgspec.UNSET
+    )
 
 
 def lane_of(seed: int) -> Lane:
@@ -238,6 +244,15 @@ def _edits(plan: Plan) -> tuple[Edit, ...]:
     for center in range(plan.centers) if plan.has("reference_edits") else ():
         moments += [(luck.between(0, plan.turmoil_ms), center) for _ in range(luck.between(1, 12))]
     return tuple(Edit(number, at_ms, center) for number, (at_ms, center) in enumerate(moments))
+
+
+def _rulings(plan: Plan) -> tuple[Edit, ...]:
+    """When somebody changes what events are judged by, in half of the seeds; its luck is its own."""
+    luck = Luck(plan.seed, "rulings")
+    if plan.lane is Lane.POSTGRES or luck.chance(0.5):
+        return ()
+    found = [(at_ms, at) for at in range(plan.centers) for at_ms in _moments(luck, plan.turmoil_ms, RULING_EVERY_MS)]
+    return tuple(Edit(number, at_ms, center) for number, (at_ms, center) in enumerate(sorted(found)))
 
 
 def _moments(luck: Luck, end_ms: int, every_ms: int) -> list[int]:

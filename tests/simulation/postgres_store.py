@@ -239,7 +239,8 @@ def _numbered(row: Any) -> Numbered:
 
 
 def _fact(row: Numbered) -> StoredFact:
-    return StoredFact(fact_of_record(msgspec.json.decode(row.change.body, type=EventRecord)), row.change.version)
+    record = msgspec.json.decode(row.change.body, type=EventRecord)
+    return StoredFact(fact_of_record(record), row.change.version, record.received_at_ms)
 
 
 def _stored(row: Any) -> StoredEntry:

@@ -174,8 +174,17 @@ def _people_come(world: World, visitors: list[Visitors]) -> None:
     centers = list(world.offices)
     for edit in world.plan.edits:
         world.timeline.at(edit.at_ms, partial(_edit, world, centers[edit.center], edit.number))
+    for ruling in world.plan.rulings or ():
+        world.timeline.at(ruling.at_ms, partial(_rule, world, centers[ruling.center], ruling.number))
 
 
 def _edit(world: World, center_id: str, number: int) -> None:
-    world.offices[center_id].luck = world.luck(f"edit {number} in {center_id}")
-    world.server.edit(center_id)
+    office = world.offices[center_id]
+    office.luck = world.luck(f"edit {number} in {center_id}")
+    world.server.edit(center_id, office.edit)
+
+
+def _rule(world: World, center_id: str, number: int) -> None:
+    office = world.offices[center_id]
+    office.luck = world.luck(f"ruling {number} in {center_id}")
+    world.server.edit(center_id, office.rule)

@@ -235,13 +235,13 @@ class Server:
         is_good = signed == effect.signature and device.id not in self.world.revoked_ms
         return on.ProofChecked(self._token_ms if is_good else 0)
 
-    def edit(self, center_id: str) -> None:
-        """Somebody changes reference data through the REST API."""
+    def edit(self, center_id: str, change: Callable[[], None]) -> None:
+        """Somebody changes reference data through the REST API, which is one transaction."""
         if not self.is_up:
             return
         before = self.stores[center_id].state.head
         try:
-            self.world.offices[center_id].edit()
+            change()
         except StoreUnavailable:
             return
         except Crash:

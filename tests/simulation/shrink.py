@@ -12,7 +12,7 @@ Fails = Callable[[Plan], bool]
 
 # Enough for any plan that was drawn; a shrinker that never ends helps nobody.
 RUNS_MAX = 2_000
-_LISTS = ("strikes", "visits", "edits", "absences")
+_LISTS = ("strikes", "visits", "edits", "absences", "rulings")
 
 
 class _Search:
@@ -60,12 +60,13 @@ def shrink(plan: Plan, fails: Fails) -> tuple[Plan, int]:
         search.thin_out(search.plan.visits, lambda visits: {"visits": visits})
         search.thin_out(search.plan.edits, lambda edits: {"edits": edits})
         search.thin_out(search.plan.absences, lambda absences: {"absences": absences})
+        search.thin_out(search.plan.rulings or (), lambda rulings: {"rulings": rulings or msgspec.UNSET})
         _simpler_world(search)
     return search.plan, search.runs
 
 
 def _size(plan: Plan) -> int:
-    lists = (plan.faults, plan.workloads, plan.strikes, plan.visits, plan.edits, plan.absences)
+    lists = (plan.faults, plan.workloads, plan.strikes, plan.visits, plan.edits, plan.absences, plan.rulings or ())
     return plan.turmoil_ms + plan.devices + plan.centers + plan.children + 1_000 * sum(map(len, lists))
 
 
@@ -97,7 +98,9 @@ def _simpler_world(search: _Search) -> None:
         if search.take(lane=lane) or search.plan.lane is lane:
             break
     for centers in range(1, search.plan.centers):
-        search.take(centers=centers, edits=tuple(edit for edit in search.plan.edits if edit.center < centers))
+        edits = tuple(edit for edit in search.plan.edits if edit.center < centers)
+        rulings = tuple(ruling for ruling in search.plan.rulings or () if ruling.center < centers)
+        search.take(centers=centers, edits=edits, rulings=rulings or msgspec.UNSET)
     for children in range(1, search.plan.children):
         if search.take(children=children):
             break
@@ -118,7 +121,7 @@ def _sooner(plan: Plan) -> dict[str, Any]:
     """Everything at half its time."""
     if not _moments(plan) or max(item.at_ms for item in _moments(plan)) < 1_000:
         return {}
-    return {name: tuple(map(_at_half_its_time, getattr(plan, name))) for name in _LISTS}
+    return {name: tuple(map(_at_half_its_time, getattr(plan, name) or ())) for name in _LISTS}
 
 
 def _at_half_its_time(item: Any) -> Any:
@@ -128,4 +131,4 @@ def _at_half_its_time(item: Any) -> Any:
 
 
 def _moments(plan: Plan) -> list[Any]:
-    return [item for name in _LISTS for item in getattr(plan, name)]
+    return [item for name in _LISTS for item in getattr(plan, name) or ()]

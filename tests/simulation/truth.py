@@ -10,6 +10,7 @@ from sync.change_log import Numbered
 from sync.intake import fact_of_record
 from sync.messages import Push, PushStored
 from sync.records import Entity, EventRecord
+from tests.simulation.reference import Reference
 from tests.simulation.trace import Violated
 from tests.unit.sync.naive_attendance import decide, shown
 
@@ -82,8 +83,8 @@ class Pushes:
             raise Violated("parked_delays_nobody", f"a push up to {last_seq} is answered up to {stored.through_seq}")
 
 
-def judge_attendance(world: "World", log: Sequence[Numbered]) -> None:
-    """What a log says of people is what happened, decided by the rules.
+def judge_attendance(world: "World", log: Sequence[Numbered], reference: Reference) -> None:
+    """What a log says of people is what happened, decided by the rules and by the records beside it.
 
     Raises:
         Violated: naming the invariant.
@@ -105,16 +106,18 @@ def judge_attendance(world: "World", log: Sequence[Numbered]) -> None:
         last_seq[journal] = fact.seq
     for child, facts in children.items():
         world.truth.judge(facts)
-        _judge_rules(child, facts)
+        _judge_rules(child, facts, reference)
 
 
-def _judge_rules(child: str, facts: Sequence[Fact]) -> None:
+def _judge_rules(child: str, facts: Sequence[Fact], reference: Reference) -> None:
     """Compare the fold with the reducer that was written a second time, from the table alone."""
-    found, wanted = shown(fold(facts)), decide(facts)
+    found, wanted = shown(fold(facts, reference.known_of(child))), decide(facts, reference.around(child))
     if found["stays"] != wanted["stays"]:
         raise Violated("stays_follow_the_rules", f"the stays of {child} are {found['stays']}")
     findings = found["findings"]
     if findings != wanted["findings"] or len(findings) != len(set(findings)):
         raise Violated("each_contradiction_is_found_once", f"of {child}: {findings}")
+    if found["ended"] != wanted["ended"]:
+        raise Violated("stays_follow_the_rules", f"the absences of {child} that ended are {found['ended']}")
     if found["answers"] != wanted["answers"]:
         raise Violated("each_contradiction_is_found_once", f"answers of {child}: {found['answers']}")

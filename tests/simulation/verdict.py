@@ -4,13 +4,16 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from sync.attendance import ChildAttendance, Fact, fold
+from sync.circumstances import Circumstances
 from sync.device_session import State
 from sync.digest import sums
 from sync.records import Entity
 from tests.simulation.books import journal_of
 from tests.simulation.model_records import facts_of_records, fold_of_log, held_of
 from tests.simulation.model_store import ModelServerStore, StoredEntry
+from tests.simulation.reference import Reference
 from tests.simulation.replicas import is_kept
+from tests.simulation.shown import check_judges_alike
 from tests.simulation.trace import Violated
 from tests.simulation.truth import judge_attendance
 
@@ -59,17 +62,20 @@ def judge(world: "World") -> None:
 
     """
     for center_id, store in world.stores.items():
-        _judge_store(world, store)
-        judge_attendance(world, store.state.log)
+        reference = Reference(store.state.records.values())
+        _judge_store(world, store, reference)
+        judge_attendance(world, store.state.log, reference)
         for device in world.devices:
             if device.center_id == center_id:
                 world.checkers.books.check_arrived(device)
                 if not device.is_destroyed:
                     _judge_device(world, device, store)
+                    if world.plan.rulings:
+                        check_judges_alike(device, store.state.records.values())
         world.checkers.books.check_brought_back(center_id)
 
 
-def _judge_store(world: "World", store: ModelServerStore) -> None:
+def _judge_store(world: "World", store: ModelServerStore, reference: Reference) -> None:
     state = store.state
     if fold_of_log(state.log) != state.records:
         raise Violated("replicas_equal", "the server's tables are not the fold of its log")
@@ -81,16 +87,17 @@ def _judge_store(world: "World", store: ModelServerStore) -> None:
         raise Violated("exactly_once", "facts and log of the server differ")
     luck = world.luck("checks")
     for child in sorted({fact.event.child_id for fact in facts}):
-        _judge_fold([fact for fact in facts if fact.event.child_id == child], luck.shuffled)
+        mine = [fact for fact in facts if fact.event.child_id == child]
+        _judge_fold(mine, reference.known_of(child), luck.shuffled)
     foreign = [fact.event.center_id for fact in facts if fact.event.center_id != store.center_id]
     if foreign:
         raise Violated("centers_are_apart", "a fact of one centre is in the log of another")
 
 
-def _judge_fold(facts: list[Fact], shuffled: Callable[[list[Fact]], list[Fact]]) -> None:
+def _judge_fold(facts: list[Fact], known: Circumstances, shuffled: Callable[[list[Fact]], list[Fact]]) -> None:
     """Any order of arrival gives the same stays and findings."""
-    wanted = fold(facts)
-    if fold(shuffled(facts)) != wanted or fold([*reversed(facts), *facts]) != wanted:
+    wanted = fold(facts, known)
+    if fold(shuffled(facts), known) != wanted or fold([*reversed(facts), *facts], known) != wanted:
         raise Violated("same_attendance_everywhere", "another order of arrival gives another attendance")
 
 

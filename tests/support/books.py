@@ -13,6 +13,7 @@ from sqlalchemy import Row, text
 from server.core.database import create_engine, parts_of, with_database
 from server.core.ids import Ids
 from server.repositories.unit_of_work import UnitsOfWork
+from server.services.absences import AbsenceKind, Absences, Announcement, Terms
 from server.services.access import Centers, User
 from server.services.center_days import CenterDays, Days
 from server.services.ratio_rules import RatioRules, Wish
@@ -114,6 +115,14 @@ class Books:
         days = CenterDays(self.world.units, self.clock, self.new_id)
         await days.close(center, nobody, Days(date(2026, 12, 24), date(2026, 12, 26), "Christmas"))
         await days.lock(center, nobody, Days(date(2026, 8, 1), date(2026, 8, 31)))
+
+    async def announce(self, code: str, child: str) -> None:
+        """A child of a centre will be ill."""
+        nobody = User("", "", "", "", is_active=True, grants=())
+        center = await Centers(self.world.units).by_code(code)
+        said = Announcement(self.new_id(), date(2026, 9, 22), date(2026, 9, 23), Terms(AbsenceKind.SICK))
+        absences = Absences(self.world.units, self.clock)
+        await absences.announce(center, nobody, await self.person(child, code), said)
 
     async def rule_ratio(self, code: str) -> None:
         """Give a centre the rules of a preset, with fewer adults in its first hour."""

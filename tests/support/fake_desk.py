@@ -204,6 +204,11 @@ class FakeDesk:
         """The entries that the server has not answered, oldest first."""
         return list(self._waiting)
 
+    def announce(self, child_id: str, kind: str) -> None:
+        """The office says that a child will not come today."""
+        self._lines[child_id] = replace(self._lines[child_id], absence=kind)
+        self._hub.publish(Resync())
+
     def seen_elsewhere(self, child_id: str, status: Presence) -> None:
         """Another desk recorded this."""
         now_ms = self._clock.wall_ms()
@@ -234,7 +239,7 @@ class FakeDesk:
         now_ms, event_id = self._clock.wall_ms(), f"event-{next(self._numbers)}"
         self._waiting[event_id] = line.child_id
         self._lines[line.child_id] = replace(
-            line, status=status, since_ms=now_ms, mark=Mark.RECORDED, last_event_id=event_id
+            line, status=status, since_ms=now_ms, absence="", mark=Mark.RECORDED, last_event_id=event_id
         )
         self._hub.publish(
             ChildChanged(line.child_id, event_id=event_id, status=status, since_ms=now_ms, device_name="", own=True)

@@ -2,13 +2,14 @@
 
 Where the fold goes through the events once and keeps a state, this looks at the whole again and again: first which
 voids, corrections and answers act, then what each event says in the end, then the visits from an arrival to whatever
-ends it, then the rooms, then what was answered. It knows nothing of the rows that need circumstances.
+ends it, then the rooms, then what the records beside the events say (`naive_circumstances`), then what was answered.
 """
 
 from collections.abc import Iterable
 from typing import Any
 
 from sync.attendance_events import Fact
+from tests.unit.sync.naive_circumstances import NOTHING, Around, asked, ended
 
 TEN_MINUTES_MS = 600_000
 ROLE = {
@@ -22,14 +23,15 @@ Row = dict[str, Any]
 Question = tuple[str, tuple[str, ...]]
 
 
-def decide(facts: Iterable[Fact]) -> dict[str, Any]:
-    """Stays, findings and answers, as plain values."""
+def decide(facts: Iterable[Fact], around: Around = NOTHING) -> dict[str, Any]:
+    """Stays, findings, answers and absences that ended, as plain values."""
     rows = _each_once([_row(fact) for fact in facts])
     acting = _acting([row for row in rows if row["is_act"]])
+    acts = [{**act, "about": _about(act, acting, rows)} for act in acting]
     rows = _as_meant([row for row in rows if not row["is_act"]], acting)
     stays, questions = _visits([row for row in rows if row["role"] in ("come", "go", "close")])
     questions += _rooms(stays, rows)
-    questions += [("time_uncertain", (row["id"],)) for row in rows if row["ahead"] > 60_000]
+    questions += asked(rows, stays, acts, around)
     disputed = [row for row in rows if row["disputed"] is not None]
     questions += [("disputed_by_guardian", (*row["disputed"], row["id"])) for row in disputed]
     answers = sorted((row["finding"], row["answer"], row["id"]) for row in acting if row["kind"] == "review_resolved")
@@ -38,6 +40,7 @@ def decide(facts: Iterable[Fact]) -> dict[str, Any]:
         "stays": [_told(stay) for stay in stays],
         "findings": sorted(each for each in questions if ":".join([each[0], *sorted(each[1])]) not in closed),
         "answers": answers,
+        "ended": ended(stays, around),
     }
 
 
@@ -59,6 +62,7 @@ def shown(attendance: Any) -> dict[str, Any]:
         ],
         "findings": sorted((str(finding.kind), finding.event_ids) for finding in attendance.findings),
         "answers": sorted((each.finding, each.answer, each.event_id) for each in attendance.answers),
+        "ended": sorted(attendance.ended_absences),
     }
 
 
@@ -88,7 +92,18 @@ def _row(fact: Fact) -> Row:
         "answer": event.answer,
         "left": event.left_at_ms,
         "disputed": list(event.confirms) if event.disputes else None,
+        "suspect": event.clock_suspect,
+        "staff": event.staff_id,
+        "is_answer": False,
     }
+
+
+def _about(act: Row, acting: list[Row], rows: list[Row]) -> list[int]:
+    """The moments of what an act is about, and of what it says."""
+    names = _reach(act, acting) if act["says"] is not None else set(act["names"])
+    moments = [row["at"] for row in rows if row["id"] in names and not row["is_act"]]
+    said = (act["left"], act["says"].occurred_at_ms if act["says"] is not None else None)
+    return moments + [at_ms for at_ms in said if at_ms is not None]
 
 
 def _in_order(rows: list[Row]) -> list[Row]:
@@ -135,7 +150,8 @@ def _as_meant(rows: list[Row], acting: list[Row]) -> list[Row]:
     for act in acting:
         if act["left"] is not None:
             tie = (act["tie"][0], "", *act["tie"][2:])
-            rows.append({**act, "role": "go", "at": act["left"], "tie": tie, "desk": None, "ahead": 0})
+            more = {"tie": tie, "desk": None, "ahead": 0, "is_answer": True}
+            rows.append({**act, "role": "go", "at": act["left"], **more})
     return _in_order(rows)
 
 
@@ -152,7 +168,7 @@ def _reach(act: Row, acting: list[Row]) -> set[str]:
 def _rewrite(rows: list[Row], says: Any, entered_ms: int) -> None:
     for row in rows:
         if says.occurred_at_ms is not None:
-            row.update(at=says.occurred_at_ms, ahead=says.occurred_at_ms - entered_ms)
+            row.update(at=says.occurred_at_ms, ahead=says.occurred_at_ms - entered_ms, suspect=False)
         if says.room_id:
             row["room"] = says.room_id
         if says.adult_id or says.adult_name:

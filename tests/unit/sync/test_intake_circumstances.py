@@ -6,7 +6,8 @@ from sync.attendance import EventKind
 from sync.circumstances import NOTHING_KNOWN
 from sync.intake import Decision, Intake, Origin, StoredFact
 from sync.journal import Outcome
-from sync.records import CenterRecord, PickupRecord, StatusChange
+from sync.records import CenterRecord, ChildRecord, PickupRecord, StaffRecord, StatusChange
+from sync.reference import employment
 from tests.unit.sync.builders import CENTER, DEVICE, at_ms, came, draft, event, uuid_of
 from tests.unit.sync.test_intake import entry_of
 
@@ -69,3 +70,19 @@ def test_it_remembers_when_the_server_got_what_stood_and_what_is_new() -> None:
     known = intake()
     decide(known, 20)
     assert known.received_at_ms == {uuid_of(1): at_ms(1), uuid_of(2): at_ms(600)}
+
+
+def test_days_of_the_child_and_of_the_staff_judge_what_comes() -> None:
+    known = intake()
+    assert decide(known, 20).outcome.outcome is Outcome.APPLIED
+    early = intake()
+    early.learn(
+        known_children=(),
+        stored=(),
+        children={CHILD: ChildRecord(given_name="", family_name="", enrolled_from="2099-01-01")},
+    )
+    assert decide(early, 20).outcome.outcome is Outcome.CONFLICT
+    member = StaffRecord(given_name="", family_name="", role="", employed_from="2099-01-01")
+    left = intake()
+    left.learn(known_children=(), stored=(), employed=employment({ADULT: member}, "Europe/Berlin"))
+    assert left.circumstances(CHILD).employed.keys() == {ADULT}

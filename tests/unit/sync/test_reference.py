@@ -8,8 +8,18 @@ import pytest
 from sync.attendance import fold
 from sync.circumstances import NOTHING_KNOWN, Circumstances, PeriodLock, Span
 from sync.findings import Finding, FindingKind
-from sync.records import CenterRecord, ClosureRecord, LockRecord, PickupRecord, StatusChange, encode_record
-from sync.reference import circumstances_of
+from sync.records import (
+    AbsenceRecord,
+    CenterRecord,
+    ChildRecord,
+    ClosureRecord,
+    LockRecord,
+    PickupRecord,
+    StaffRecord,
+    StatusChange,
+    encode_record,
+)
+from sync.reference import circumstances_of, employment
 from tests.unit.sync.builders import CHILD, NINE_MS, at_ms, came, event, fact, left, uuid_of
 
 ADULT = uuid_of(0xAD)
@@ -116,3 +126,49 @@ def test_another_adult_is_not_concerned() -> None:
     other = fact(msgspec.structs.replace(event(2, minute=60), kind=left(2, 60).event.kind, adult_id=uuid_of(0xAE)), "A")
     assert isinstance(circumstances_of(PLAIN, [pickup("suspended")]), Circumstances)
     assert fold([came(1, 0), other], circumstances_of(PLAIN, [pickup("suspended")])).findings == ()
+
+
+def test_an_announced_absence_is_the_days_of_the_centre_and_ends_when_the_child_comes() -> None:
+    ill = AbsenceRecord(absence_id="ill", first_day="2026-10-24", last_day="2026-10-25", kind="sick")
+    child = ChildRecord(given_name="Ada", family_name="Abel", absences=(ill,))
+    (absence,) = circumstances_of(PLAIN, child=child).absences
+    assert absence.span == Span(ms("2026-10-24T00:00+02:00"), ms("2026-10-26T00:00+01:00"))
+    day = datetime.fromtimestamp(NINE_MS / 1_000, UTC).date().isoformat()
+    today = msgspec.structs.replace(ill, first_day=day, last_day=day)
+    known = circumstances_of(PLAIN, child=msgspec.structs.replace(child, absences=(today,)))
+    attendance = fold([came(1, 0)], known)
+    assert (attendance.ended_absences, attendance.findings) == (("ill",), ())
+
+
+def test_what_lies_before_the_first_day_of_a_child_is_uncertain() -> None:
+    child = ChildRecord(given_name="Ada", family_name="Abel", enrolled_from="2026-10-26")
+    known = circumstances_of(PLAIN, child=child)
+    assert known.enrolled_from_ms == ms("2026-10-26T00:00+01:00")
+    assert [one.kind for one in fold([came(1, 0)], known).findings] == [FindingKind.TIME_UNCERTAIN]
+    assert circumstances_of(PLAIN, child=ChildRecord(given_name="Ada", family_name="Abel")) is NOTHING_KNOWN
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "span"),
+    [
+        ("2026-03-30", "", Span(ms("2026-03-30T00:00+02:00"), None)),
+        ("", "2026-03-29", Span(0, ms("2026-03-30T00:00+02:00"))),
+        ("2026-03-29", "2026-03-29", Span(ms("2026-03-29T00:00+01:00"), ms("2026-03-30T00:00+02:00"))),
+    ],
+)
+def test_a_member_of_staff_is_employed_from_the_first_day_to_the_end_of_the_last(
+    first: str, last: str, span: Span
+) -> None:
+    told = StaffRecord(
+        given_name="", family_name="", role="", employed_from=first or msgspec.UNSET, employed_to=last or msgspec.UNSET
+    )
+    unknown = StaffRecord(given_name="", family_name="", role="")
+    employed = employment({"told": told, "unknown": unknown}, PLAIN.time_zone)
+    assert employed == {"told": (span,)}
+    assert circumstances_of(PLAIN, employed=employed).employed == employed
+
+
+def test_days_of_a_child_and_of_staff_that_nobody_told_are_left_out_of_the_bytes() -> None:
+    child = encode_record(ChildRecord(given_name="Ada", family_name="Abel"))
+    assert child.endswith(b'"enrolled":true,"alerts":[]}')
+    assert encode_record(StaffRecord(given_name="", family_name="", role="")).endswith(b'"counts_in_ratio":true}')

@@ -290,3 +290,15 @@ async def test_a_kiosk_that_starts_on_a_tiny_terminal_keeps_search_list_and_stat
         shown = [child.id for child in screen.children if child.display]
         assert shown == ["find", "roster", "answers"]
         assert screen.query_one("#status").region.bottom == 5
+
+
+async def test_a_child_that_is_announced_is_absent_waited_for_by_nobody_and_taken_in_all_the_same(
+    open_kiosk: OpenKiosk,
+) -> None:
+    async with open_kiosk() as kiosk:
+        line = next(line for line in kiosk.table.lines if line.display_name == "Inês Gonçalves")
+        kiosk.desk.announce(line.child_id, "sick")
+        words = "● 6 in  ○ 16 not yet here  ← 1 gone home  – 1 absent"
+        await kiosk.until(lambda: kiosk.text("counts-line") == words, "the child among the absent ones")
+        await kiosk.press(*"goncalves", "enter")
+        await kiosk.until_result("Inês Gonçalves checked in 07:58 – recorded here")

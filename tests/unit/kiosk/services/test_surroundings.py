@@ -5,18 +5,20 @@ import pytest
 
 from kiosk.messages import Mark
 from kiosk.services.knowledge import Knowledge
-from kiosk.services.roster import line_of, standing
+from kiosk.services.roster import line_of, roster, standing
 from kiosk.store.records import StoredRecord
-from kiosk.widgets.wording import FINDING_WORDS, notes_text
+from kiosk.widgets.wording import FINDING_WORDS, notes_text, status_text
 from sync.attendance import EventKind, FindingKind
 from sync.change_log import Change, Operation
 from sync.records import (
+    AbsenceRecord,
     AlertRecord,
     CenterRecord,
     ChildRecord,
     ClosureRecord,
     Entity,
     PickupRecord,
+    StaffRecord,
     StatusChange,
     encode_record,
 )
@@ -107,6 +109,68 @@ def test_a_roster_line_says_what_a_person_must_settle_behind_its_alerts(knowledg
     line = line_of(knowledge, CHILD_ID, TODAY)
     assert line.findings == (FindingKind.RELEASED_ON_STALE_AUTHORISATION,)
     assert notes_text(line) == "Peanuts; ! given to somebody not allowed"
+
+
+ADA = ChildRecord(given_name="Ada", family_name="Byron")
+ILL = AbsenceRecord(absence_id=uuid_of(0xAB), first_day="2026-09-20", last_day="2026-09-22", kind="sick")
+
+
+def test_a_member_of_staff_who_had_left_is_found_and_taken_back(knowledge: Knowledge) -> None:
+    ruth = StaffRecord(given_name="Ruth", family_name="Appiah", role="educator")
+    attested = msgspec.structs.replace(event_of(3), staff_id=ADULT)
+    records = [stored(Entity.CENTER, CENTER, PLAIN), stored(Entity.STAFF, ADULT, ruth), record_of(attested, 3)]
+    knowledge.load(5, records, ())
+    assert found(knowledge) == []
+    gone = msgspec.structs.replace(ruth, employed_to="2026-09-20")
+    knowledge.apply(6, [change(Entity.STAFF, ADULT, gone)])
+    assert found(knowledge) == ["actor_not_entitled"]
+    renamed = msgspec.structs.replace(gone, family_name="Owusu")
+    knowledge.take_stirred()
+    knowledge.apply(7, [change(Entity.STAFF, ADULT, renamed)])
+    assert knowledge.take_stirred() == set()
+    knowledge.apply(8, [change(Entity.CENTER, CENTER, msgspec.structs.replace(PLAIN, time_zone="Pacific/Pago_Pago"))])
+    assert found(knowledge) == ["actor_not_entitled"]
+    knowledge.apply(9, [change(Entity.STAFF, ADULT, None)])
+    assert found(knowledge) == []
+
+
+def test_what_came_before_the_first_day_of_a_child_is_uncertain_once_the_desk_knows_the_day(
+    knowledge: Knowledge,
+) -> None:
+    knowledge.apply(5, [change(Entity.CHILD, CHILD_ID, msgspec.structs.replace(ADA, enrolled_from="2026-09-22"))])
+    assert found(knowledge) == ["time_uncertain", "time_uncertain"]
+    knowledge.apply(6, [change(Entity.CHILD, CHILD_ID, ADA)])
+    assert found(knowledge) == []
+
+
+def test_a_child_that_is_announced_is_absent_until_it_comes() -> None:
+    known = Knowledge("device")
+    child = msgspec.structs.replace(ADA, absences=(ILL,))
+    known.load(4, [stored(Entity.CENTER, CENTER, PLAIN), stored(Entity.CHILD, CHILD_ID, child)], ())
+    line = line_of(known, CHILD_ID, TODAY)
+    assert (line.absence, status_text(line), notes_text(line)) == ("sick", "– Absent", "absent today (sick)")
+    over = msgspec.structs.replace(child, absences=(msgspec.structs.replace(ILL, last_day="2026-09-20"),))
+    later = msgspec.structs.replace(ILL, absence_id=uuid_of(0xAC), first_day="2026-09-21", kind="strike")
+    known.apply(5, [change(Entity.CHILD, CHILD_ID, over)])
+    assert line_of(known, CHILD_ID, TODAY).absence == ""
+    known.apply(6, [change(Entity.CHILD, CHILD_ID, msgspec.structs.replace(child, absences=(ILL, later)))])
+    assert notes_text(line_of(known, CHILD_ID, TODAY)) == "absent today (announced)"
+    came, left = event_of(1), msgspec.structs.replace(event_of(2), kind=EventKind.CHECK_OUT)
+    records = [stored(Entity.CENTER, CENTER, PLAIN), stored(Entity.CHILD, CHILD_ID, child)]
+    known.load(7, [*records, record_of(came, 6), record_of(left, 7)], ())
+    assert line_of(known, CHILD_ID, TODAY).absence == ""
+    assert known.attendance(CHILD_ID).ended_absences == (ILL.absence_id,)
+    tomorrow = (TODAY[1], TODAY[1] + TODAY[1] - TODAY[0])
+    assert line_of(known, CHILD_ID, tomorrow).absence == ""
+
+
+def test_a_child_that_left_for_good_is_on_no_roster_after_its_last_day(knowledge: Knowledge) -> None:
+    for last_day, listed in (("2026-09-21", 1), ("2026-09-20", 1)):
+        gone = msgspec.structs.replace(ADA, enrolled_to=last_day)
+        knowledge.apply(5, [change(Entity.CHILD, CHILD_ID, gone)])
+        assert len(roster(knowledge, TODAY)) == listed
+    next_day = (TODAY[1], TODAY[1] + TODAY[1] - TODAY[0])
+    assert roster(knowledge, next_day) == ()
 
 
 def test_every_finding_has_words_that_fit_their_column() -> None:

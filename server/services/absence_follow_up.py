@@ -1,0 +1,69 @@
+"""An hour after a centre has opened: its managers are told how many children are missing, and where to look."""
+
+from datetime import date, datetime, timedelta
+from typing import Final
+from zoneinfo import ZoneInfo
+
+import structlog
+
+from server.core.clock import Clock
+from server.models.rooms import Center
+from server.repositories import center_days
+from server.repositories.unit_of_work import UnitsOfWork
+from server.services.absence_days import bounds_of, is_open_on, missing_children
+from server.services.notifications import Notifications
+
+GRACE: Final = timedelta(hours=1)
+# A server that starts at noon still tells of the morning; in the evening nobody can do anything about it.
+TOLD_WITHIN: Final = timedelta(hours=6)
+
+_log = structlog.get_logger(__name__)
+
+
+class AbsenceFollowUp:
+    """Tells managers of children who are expected, not here, and announced by nobody."""
+
+    def __init__(self, units: UnitsOfWork, notifications: Notifications, clock: Clock) -> None:
+        """Read and queue through `units`."""
+        self._units = units
+        self._notifications = notifications
+        self._clock = clock
+
+    async def run(self) -> int:
+        """Look at every centre once, and give how many mails were queued; a day of a centre is told once.
+
+        Raises:
+            DatabaseUnavailable: some may be told; the next run goes on.
+
+        """
+        async with self._units.begin() as unit:
+            centers = await center_days.opening_centers(unit.session)
+        return sum([await self._look(center) for center in centers])
+
+    async def _look(self, center: Center) -> int:
+        now = self._clock.now()
+        day = due_day(now, center)
+        if day is None:
+            return 0
+        start, _ = bounds_of(day, center.time_zone)
+        async with self._units.begin(origin="job") as unit:
+            if not await is_open_on(unit.connection, center.id, day):
+                return 0
+            missing = len(await missing_children(unit.connection, center, day, (start, now)))
+            mails = await self._notifications.tell_missing(unit, center, day, missing) if missing else 0
+        if mails:
+            _log.info("missing_children_told", center=center.id, children=missing, mails=mails)
+        return mails
+
+
+def due_day(now: datetime, center: Center) -> date | None:
+    """Give the day of a centre whose missing children are to be told of now (UTC); None: of none.
+
+    An opening time that does not exist on a day is the one counted with the offset before the change.
+    """
+    if center.opens_at is None:
+        return None
+    zone = ZoneInfo(center.time_zone)
+    today = now.astimezone(zone).date()
+    opened = datetime.combine(today, center.opens_at, zone).astimezone(now.tzinfo)
+    return today if opened + GRACE <= now < opened + GRACE + TOLD_WITHIN else None
