@@ -18,6 +18,9 @@ from server.controllers import (
     auth,
     center_days,
     centers,
+    dashboard,
+    dashboard_assets,
+    dashboard_sign_in,
     desk_entries,
     devices,
     health,
@@ -29,8 +32,9 @@ from server.controllers import (
     stay_evidence,
     users,
 )
+from server.controllers.browser import browser_door
 from server.controllers.dependencies import PROBLEM_RESPONSES
-from server.controllers.middleware import RequestFrame
+from server.controllers.middleware import HTTPS_ONLY, SAFE_HEADERS, RequestFrame
 from server.controllers.sync_socket import SyncParts, SyncSocket
 from server.core.clock import Clock, SystemClock
 from server.core.database import create_engine
@@ -48,6 +52,7 @@ from server.services.accounts import Accounts
 from server.services.attendance import Attendance
 from server.services.auth import Auth
 from server.services.auto_close import AutoClose
+from server.services.browser_sessions import BrowserSessions
 from server.services.bundle import Services
 from server.services.center_days import CenterDays
 from server.services.database_setup import OpenDatabase, borrow_database, open_database
@@ -145,6 +150,10 @@ def build_app(settings: Settings, clock: Clock) -> FastAPI:
         api.include_router(door.router)
     app.include_router(api)
     app.include_router(health.router)
+    for page in (dashboard.root, dashboard_assets.router, dashboard_sign_in.router, dashboard.router):
+        app.include_router(page)
+    app.state.browser_door = browser_door(settings)
+    app.state.base_url = settings.base_url
     if settings.docs_enabled:
         api_docs.install(app)
     problems.install(app)
@@ -156,7 +165,8 @@ def build_app(settings: Settings, clock: Clock) -> FastAPI:
             allow_headers=["Authorization", "Content-Type", "If-None-Match"],
             expose_headers=["ETag", "X-Request-ID"],
         )
-    app.add_middleware(RequestFrame, clock=clock, new_id=Ids(clock).new)
+    headers = (*SAFE_HEADERS, HTTPS_ONLY) if settings.environment == "production" else SAFE_HEADERS
+    app.add_middleware(RequestFrame, clock=clock, new_id=Ids(clock).new, headers=headers)
     return app
 
 
@@ -173,9 +183,9 @@ async def running_app(
         database = await stack.enter_async_context(open_database(settings, progress))
         parts, listener = await _parts(stack, settings, database, clock)
         draining = _Draining()
-        jobs = _jobs(stack, parts, database)
-        parts.bell.hear = lambda: jobs.wake(SEND_MAIL)
         services = _services(parts, draining)
+        jobs = _jobs(stack, parts, services, database)
+        parts.bell.hear = lambda: jobs.wake(SEND_MAIL)
         lease_ms = settings.device_lease_hours * HOUR_MS
         store = ServerStore(parts.units, parts.intake, clock, lease_ms=lease_ms)
         followers = Followers(parts.units, listener, store.standings, clock)
@@ -229,7 +239,7 @@ async def _parts(
     return parts, HeadListener(engine)
 
 
-def _jobs(stack: AsyncExitStack, parts: _Parts, database: OpenDatabase) -> Jobs:
+def _jobs(stack: AsyncExitStack, parts: _Parts, services: Services, database: OpenDatabase) -> Jobs:
     """What this server does by itself."""
     locks = create_engine(database.urls.app, pool_size=JOB_LOCK_CONNECTIONS, application_name="rollcall jobs")
     stack.push_async_callback(locks.dispose)
@@ -239,6 +249,7 @@ def _jobs(stack: AsyncExitStack, parts: _Parts, database: OpenDatabase) -> Jobs:
         (
             Job(SEND_MAIL, 5, RUN_DEADLINE_S, sender.send_due, RunsOn.EVERY_SERVER),
             Job("forget_mail", 3600, 60, sender.forget_old),
+            Job("forget_browser_sessions", 3600, 60, services.browser_sessions.forget_ended),
             Job("auto_close", 60, 50, AutoClose(parts.units, parts.desk, parts.clock).run),
         ),
     )
@@ -250,11 +261,13 @@ def _services(parts: _Parts, draining: _Draining) -> Services:
     secret_key = parts.settings.secret_key.get_secret_value()
     lifetime_s = parts.settings.access_token_minutes * 60
     desk = parts.desk
+    auth = Auth(units, passwords, parts.tokens, lifetime_s=lifetime_s)
     return Services(
-        auth=Auth(units, passwords, parts.tokens, lifetime_s=lifetime_s),
+        auth=auth,
         accounts=Accounts(units, passwords, clock, new_id),
         attendance=Attendance(units, clock),
         auto_close=AutoClose(units, desk, clock),
+        browser_sessions=BrowserSessions(units, auth, clock, secrets.token_bytes, new_id, secret_key),
         center_days=CenterDays(units, clock, new_id),
         centers=Centers(units),
         desk_entries=DeskEntries(units, desk, clock, new_id),

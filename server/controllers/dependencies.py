@@ -7,6 +7,7 @@ from uuid import UUID
 from fastapi import Depends, Path, Query, Request
 from fastapi.security import OAuth2PasswordBearer
 
+from server.controllers.browser import check_script, user_of_cookie
 from server.core.errors import Unauthenticated, Unavailable
 from server.schemas.base import Problem
 from server.services.access import Center, RoleId, User
@@ -32,11 +33,17 @@ def get_services(request: Request) -> Services:
 ServicesDep = Annotated[Services, Depends(get_services)]
 
 
-async def get_current_user(token: Annotated[str | None, Depends(oauth2_scheme)], services: ServicesDep) -> User:
-    """Give the user behind the bearer token. Raises Unauthenticated."""
-    if not token:
+async def get_current_user(
+    request: Request, token: Annotated[str | None, Depends(oauth2_scheme)], services: ServicesDep
+) -> User:
+    """Give the user behind the bearer token, or else of the browser whose page asks. Raises Unauthenticated."""
+    if token:
+        return await services.auth.identify(token)
+    user = await user_of_cookie(request, services)
+    if user is None:
         raise Unauthenticated("Send an access token as Authorization: Bearer; /api/v1/auth/token gives one.")
-    return await services.auth.identify(token)
+    check_script(request, services)
+    return user
 
 
 async def get_current_active_user(user: Annotated[User, Depends(get_current_user)]) -> User:

@@ -2,8 +2,11 @@
 
 from sqlmodel import SQLModel
 
-from server.models import accounts, devices, incidents, mail, people, projections, rooms, sync
+from server.models import accounts, browser_sessions, devices, incidents, mail, people, projections, rooms, sync
 
 metadata = SQLModel.metadata
 
-__all__ = ["accounts", "devices", "incidents", "mail", "metadata", "people", "projections", "rooms", "sync"]
+__all__ = [
+    "accounts", "browser_sessions", "devices", "incidents", "mail", "metadata", "people", "projections", "rooms",
+    "sync",
+]  # fmt: skip

@@ -1,5 +1,6 @@
 """Log-in by password, and who stands behind an access token."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import structlog
@@ -7,7 +8,7 @@ import structlog
 from server.core.errors import InvalidToken, NotEntitled, Unauthenticated
 from server.core.passwords import Passwords
 from server.core.tokens import TokenPurpose, Tokens
-from server.models.accounts import RoleId, UserAccount
+from server.models.accounts import Membership, RoleId, UserAccount
 from server.repositories import accounts
 from server.repositories.unit_of_work import UnitsOfWork
 from server.services.access import Grant, User
@@ -56,6 +57,13 @@ class Auth:
             WrongCredentials: for an unknown, a switched-off and a known account alike, after the same work.
 
         """
+        account = await self.verified(email, password)
+        _log.info("logged_in", user=account.id)
+        token = self._tokens.issue(TokenPurpose.ACCESS, account.id, lifetime_s=self._lifetime_s)
+        return IssuedToken(token, self._lifetime_s)
+
+    async def verified(self, email: str, password: str) -> UserAccount:
+        """Give the account of whoever knows the password; raises as `log_in`."""
         account = await self._account(email.strip().lower())
         if account is None:
             await self._passwords.dummy_verify()
@@ -64,9 +72,7 @@ class Auth:
         if not good or not account.is_active:
             _log.info("log_in_refused", user=account.id)
             raise WrongCredentials
-        _log.info("logged_in", user=account.id)
-        token = self._tokens.issue(TokenPurpose.ACCESS, account.id, lifetime_s=self._lifetime_s)
-        return IssuedToken(token, self._lifetime_s)
+        return account
 
     async def identify(self, token: str) -> User:
         """Give the user a token was issued to, with today's rights.
@@ -81,18 +87,22 @@ class Auth:
             memberships = await accounts.memberships(unit.session, claims.subject)
         if account is None:
             raise InvalidToken
-        grants = tuple(Grant(RoleId(one.role_id), one.center_id) for one in memberships)
-        return User(
-            id=account.id,
-            organisation_id=account.organisation_id,
-            email=account.email,
-            display_name=account.display_name,
-            is_active=account.is_active,
-            grants=grants,
-        )
+        return user_from(account, memberships)
 
     async def _account(self, email: str) -> UserAccount | None:
         if not email or len(email) > EMAIL_CHARACTERS_MAX or "\x00" in email:
             return None
         async with self._units.begin() as unit:
             return await accounts.find_by_email(unit.session, email)
+
+
+def user_from(account: UserAccount, memberships: Iterable[Membership]) -> User:
+    """Give the user of an account with what they may do where."""
+    return User(
+        id=account.id,
+        organisation_id=account.organisation_id,
+        email=account.email,
+        display_name=account.display_name,
+        is_active=account.is_active,
+        grants=tuple(Grant(RoleId(one.role_id), one.center_id) for one in memberships),
+    )

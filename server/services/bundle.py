@@ -7,6 +7,7 @@ from server.services.accounts import Accounts
 from server.services.attendance import Attendance
 from server.services.auth import Auth
 from server.services.auto_close import AutoClose
+from server.services.browser_sessions import BrowserSessions
 from server.services.center_days import CenterDays
 from server.services.desk_entries import DeskEntries
 from server.services.devices import Devices
@@ -32,6 +33,7 @@ class Services:
     accounts: Accounts
     attendance: Attendance
     auto_close: AutoClose
+    browser_sessions: BrowserSessions
     center_days: CenterDays
     centers: Centers
     desk_entries: DeskEntries
