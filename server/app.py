@@ -25,6 +25,7 @@ from server.controllers import (
     devices,
     health,
     incidents,
+    live,
     presence,
     problems,
     ratio,
@@ -64,6 +65,8 @@ from server.services.health import Health
 from server.services.incidents import Incidents
 from server.services.jobs import Job, Jobs, RunsOn
 from server.services.journal_intake import JournalIntake
+from server.services.live_board import LiveBoards
+from server.services.live_hub import LiveHub
 from server.services.mail import Outbox
 from server.services.mail_sender import RUN_DEADLINE_S, MailSender
 from server.services.notifications import Notifications
@@ -113,7 +116,7 @@ class _Bell:
 
 @dataclass(frozen=True, slots=True)
 class RunningApp:
-    """An app with everything behind it; `drain` sends the devices away before it stops."""
+    """An app with everything behind it; `drain` sends devices and live viewers away before it stops."""
 
     app: FastAPI
     services: Services
@@ -146,7 +149,7 @@ def build_app(settings: Settings, clock: Clock) -> FastAPI:
     api = APIRouter(prefix=API_PREFIX, responses=PROBLEM_RESPONSES)
     # `presence` first: no `/attendance/{...}` that comes later takes its address.
     attendances = (presence, attendance, desk_entries, stay_evidence, reviews)
-    for door in (auth, users, centers, center_days, devices, *attendances, ratio, incidents):
+    for door in (auth, users, centers, center_days, devices, *attendances, ratio, incidents, live):
         api.include_router(door.router)
     app.include_router(api)
     app.include_router(health.router)
@@ -162,7 +165,7 @@ def build_app(settings: Settings, clock: Clock) -> FastAPI:
             CORSMiddleware,
             allow_origins=list(settings.cors_origins),
             allow_methods=["GET", "POST", "PUT"],
-            allow_headers=["Authorization", "Content-Type", "If-None-Match"],
+            allow_headers=["Authorization", "Content-Type", "If-None-Match", "Last-Event-ID"],
             expose_headers=["ETag", "X-Request-ID"],
         )
     headers = (*SAFE_HEADERS, HTTPS_ONLY) if settings.environment == "production" else SAFE_HEADERS
@@ -191,9 +194,10 @@ async def running_app(
         followers = Followers(parts.units, listener, store.standings, clock)
         app = build_app(settings, clock)
         app.include_router(SyncSocket(SyncParts(parts.tokens, store, followers, clock, secrets.token_bytes)).router())
-        app.state.services = services
+        hub = LiveHub(followers, services.auth.users, clock)
+        app.state.services, app.state.live_hub = services, hub
         catch_up = services.projections.catch_up()
-        tasks = {"followers": followers.run(), "positions": store.run(), "projections": catch_up}
+        tasks = {"followers": followers.run(), "live": hub.run(), "positions": store.run(), "projections": catch_up}
         if database.postgres is not None:
             tasks["postgres_watch"] = database.postgres.watch()
         await stack.enter_async_context(_background(tasks))
@@ -202,8 +206,9 @@ async def running_app(
         async def drain() -> None:
             draining.has_begun = True
             followers.drain(DRAIN_DELAY_MS)
+            hub.drain()
             for _ in range(DRAIN_POLLS):
-                if not len(followers):
+                if not len(followers) and not len(hub):
                     return
                 await asyncio.sleep(DRAIN_POLL_S)
 
@@ -275,6 +280,7 @@ def _services(parts: _Parts, draining: _Draining) -> Services:
         enrolment=Enrolment(units, clock, secrets.token_bytes, new_id, secret_key),
         health=Health(units, newest_revision(), lambda: draining.has_begun),
         incidents=Incidents(units),
+        live_boards=LiveBoards(units, clock),
         projections=Projections(units),
         reviews=Reviews(units, desk, clock, new_id),
         presence=PresenceReports(units, clock),

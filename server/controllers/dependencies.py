@@ -13,6 +13,7 @@ from server.schemas.base import Problem
 from server.services.access import Center, RoleId, User
 from server.services.auth import AccountInactive
 from server.services.bundle import Services
+from server.services.live_hub import LiveHub
 
 PROBLEM_RESPONSES: dict[int | str, dict[str, Any]] = {
     "4XX": {"model": Problem, "description": "Refused; `code` says why (application/problem+json)"},
@@ -33,9 +34,19 @@ def get_services(request: Request) -> Services:
 ServicesDep = Annotated[Services, Depends(get_services)]
 
 
-async def get_current_user(
-    request: Request, token: Annotated[str | None, Depends(oauth2_scheme)], services: ServicesDep
-) -> User:
+def get_live_hub(request: Request) -> LiveHub:
+    """Give the hub of what is watched live. Raises Unavailable as `get_services`."""
+    hub = getattr(request.app.state, "live_hub", None)
+    if not isinstance(hub, LiveHub):
+        raise Unavailable
+    return hub
+
+
+LiveHubDep = Annotated[LiveHub, Depends(get_live_hub)]
+BearerToken = Annotated[str | None, Depends(oauth2_scheme)]
+
+
+async def get_current_user(request: Request, token: BearerToken, services: ServicesDep) -> User:
     """Give the user behind the bearer token, or else of the browser whose page asks. Raises Unauthenticated."""
     if token:
         return await services.auth.identify(token)
@@ -44,6 +55,14 @@ async def get_current_user(
         raise Unauthenticated("Send an access token as Authorization: Bearer; /api/v1/auth/token gives one.")
     check_script(request, services)
     return user
+
+
+def get_good_until_ms(token: BearerToken, services: ServicesDep) -> int:
+    """Give until when (UTC milliseconds) whoever asks, and is known to `CurrentUser`, need not say again who it is."""
+    return services.auth.good_until_ms(token) if token else services.browser_sessions.stream_until_ms()
+
+
+GoodUntilMs = Annotated[int, Depends(get_good_until_ms)]
 
 
 async def get_current_active_user(user: Annotated[User, Depends(get_current_user)]) -> User:

@@ -1,9 +1,12 @@
 """The SQL of log-ins and memberships."""
 
+from collections.abc import Collection
+
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from server.models.accounts import Membership, RoleId, UserAccount
+from server.repositories.unit_of_work import Connection
 
 MEMBERSHIPS_MAX = 1_000
 MANAGERS_MAX = 50  # of one centre; each gets a mail of their own
@@ -24,6 +27,21 @@ async def memberships(session: AsyncSession, user_id: str) -> list[Membership]:
     statement = select(Membership).where(col(Membership.user_id) == user_id)
     ordered = statement.order_by(col(Membership.role_id).desc(), col(Membership.center_id))
     return list(await session.exec(ordered.limit(MEMBERSHIPS_MAX)))
+
+
+async def with_memberships(
+    connection: Connection, user_ids: Collection[str]
+) -> list[tuple[UserAccount, list[Membership]]]:
+    """Give those of these users that there are, by id, each with what they may do where."""
+    async with AsyncSession(connection, expire_on_commit=False) as session:
+        wanted = select(UserAccount).where(col(UserAccount.id).in_(user_ids)).order_by(col(UserAccount.id))
+        found = list(await session.exec(wanted.limit(len(user_ids))))
+        granted = select(Membership).where(col(Membership.user_id).in_(user_ids))
+        ordered = granted.order_by(col(Membership.user_id), col(Membership.role_id).desc(), col(Membership.center_id))
+        of_user: dict[str, list[Membership]] = {}
+        for one in await session.exec(ordered.limit(MEMBERSHIPS_MAX * len(user_ids))):
+            of_user.setdefault(one.user_id, []).append(one)
+    return [(account, of_user.get(account.id, [])) for account in found]
 
 
 async def managers(session: AsyncSession, center_id: str) -> list[UserAccount]:

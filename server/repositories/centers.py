@@ -42,6 +42,12 @@ async def rooms_read(connection: Connection, center_id: str) -> list[Room]:
         return await rooms(session, center_id)
 
 
+async def read(connection: Connection, center_id: str) -> Center | None:
+    """Give a centre by its id, in a transaction that only reads."""
+    async with AsyncSession(connection, expire_on_commit=False) as session:
+        return await find(session, center_id)
+
+
 async def organisations(session: AsyncSession) -> list[Organisation]:
     """Give all organisations by name."""
     return list(await session.exec(select(Organisation).order_by(col(Organisation.name)).limit(CENTERS_MAX)))

@@ -8,7 +8,7 @@ from typing import Final
 import msgspec
 from sqlalchemy import text
 
-from server.models.devices import DeviceState
+from server.models.devices import DeviceKind, DeviceState
 from server.models.people import PersonKind
 from server.repositories.unit_of_work import Connection
 from sync.amendments import ACTS
@@ -18,13 +18,19 @@ from sync.records import EventRecord
 
 @dataclass(frozen=True, slots=True)
 class DeskRow:
-    """A device that is not revoked; `told_at` and `waiting` are of its last position, None when it never told one."""
+    """A kiosk that is not revoked; what follows `last_seen_at` is of its last position, None when it never told one.
+
+    `epoch` and `version` are those of the log that its replica had followed.
+    """
 
     device_id: str
     name: str
+    state: str
     last_seen_at: datetime | None
     told_at: datetime | None
     waiting: int | None
+    epoch: str | None
+    version: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +43,27 @@ class PersonName:
 
 
 async def desks(connection: Connection, center_id: str, *, limit: int) -> list[DeskRow]:
-    """Give the devices of a centre that were not revoked, with their last words, by name."""
-    parameters = {"center_id": center_id, "revoked": DeviceState.REVOKED.value, "limit": limit}
+    """Give the kiosks of a centre that were not revoked, with their last words, by name.
+
+    The server's own desk is none: what it records is here when it is recorded.
+    """
+    parameters = {
+        "center_id": center_id, "revoked": DeviceState.REVOKED.value, "kiosk": DeviceKind.KIOSK.value, "limit": limit,
+    }  # fmt: skip
     rows = await connection.execute(_DESKS, parameters)
-    return [DeskRow(str(row.id), row.name, row.last_seen_at, row.told_at, row.queue_depth) for row in rows]
+    return [
+        DeskRow(
+            device_id=str(row.id),
+            name=row.name,
+            state=row.state,
+            last_seen_at=row.last_seen_at,
+            told_at=row.told_at,
+            waiting=row.queue_depth,
+            epoch=row.epoch,
+            version=row.version,
+        )
+        for row in rows
+    ]
 
 
 async def names(connection: Connection, center_id: str, *, limit: int) -> dict[str, PersonName]:
@@ -91,10 +114,11 @@ async def records_of_subjects(
 
 _DECODER: Final = msgspec.json.Decoder(EventRecord)
 _DESKS: Final = text("""
-    SELECT device.id, device.name, device.last_seen_at, position.at AS told_at, position.queue_depth
+    SELECT device.id, device.name, device.state, device.last_seen_at, position.at AS told_at, position.queue_depth,
+           position.epoch, position.version
     FROM device LEFT JOIN device_position AS position
       ON position.center_id = device.center_id AND position.device_id = device.id
-    WHERE device.center_id = :center_id AND device.state <> :revoked
+    WHERE device.center_id = :center_id AND device.state <> :revoked AND device.kind = :kiosk
     ORDER BY device.name, device.id LIMIT :limit
 """)
 _NAMES: Final = text("""

@@ -1,6 +1,6 @@
 """Log-in by password, and who stands behind an access token."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 import structlog
@@ -88,6 +88,23 @@ class Auth:
         if account is None:
             raise InvalidToken
         return user_from(account, memberships)
+
+    def good_until_ms(self, token: str) -> int:
+        """Give when a token runs out (UTC milliseconds). Raises InvalidToken."""
+        return self._tokens.verify(TokenPurpose.ACCESS, token).expires_at_s * 1000
+
+    async def users(self, user_ids: Collection[str]) -> dict[str, User]:
+        """Give those of these users that there are, by id, with today's rights.
+
+        Raises:
+            DatabaseUnavailable: nobody's rights are known.
+
+        """
+        if not user_ids:
+            return {}
+        async with self._units.read() as connection:
+            found = await accounts.with_memberships(connection, sorted(user_ids))
+        return {account.id: user_from(account, memberships) for account, memberships in found}
 
     async def _account(self, email: str) -> UserAccount | None:
         if not email or len(email) > EMAIL_CHARACTERS_MAX or "\x00" in email:

@@ -28,6 +28,8 @@ AGE_MAX: Final = timedelta(days=7)
 # A use is written down once a minute, not at each of the requests of a page.
 USE_NOTED_EVERY: Final = timedelta(minutes=1)
 SESSIONS_MAX: Final = 20  # a person with a desk, a phone and a wall display at three centres has nine
+# A live page of a session that ended goes on for so long at most; roles and accounts are looked after in seconds.
+STREAM_MS: Final = 5 * 60_000
 FORGET_SESSIONS: Final = 1_000
 
 _log = structlog.get_logger(__name__)
@@ -119,6 +121,10 @@ class BrowserSessions:
             return await browser_sessions.forget(
                 unit.session, used_before=now - IDLE_MAX, made_before=now - AGE_MAX, sessions_max=FORGET_SESSIONS
             )
+
+    def stream_until_ms(self) -> int:
+        """Give until when (UTC milliseconds) a stream that begins now may last before the browser shows its cookie."""
+        return self._clock.wall_ms() + STREAM_MS
 
     def new_token(self) -> str:
         """Give a token for a browser in which nobody signed in yet: its form is bound to it."""

@@ -14,6 +14,7 @@ from server.services.devices import Devices
 from server.services.enrolment import Enrolment
 from server.services.health import Health
 from server.services.incidents import Incidents
+from server.services.live_board import LiveBoards
 from server.services.notifications import Notifications
 from server.services.presence import PresenceReports
 from server.services.projections import Projections
@@ -41,6 +42,7 @@ class Services:
     enrolment: Enrolment
     health: Health
     incidents: Incidents
+    live_boards: LiveBoards
     projections: Projections
     reviews: Reviews
     presence: PresenceReports

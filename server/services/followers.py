@@ -3,6 +3,7 @@
 A notification is a hint that makes it fast. The truth is asked of the database every `POLL_INTERVAL_S`: a
 hint that was lost costs a follower that long, and a revoked device is away within it. What the poll reads is also
 what the process remembers (`server.services.standings`), of links that are open and of those that ended lately.
+Whoever is no device watches a centre's head beside them (`server.services.live_hub`), and is told of nothing else.
 """
 
 import asyncio
@@ -33,6 +34,10 @@ Deliver = Callable[[object], None]
 """Puts an event into the inbox of one session's driver: never waits, keeps only the newest `HeadMoved`."""
 
 
+OnHead = Callable[[str, int], None]
+"""Hears epoch and version of a head, which may be one that was told before: never waits."""
+
+
 class Listener(Protocol):
     """Whatever tells that heads have moved: PostgreSQL's NOTIFY, or another bus."""
 
@@ -59,6 +64,7 @@ class Followers:
         self._standings = standings
         self._clock = clock
         self._of_center: defaultdict[str, dict[object, tuple[DeviceKey, Deliver]]] = defaultdict(dict)
+        self._watching: defaultdict[str, dict[object, OnHead]] = defaultdict(dict)
         self._count = 0
         self.is_listening = asyncio.Event()
         self.is_draining = False
@@ -86,6 +92,22 @@ class Followers:
 
         return leave
 
+    def watch(self, center_id: str, on_head: OnHead) -> Callable[[], None]:
+        """Hear of a centre's head from now on, without being a device; returns what ends it.
+
+        Watch before the log is read, so that no move of the head falls in between.
+        """
+        ticket = object()
+        self._watching[center_id][ticket] = on_head
+
+        def leave() -> None:
+            watching = self._watching.get(center_id, {})
+            watching.pop(ticket, None)
+            if not watching:
+                self._watching.pop(center_id, None)
+
+        return leave
+
     def drain(self, delay_ms: int) -> None:
         """Ask every device to come back after `delay_ms`, and let no other in; this process is going away."""
         self.is_draining = True
@@ -110,10 +132,11 @@ class Followers:
         for center_id, device, _ in everyone:
             self._standings.followed(center_id, device.device_id)
         polled = self._standings.polled()
-        if not everyone and not polled.center_ids:
+        centers = frozenset(self._of_center).union(self._watching)
+        if not centers and not polled.center_ids:
             return
         followed = frozenset(device.device_id for _, device, _ in everyone)
-        read = await self._read(polled, frozenset(self._of_center), followed)
+        read = await self._read(polled, centers, followed)
         self._standings.confirm(read)
         for center_id, standing in read.centers.items():
             self._tell_head(center_id, standing.head.epoch, standing.head.version)
@@ -160,6 +183,8 @@ class Followers:
     def _tell_head(self, center_id: str, epoch: str, version: int) -> None:
         for _, deliver in list(self._of_center.get(center_id, {}).values()):
             deliver(HeadMoved(epoch, version))
+        for on_head in list(self._watching.get(center_id, {}).values()):
+            on_head(epoch, version)
 
     async def _keep_polling(self) -> None:
         while True:

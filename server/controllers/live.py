@@ -1,0 +1,93 @@
+"""The live board of a centre: one document, and a stream that keeps it fresh."""
+
+import asyncio
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Depends, Header, Response
+from fastapi.sse import EventSourceResponse, format_sse_event
+
+from server.controllers.board_shape import encoded_board
+from server.controllers.dependencies import (
+    CurrentUser,
+    GoodUntilMs,
+    LiveHubDep,
+    ServicesDep,
+    require_role,
+)
+from server.controllers.event_stream import EventStream
+from server.schemas.live import BoardOut
+from server.services.access import STAFF_AND_UP, Center, User
+from server.services.board import Mark
+from server.services.bundle import Services
+from server.services.live_hub import Frame, Seat, Topic
+
+router = APIRouter(prefix="/centers", tags=["live"])
+StaffedCenter = Annotated[Center, Depends(require_role(STAFF_AND_UP))]
+_EVENT_ID_MAX: Final = 200
+_STREAMED: Final = "`event: board` with the document of /board as its data; `event: bye` with a reason at the end"
+
+
+@router.get(
+    "/{center_id}/board",  # noqa: FAST003 - StaffedCenter takes it
+    response_model=BoardOut,
+    responses={304: {"description": "Nothing is new"}},
+)  # fmt: skip
+async def board(
+    center: StaffedCenter,
+    services: ServicesDep,
+    *,
+    if_none_match: Annotated[str | None, Header(max_length=_EVENT_ID_MAX)] = None,
+) -> Response:
+    """Tell everything urgent of a centre at once (staff); for clients that cannot hold a stream open.
+
+    The answer has an ETag, which changes when the centre's log does, and with each minute.
+    """
+    if if_none_match is not None:
+        etag = _etag(await services.live_boards.mark(center.id))
+        if if_none_match == etag:
+            return Response(status_code=304, headers={"etag": etag})
+    found = await services.live_boards.of(center.id)
+    content, _ = await asyncio.to_thread(encoded_board, found)
+    headers = {"etag": _etag(found.mark), "cache-control": "no-cache"}
+    return Response(content, media_type="application/json", headers=headers)
+
+
+@router.get(
+    "/{center_id}/live",  # noqa: FAST003 - StaffedCenter takes it
+    # Not `response_class`: FastAPI would encode each event for each viewer anew.
+    response_class=Response,
+    responses={200: {"description": _STREAMED, "content": {EventSourceResponse.media_type: {}}}},
+)
+async def live(
+    center: StaffedCenter,
+    user: CurrentUser,
+    good_until_ms: GoodUntilMs,
+    services: ServicesDep,
+    hub: LiveHubDep,
+    *,
+    last_event_id: Annotated[str, Header(max_length=_EVENT_ID_MAX)] = "",
+) -> Response:
+    """Stream the board of a centre as it changes (staff); the id of an event is `epoch:version` of the log.
+
+    A stream that resumes with a current `Last-Event-ID` begins with a comment. It ends with `event: bye` and a reason:
+    `draining`, `rights_lost`, `token_expired` or `failed`; at the latest when the access token runs out,
+    or after five minutes for a page with a cookie, which comes back by itself.
+    """
+    topic = Topic(f"board {center.id}", center.id, lambda: _frame(services, center.id))
+    seat = Seat(user.id, good_until_ms, lambda one: _is_staff(one, center), last_event_id)
+    return EventStream(hub, hub.join(topic, seat))
+
+
+async def _frame(services: Services, center_id: str) -> Frame:
+    found = await services.live_boards.of(center_id)
+    text, content = await asyncio.to_thread(encoded_board, found)
+    event_id = f"{found.mark.epoch}:{found.mark.version}"
+    return Frame(event_id, format_sse_event(event="board", data_str=text.decode(), id=event_id), content)
+
+
+def _is_staff(user: User, center: Center) -> bool:
+    return bool(user.roles_at(center) & STAFF_AND_UP)
+
+
+def _etag(mark: Mark) -> str:
+    return f'W/"{mark.epoch}.{mark.version}.{mark.minute}"'

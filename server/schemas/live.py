@@ -1,0 +1,223 @@
+"""Shapes of the live board; every time has the centre's own offset (RFC 3339)."""
+
+from datetime import datetime
+from typing import Literal
+
+from server.schemas.base import Output
+
+Status = Literal["ok", "unknown", "near", "at_limit", "breach"]
+
+
+class BoardCenterOut(Output):
+    """Whose board it is."""
+
+    id: str
+    name: str
+    time_zone: str
+
+
+class CountOut(Output):
+    """How many are in by what is known, and the bounds around it by the entries that desks still hold."""
+
+    certain: int
+    least: int
+    most: int
+
+
+class CoveredOut(Output):
+    """Whether any desk could hold something that is not here.
+
+    `unconfirmed` is how many entries desks said to have and not to have sent. `bounded`: no desk can hold more than
+    these, so that `least` and `most` of every count hold. `says` gives the reasons, one for a desk.
+    """
+
+    complete: bool
+    bounded: bool
+    unconfirmed: int
+    says: list[str]
+
+
+class TotalsOut(Output):
+    """Who is in, in the whole centre."""
+
+    children: CountOut
+    staff: CountOut
+    visitors: CountOut
+
+
+class BoardRatioOut(Output):
+    """What the rules come to: `says` in words; `children_more` is null where nothing judges."""
+
+    status: Status
+    reason: str
+    says: str
+    counted_staff: float
+    staff_needed: int
+    children_allowed: int | None
+    children_more: int | None
+    group_cap: int | None
+
+
+class BoardChildOut(Output):
+    """A child that is in. `room_assumed`: nobody said the room, it is the home room.
+
+    `critical`: an alert of any kind is critical. `allergies` are at most five texts.
+    """
+
+    child_id: str
+    name: str
+    stay_id: str
+    since: datetime
+    critical: bool
+    allergies: list[str]
+    disputed: bool
+    room_assumed: bool
+    on_file: bool
+
+
+class BoardPersonOut(Output):
+    """A member of staff or a visitor who is in."""
+
+    id: str
+    name: str
+    stay_id: str
+    since: datetime
+    counts_in_ratio: bool
+
+
+class BoardRoomOut(Output):
+    """A room; `room_id` null: those of whom nobody knows the room. `capacity` 0: none is set."""
+
+    room_id: str | None
+    name: str
+    capacity: int
+    over_capacity: bool
+    children_count: CountOut
+    staff_count: int
+    ratio: BoardRatioOut
+    children: list[BoardChildOut]
+    staff: list[BoardPersonOut]
+
+
+class ListedOut(Output):
+    """A child in a list; `room_name` is where it is, or belongs. `since` is null where it is not in."""
+
+    child_id: str
+    name: str
+    room_name: str
+    since: datetime | None
+
+
+class ListedChildrenOut(Output):
+    """Children; `count` is whole where `items` are cut."""
+
+    count: int
+    items: list[ListedOut]
+
+
+class BoardFindingOut(Output):
+    """An open finding; `finding` is its key at /reviews. `since` is since when a desk had been wrong."""
+
+    finding: str
+    kind: str
+    severity: str
+    says: str
+    subject_id: str
+    subject_name: str
+    since: datetime | None
+    found_at: datetime | None
+
+
+class BoardFindingsOut(Output):
+    """Open findings, critical ones first; the counts are whole where `items` are cut."""
+
+    critical: int
+    normal: int
+    items: list[BoardFindingOut]
+
+
+class BoardDeviceOut(Output):
+    """A kiosk as far as the server knows it.
+
+    `heard_until` is its last word, with how many entries were `waiting` then (null: not said). `position_at` is when
+    it said how far its replica is, `behind` by how many versions. `clock_offset_ms` is the server's clock minus its
+    own, as its last event of today has it.
+    """
+
+    device_id: str
+    name: str
+    state: str
+    heard_until: datetime | None
+    linked: bool
+    waiting: int | None
+    gap: Literal["never_heard", "entries_wait", "queue_unknown", "silent"] | None
+    position_at: datetime | None
+    behind: int | None
+    clock_offset_ms: int | None
+    clock_suspect: bool
+
+
+class BoardAllergyOut(Output):
+    """An allergy of a child that is in."""
+
+    child_id: str
+    name: str
+    room_name: str
+    severity: str
+    text: str
+
+
+class BoardAllergiesOut(Output):
+    """Allergies of the children who are in, critical ones first."""
+
+    count: int
+    items: list[BoardAllergyOut]
+
+
+class CurveOut(Output):
+    """Children who were in at each step since `starts_at`, the beginning of the day, up to now."""
+
+    starts_at: datetime
+    step_min: int
+    children: list[int]
+
+
+class BoardLeftOut(Output):
+    """A child that left today; `assumed`: nobody saw it go. `collected_by` is empty when nobody said."""
+
+    child_id: str
+    name: str
+    stay_id: str
+    left_at: datetime
+    collected_by: str
+    assumed: bool
+    disputed: bool
+
+
+class BoardLeftListOut(Output):
+    """Those who left last first; `count` is whole where `items` are cut."""
+
+    count: int
+    items: list[BoardLeftOut]
+
+
+class BoardOut(Output):
+    """A centre at `version` of the life `epoch` of its log, as of a moment."""
+
+    as_of: datetime
+    center: BoardCenterOut
+    epoch: str
+    version: int
+    coverage: CoveredOut
+    totals: TotalsOut
+    ratio: BoardRatioOut
+    findings: BoardFindingsOut
+    rooms: list[BoardRoomOut]
+    without_room: BoardRoomOut | None
+    visitors: list[BoardPersonOut]
+    not_here: ListedChildrenOut
+    after_hours: ListedChildrenOut
+    devices: list[BoardDeviceOut]
+    allergies: BoardAllergiesOut
+    curve: CurveOut
+    left: BoardLeftListOut
