@@ -146,7 +146,7 @@ async def present(
         _frame(request, services, user, center, title="Who was in", section="present", script=""),
         found=found,
         is_now=not at,
-        at_local=found.at.strftime(_LOCAL),
+        at_local=at and found.at.strftime(_LOCAL),
         known_local=known_at and found.known_at.strftime(_LOCAL),
     )
 

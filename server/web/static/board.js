@@ -39,18 +39,19 @@ export function childLink(board, child) {
   return h("a", { href: `/dashboard/centers/${board.center.id}/children/${child.child_id}` }, label);
 }
 
-/** A count: a range where entries have not arrived, with a mark where nobody knows how many. */
+/** A count: what is known, and beside it the range that it may be where desks hold entries or are silent. */
 export function count(number, covered) {
-  if (covered.complete) return [String(number.certain)];
-  if (covered.bounded) {
-    return number.least === number.most ? [String(number.certain)] : [h("span", { class: "range" }, `${number.least}–${number.most}`)];
-  }
-  return [String(number.certain), h("span", { class: "perhaps", title: "Some desks have not been heard" }, "?"),
-    h("span", { class: "unseen" }, " known; there may be others")];
+  const known = h("strong", null, String(number.certain));
+  const isCertain = covered.complete || (covered.bounded && number.least === number.most);
+  if (isCertain) return [known];
+  const range = number.least === number.most ? "" : `${number.least}–${number.most}`;
+  const mark = covered.bounded ? "" : "?";
+  return [known, h("span", { class: "range", "aria-hidden": "true" }, ` ${range}${mark}`),
+    h("span", { class: "unseen" }, range ? ` known, ${range.replace("–", " to ")} possible` : " known, there may be others")];
 }
 
 function countWords(number) {
-  return number.least === number.most ? `${number.certain}` : `${number.least} to ${number.most}`;
+  return number.least === number.most ? `${number.certain}` : `${number.certain} (${number.least} to ${number.most})`;
 }
 
 function section(key, title, ...content) {
@@ -96,7 +97,7 @@ function roomCard(board, room, isWall) {
   return h("article", { "data-key": room.room_id ?? "none", class: `room ${room.ratio.status}` },
     h("header", null, h("h2", null, name(room.name || "Room not known")),
       h("p", { class: "chip" }, h("span", { "aria-hidden": "true" }, `${status.sign} `), status.text)),
-    h("p", { class: "number" }, h("strong", null, count(room.children_count, board.coverage)), capacity,
+    h("p", { class: "number" }, count(room.children_count, board.coverage), capacity,
       h("span", { class: "unseen" }, room.capacity ? " children of the room's capacity" : " children")),
     bar(room),
     h("p", { class: "ratio" }, room.ratio.says, room.over_capacity ? ". More than the room may hold" : ""),

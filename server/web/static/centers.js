@@ -58,7 +58,7 @@ function line({ id, title, board }) {
   ].filter(Boolean);
   return h("li", { "data-key": id, class: `card room ${worst(board)}` },
     h("header", null, h("h2", null, link), h("p", { class: "chip" }, h("span", { "aria-hidden": "true" }, `${status.sign} `), status.text)),
-    h("p", { class: "number" }, h("strong", null, count(board.totals.children, board.coverage)), h("span", { class: "of" }, " children, "), h("strong", null, count(board.totals.staff, board.coverage)), h("span", { class: "of" }, " staff")),
+    h("p", { class: "number" }, count(board.totals.children, board.coverage), h("span", { class: "of" }, " children, "), count(board.totals.staff, board.coverage), h("span", { class: "of" }, " staff")),
     facts.length ? h("ul", null, facts.map((fact) => h("li", null, fact))) : h("p", { class: "muted" }, "Nothing to look at."));
 }
 

@@ -13,12 +13,14 @@ const { state } = list.dataset;
 const said = new Map();
 let cursors = [""];
 let asked = 0;
+let asOf = "";
 
 // A board moves whenever the centre's log does: then the inbox may have changed too.
 let version = "";
 follow(center, {
   onBoard(board) {
     board.findings.items.forEach((finding) => said.set(finding.kind, finding.says));
+    asOf = board.as_of;
     const now = `${board.epoch}:${board.version}`;
     if (now !== version) load();
     version = now;
@@ -115,7 +117,7 @@ function witness(one) {
   const signer = one.adult_name ? [" with ", name(one.adult_name)] : null;
   const check = checkWords(one.identity_check);
   return h("li", { "data-key": one.event_id },
-    h("p", null, h("strong", null, `${kindWords(one.kind)} at ${when(one.occurred_at, "")}`), signer),
+    h("p", null, h("strong", null, `${kindWords(one.kind)} at ${when(one.occurred_at, asOf)}`), signer),
     h("dl", { class: "facts" },
       fact("Recorded by", name(who)),
       fact("At", name(one.device_name || "the server")),
