@@ -175,13 +175,18 @@ class LiveHub:
         *,
         refresh_s: float = REFRESH_S,
         rights_interval_s: float = RIGHTS_INTERVAL_S,
+        again_s: float = AGAIN_S,
     ) -> None:
-        """Hear of `heads`, ask `users` for rights every `rights_interval_s`, refresh after `refresh_s` (seconds)."""
+        """Hear of `heads`, ask `users` for rights every `rights_interval_s`, refresh after `refresh_s` (seconds).
+
+        After `again_s` a frame is tried again that could not be made because the database was away.
+        """
         self._heads = heads
         self._users = users
         self._clock = clock
         self._refresh_s = refresh_s
         self._rights_interval_s = rights_interval_s
+        self._again_s = again_s
         self._rooms: dict[str, _Room] = {}
         self._room_of: dict[Viewer, _Room] = {}
         self._of_user: Counter[str] = Counter()
@@ -239,13 +244,22 @@ class LiveHub:
         try:
             while True:
                 await asyncio.sleep(self._rights_interval_s)
-                await self.check_rights()
+                await self._check_whatever_happens()
         finally:
             self.drain()
             tasks = [room.task for room in self._rooms.values() if room.task is not None]
             for room in list(self._rooms.values()):
                 self._close(room)
             await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _check_whatever_happens(self) -> None:
+        """A defect must not leave anybody watching whose rights nobody looks after any more."""
+        try:
+            await self.check_rights()
+        except Exception as error:  # noqa: BLE001 - the same
+            _log.error("live_rights_failed", **facts_of(error))
+            for viewer in list(self._room_of):
+                viewer.end(Ending.FAILED)
 
     async def check_rights(self) -> None:
         """End the streams of those whose token ran out, or who may not stay by today's rights.
@@ -276,11 +290,15 @@ class LiveHub:
         return room
 
     def _close(self, room: _Room) -> None:
-        room.leave()
+        self._forget(room)
         if room.task is not None:
             room.task.cancel()
+
+    def _forget(self, room: _Room) -> None:
+        """Once: whoever comes next begins the topic anew, while the last viewers of this one still leave."""
         if self._rooms.get(room.topic.name) is room:
             del self._rooms[room.topic.name]
+            room.leave()
 
     async def _keep(self, room: _Room) -> None:
         """Work the topic out again and again; a defect ends its streams, which come back, and no others."""
@@ -290,8 +308,7 @@ class LiveHub:
         except Exception as error:  # noqa: BLE001 - whatever the defect, nobody may go on looking at what is old
             _log.error("live_topic_failed", topic=room.topic.name, **facts_of(error))
             room.end(Ending.FAILED)
-            self._rooms.pop(room.topic.name, None)
-            room.leave()
+            self._forget(room)
 
     async def _compose_while_possible(self, room: _Room) -> None:
         loop, begun_s = asyncio.get_running_loop(), deque[float](maxlen=COMPOSED_PER_S)
@@ -303,8 +320,8 @@ class LiveHub:
             try:
                 room.show(await room.topic.compose())
             except Unavailable:
-                _log.warning("live_topic_not_composed", topic=room.topic.name, again_in_s=AGAIN_S)
-                await asyncio.sleep(AGAIN_S)
+                _log.warning("live_topic_not_composed", topic=room.topic.name, again_in_s=self._again_s)
+                await asyncio.sleep(self._again_s)
                 continue
             try:
                 async with asyncio.timeout(self._refresh_s):

@@ -1,4 +1,4 @@
-"""`python -m tests.bench`: B1 to B6 and B8 on the real thing, beside the raw limit of the same work in the same run.
+"""`python -m tests.bench`: B1 to B6, B8, B9 on the real thing, beside the raw limit of the same work in the same run.
 
 A real server process with its own PostgreSQL (fsync on), shipped desks on encrypted replicas (synchronous=FULL), real
 sockets. Without a target met nothing fails: the figures are for people, and the machine is never the same.
@@ -16,7 +16,17 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from kiosk.settings import log_nowhere
-from tests.bench import b1_snapshot, b2_backlog, b3_fan_out, b4_reconnect, b5_memory, b6_check_in, b8_fold, machine
+from tests.bench import (
+    b1_snapshot,
+    b2_backlog,
+    b3_fan_out,
+    b4_reconnect,
+    b5_memory,
+    b6_check_in,
+    b8_fold,
+    b9_boards,
+    machine,
+)
 from tests.bench.figures import Report, table
 from tests.bench.stage import Options, Stage
 
@@ -29,6 +39,7 @@ BENCHES: Final[dict[str, Callable[[Stage], Awaitable[Report]]]] = {
     "b5": b5_memory.measure,
     "b6": b6_check_in.measure,
     "b8": b8_fold.measure,
+    "b9": b9_boards.measure,
 }
 
 

@@ -110,13 +110,10 @@ class LiveOffice:
 
 @asynccontextmanager
 async def open_live_office(
-    database: FreshDatabase, folder: Path, *, clock: FakeClock | None = None, **more: Any
+    database: FreshDatabase, folder: Path, *, clock: FakeClock | None = None
 ) -> AsyncIterator[LiveOffice]:
-    """Serve the app with its three centres on a port of this machine; the clock is the machine's unless one is given.
-
-    `more` are settings.
-    """
-    settings = settings_for(database, folder, **more)
+    """Serve the app with its three centres on a port of this machine, with its clock unless one is given."""
+    settings = settings_for(database, folder)
     async with served(settings, clock or SystemClock()) as (running, server, base_url):
         for text in (CENTERS, NORTH):
             report = await running.services.roster_import.run([SourceFile("roster.csv", text.encode())])
