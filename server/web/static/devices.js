@@ -13,6 +13,7 @@ const banner = document.getElementById("banner");
 const list = document.getElementById("devices");
 let board = null;
 let versions = new Map();
+let switchedOff = [];
 let refused = "";
 
 follow(center, {
@@ -37,9 +38,8 @@ list.addEventListener("submit", async (event) => {
     await send(`/devices/${event.target.dataset.device}/revoke`);
     refused = "";
     say(document.getElementById("spoken"), "The desk is switched off.");
-    const answer = await ask(`/centers/${center}/board`);
-    board = answer.body;
-    show();
+    board = (await ask(`/centers/${center}/board`)).body;
+    await askVersions();
   } catch (problem) {
     refused = problem.message;
     notice(banner, refused);
@@ -52,6 +52,7 @@ async function askVersions() {
   try {
     const { body } = await ask(`/centers/${center}/devices`);
     versions = new Map(body.items.map((device) => [device.id, device.app_version]));
+    switchedOff = body.items.filter((device) => device.state === "revoked");
     show();
   } catch {
     // The page says the rest; a version is worth no alarm.
@@ -61,14 +62,16 @@ async function askVersions() {
 function show() {
   const cards = board.devices.map(card);
   const empty = h("p", { class: "muted" }, "No desk has been taken in yet.");
-  update(list, h("div", { id: "devices", class: "cards" }, cards.length ? cards : empty));
+  const gone = switchedOff.map((device, at) => [at ? ", " : "", name(device.name)]);
+  update(list, h("div", { id: "devices", class: "cards" }, cards.length ? cards : empty,
+    gone.length ? h("p", { class: "muted", "data-key": "gone" }, "Switched off for good: ", gone, ".") : null));
 }
 
 function card(device) {
   const trouble = device.state === "active" ? deviceTrouble(device, board) : "";
-  const isGone = device.state === "revoked";
-  const state = isGone ? "bad" : trouble ? "warn" : "good";
-  const words = isGone ? "✖ Switched off" : trouble ? "▲ Look at it" : device.state === "active" ? "✓ Up to date" : plain(device.state);
+  const isActive = device.state === "active";
+  const state = trouble || !isActive ? "warn" : "good";
+  const words = !isActive ? `▲ ${plain(device.state)}` : trouble ? "▲ Look at it" : "✓ Up to date";
   return h("article", { "data-key": device.device_id, class: `card ${state}` },
     h("header", null, h("h2", null, name(device.name)), h("p", { class: "chip" }, words)),
     trouble ? h("p", null, name(device.name), " ", trouble, ".") : null,
@@ -78,7 +81,7 @@ function card(device) {
       fact("Its data", dataWords(device)),
       fact("Its clock", clockWords(device)),
       versions.get(device.device_id) ? fact("Version", versions.get(device.device_id)) : null),
-    mayManage && !isGone ? revoke(device) : null);
+    mayManage ? revoke(device) : null);
 }
 
 function fact(label, value) {

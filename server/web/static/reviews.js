@@ -134,7 +134,8 @@ function fact(label, value) {
 }
 
 function answered(review) {
-  return h("p", { class: "notice good" }, "Answered: ", review.answer.replaceAll("_", " "), review.answered_by ? [" by ", name(review.answered_by)] : null, ".");
+  return h("p", { class: "notice good" }, "Answered: ", review.answer.replaceAll("_", " "), review.answered_by_name ? [" by ", name(review.answered_by_name)] : null,
+    review.answered_at ? ` at ${when(review.answered_at, asOf)}` : "", review.answer_reason ? [": ", name(review.answer_reason)] : null, ".");
 }
 
 function answers(review) {
