@@ -12,7 +12,7 @@ import httpx
 from tests.bench.figures import Figures, Line, Report, quantile
 from tests.bench.machine import Processors, resident_kib
 from tests.bench.sse_echo import sse_echo
-from tests.bench.stage import DEADLINE_S, Center, Stage
+from tests.bench.stage import DEADLINE_S, ENROL_AT_ONCE, Center, Stage
 from tests.bench.writer import CheckIn, run_writer
 from tests.support.world import PASSWORD
 
@@ -54,11 +54,17 @@ class Viewer:
         self.at_ns: list[int] = []
         self.bytes = 0
 
-    async def watch(self, port: int, path: str, token: str) -> None:
+    async def watch(self, port: int, path: str, token: str, gate: asyncio.Semaphore) -> None:
+        """Open the stream, a few at a time as the gate says, and read it until cancelled."""
+        await gate.acquire()
         reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=EVENT_BYTES_MAX)
         try:
             asked = f"GET {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\n\r\n"
             writer.write(asked.encode())
+            status = await reader.readline()
+            assert b" 200 " in status, status
+            await reader.readuntil(b"\n\n")
+            gate.release()
             while True:
                 event = await reader.readuntil(b"\n\n")
                 now_ns = time.perf_counter_ns()
@@ -115,13 +121,13 @@ async def _tokens(stage: Stage) -> list[str]:
 
 @asynccontextmanager
 async def _audience(port: int, path: str, tokens: Sequence[str]) -> AsyncIterator[list[Viewer]]:
-    viewers = [Viewer() for _ in range(VIEWERS)]
+    viewers, gate = [Viewer() for _ in range(VIEWERS)], asyncio.Semaphore(ENROL_AT_ONCE)
     tasks = [
-        asyncio.create_task(viewer.watch(port, path, tokens[number % len(tokens)]))
+        asyncio.create_task(viewer.watch(port, path, tokens[number % len(tokens)], gate))
         for number, viewer in enumerate(viewers)
     ]
     try:
-        await _until(viewers, 0)
+        await _until(viewers, 0, tasks)
         yield viewers
     finally:
         for task in tasks:
@@ -129,10 +135,13 @@ async def _audience(port: int, path: str, tokens: Sequence[str]) -> AsyncIterato
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _until(viewers: Sequence[Viewer], version: int) -> None:
+async def _until(viewers: Sequence[Viewer], version: int, tasks: "Sequence[asyncio.Task[None]]" = ()) -> None:
     async with asyncio.timeout(DEADLINE_S):
         while not all(viewer.versions and viewer.versions[-1] >= version for viewer in viewers):
             await asyncio.sleep(0.05)
+            for task in tasks:
+                if task.done():
+                    task.result()  # a stream that could not be opened says why
 
 
 def _figures(written: Sequence[CheckIn], viewers: Sequence[Viewer]) -> Figures:

@@ -116,11 +116,11 @@ async def running(world: World) -> AsyncIterator[World]:
 
 async def shown(viewer: Viewer) -> Frame:
     """The next frame; what has nothing new is passed over."""
-    while True:
-        news = await viewer.news(DEADLINE_S)
-        if news is not None:
-            assert isinstance(news, Frame), news
-            return news
+    async with asyncio.timeout(DEADLINE_S):
+        while (news := await viewer.news(DEADLINE_S)) is None:
+            pass
+    assert isinstance(news, Frame), news
+    return news
 
 
 async def test_one_frame_is_worked_out_and_all_get_the_same_bytes(world: World) -> None:
