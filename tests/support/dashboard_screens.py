@@ -14,7 +14,7 @@ from tests.support.api import SECRET
 from tests.support.browser import open_browser, visitor
 from tests.support.dashboard_stage import MANAGER, DashboardStage, open_dashboard_stage
 
-DESK: Final = {"viewport": {"width": 1280, "height": 900}}
+DESK: Final = {"viewport": {"width": 1280, "height": 740}}
 PHONE: Final = {"viewport": {"width": 360, "height": 740}, "device_scale_factor": 2, "is_mobile": True}
 WALL: Final = {"viewport": {"width": 1600, "height": 900}}
 # Name of the picture, the page behind the centre's address, the screen, light or dark.
@@ -61,7 +61,9 @@ async def _picture(
             await one.go("/dashboard/sign-in")
         await one.page.wait_for_load_state("load")
         await expect(one.page.get_by_text("Loading")).to_have_count(0)
-        await one.page.screenshot(path=folder / f"{name}.png", full_page=screen is DESK and name != "dashboard-now")
+        await one.page.screenshot(
+            path=folder / f"{name}.png", full_page=screen is DESK and not name.startswith("dashboard-")
+        )
 
 
 async def _timeline(stage: DashboardStage, browser: Browser, folder: Path) -> None:
