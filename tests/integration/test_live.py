@@ -179,10 +179,10 @@ async def test_the_document_says_who_is_where_and_what_is_urgent(still: Hands) -
     at = (START_MS - NOW_MS) // MINUTE_MS
     await still.push(
         front,
-        front.check_in(ana, minute=at - 60, clock_offset_ms=1_500),
+        front.check_in(ana, minute=at - 60),
         front.event("", EventKind.STAFF_IN, minute=at - 90, person_id=ruth),
         front.event("", EventKind.VISITOR_IN, minute=at - 20, person_id=bob, person_name="Bob Builder"),
-        front.check_in(guest, minute=at - 5, provisional_name="Mia New"),
+        front.check_in(guest, minute=at - 5, provisional_name="Mia New", clock_offset_ms=1_500),
     )
     await still.heartbeat(front, waiting=2)
     answer = await office.board(manager)
