@@ -38,6 +38,7 @@ from server.services.auth import Auth
 from server.services.auto_close import AutoClose
 from server.services.booking_upkeep import BookingUpkeep
 from server.services.bookings import Bookings
+from server.services.browser_sessions import BrowserSessions
 from server.services.bundle import Services
 from server.services.center_days import CenterDays
 from server.services.children import Children
@@ -230,6 +231,7 @@ def _jobs(stack: AsyncExitStack, parts: _Parts, services: Services, database: Op
             Job("forget_mail", 3600, 60, sender.forget_old),
             Job(ANSWER_RECOVERIES, 60, 50, services.recoveries.answer_asked, RunsOn.EVERY_SERVER),
             Job("tidy_accounts", 600, 60, AccountTidying(parts.units, parts.clock).run),
+            Job("forget_browser_sessions", 3600, 60, services.browser_sessions.forget_ended),
             Job("auto_close", 60, 50, AutoClose(parts.units, parts.desk, parts.clock).run),
             Job("keep_up_bookings", 60, 50, BookingUpkeep(parts.units, parts.clock).run),
             Job("book_schedules", 3600, 300, Schedules(parts.units, parts.clock, parts.ids.new).run),
@@ -247,14 +249,16 @@ def _services(parts: _Parts, draining: _Draining) -> Services:
     sessions = _sessions(parts, throttles)
     writer = PasswordWriter(passwords, post.outbox, new_id, post.base_url)
     desk_entries = DeskEntries(units, desk, clock, new_id)
+    auth = Auth(units, passwords, parts.tokens, sessions, throttles)
     return Services(
-        auth=Auth(units, passwords, parts.tokens, sessions, throttles),
+        auth=auth,
         absence_days=AbsenceDays(units, clock),
         absence_follow_up=AbsenceFollowUp(units, parts.notifications, clock),
         absences=Absences(units, clock),
         accounts=Accounts(units, passwords, clock, new_id),
         attendance=Attendance(units, clock),
         auto_close=AutoClose(units, desk, clock),
+        browser_sessions=BrowserSessions(units, auth, clock, secrets.token_bytes, new_id, secret_key),
         bookings=Bookings(units, clock, GuardianRights(units)),
         center_days=CenterDays(units, clock, new_id),
         centers=Centers(units),

@@ -17,6 +17,9 @@ from server.controllers import (
     center_days,
     centers,
     children,
+    dashboard,
+    dashboard_assets,
+    dashboard_sign_in,
     desk_entries,
     devices,
     door,
@@ -41,8 +44,9 @@ from server.controllers import (
     stay_evidence,
     users,
 )
+from server.controllers.browser import browser_door
 from server.controllers.dependencies import PROBLEM_RESPONSES
-from server.controllers.middleware import RequestFrame
+from server.controllers.middleware import HTTPS_ONLY, SAFE_HEADERS, RequestFrame
 from server.core.clock import Clock
 from server.core.ids import Ids
 from server.core.settings import Settings
@@ -72,6 +76,10 @@ def build_app(settings: Settings, clock: Clock) -> FastAPI:
         api.include_router(part.router)
     app.include_router(api)
     app.include_router(health.router)
+    for page in (dashboard.root, dashboard_assets.router, dashboard_sign_in.router, dashboard.router):
+        app.include_router(page)
+    app.state.browser_door = browser_door(settings)
+    app.state.base_url = settings.base_url
     if settings.docs_enabled:
         api_docs.install(app)
     problems.install(app)
@@ -83,7 +91,8 @@ def build_app(settings: Settings, clock: Clock) -> FastAPI:
             allow_headers=["Authorization", "Content-Type", "If-Match", "If-None-Match", "Last-Event-ID"],
             expose_headers=["ETag", "RateLimit", "RateLimit-Policy", "Retry-After", "X-Request-ID"],
         )
-    app.add_middleware(RequestFrame, clock=clock, new_id=Ids(clock).new)
+    headers = (*SAFE_HEADERS, HTTPS_ONLY) if settings.environment == "production" else SAFE_HEADERS
+    app.add_middleware(RequestFrame, clock=clock, new_id=Ids(clock).new, headers=headers)
     return app
 
 

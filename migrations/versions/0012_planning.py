@@ -12,7 +12,7 @@ from alembic import op
 from sqlalchemy import text
 
 revision: str = "0012"
-down_revision = "0009"
+down_revision = "0011"
 branch_labels: str | Sequence[str] | None = None
 depends_on: str | Sequence[str] | None = None
 

@@ -119,6 +119,8 @@ def _event_out(event: DayEvent, zone: ZoneInfo) -> EventOut:
         device_name=event.record.device_name,
         adult_id=said.adult_id,
         adult_name=said.adult_name,
+        auth_method=said.auth_method,
+        identity_check=said.identity_check,
         outcome=event.record.outcome,
     )
 

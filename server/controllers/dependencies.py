@@ -7,6 +7,7 @@ from uuid import UUID
 from fastapi import Depends, Path, Query, Request
 from fastapi.security import OAuth2PasswordBearer
 
+from server.controllers.browser import check_script, user_of_cookie
 from server.core.errors import Unauthenticated, Unavailable
 from server.schemas.base import Problem
 from server.services.access import Center, RoleId, User
@@ -43,6 +44,7 @@ def get_live_hub(request: Request) -> LiveHub:
 
 
 LiveHubDep = Annotated[LiveHub, Depends(get_live_hub)]
+BearerToken = Annotated[str | None, Depends(oauth2_scheme)]
 
 
 def get_client(request: Request) -> Client:
@@ -54,16 +56,23 @@ def get_client(request: Request) -> Client:
 ClientDep = Annotated[Client, Depends(get_client)]
 
 
-def get_token(token: Annotated[str | None, Depends(oauth2_scheme)]) -> str:
-    """Give the bearer token as it was sent. Raises Unauthenticated when there is none."""
-    if not token:
+async def get_current_user(request: Request, token: BearerToken, services: ServicesDep) -> User:
+    """Give the user behind the bearer token, or else of the browser whose page asks. Raises Unauthenticated."""
+    if token:
+        return await services.auth.identify(token)
+    user = await user_of_cookie(request, services)
+    if user is None:
         raise Unauthenticated("Send an access token as Authorization: Bearer; /api/v1/auth/token gives one.")
-    return token
+    check_script(request, services)
+    return user
 
 
-async def get_current_user(token: Annotated[str, Depends(get_token)], services: ServicesDep) -> User:
-    """Give the user behind the bearer token. Raises Unauthenticated."""
-    return await services.auth.identify(token)
+def get_good_until_ms(token: BearerToken, services: ServicesDep) -> int:
+    """Give until when (UTC milliseconds) whoever asks, and is known to `CurrentUser`, need not say again who it is."""
+    return services.auth.good_until_ms(token) if token else services.browser_sessions.stream_until_ms()
+
+
+GoodUntilMs = Annotated[int, Depends(get_good_until_ms)]
 
 
 async def get_current_active_user(user: Annotated[User, Depends(get_current_user)]) -> User:

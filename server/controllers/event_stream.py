@@ -19,7 +19,8 @@ RETRY_MS: Final = 2_000
 # Neither a cache nor a proxy keeps it, or holds it back.
 HEADERS: Final = {"cache-control": "no-store, no-transform", "x-accel-buffering": "no"}
 _OPENING: Final = format_sse_event(comment="rollcall", retry=RETRY_MS)
-_NOTHING_NEW: Final = format_sse_event(comment="nothing new")
+# An event beside the comment: a page sees no comments, and must know that what it shows still holds.
+_NOTHING_NEW: Final = format_sse_event(comment="nothing new") + format_sse_event(event="still", data_str="{}")
 
 _log = structlog.get_logger(__name__)
 

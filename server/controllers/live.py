@@ -9,9 +9,9 @@ from fastapi.sse import EventSourceResponse, format_sse_event
 from server.controllers.board_shape import encoded_board
 from server.controllers.dependencies import (
     CurrentUser,
+    GoodUntilMs,
     LiveHubDep,
     ServicesDep,
-    get_token,
     require_role,
 )
 from server.controllers.event_stream import EventStream
@@ -53,7 +53,7 @@ async def board(
 
 
 @router.get(
-    "/{center_id}/live",
+    "/{center_id}/live",  # noqa: FAST003 - StaffedCenter takes it
     # Not `response_class`: FastAPI would encode each event for each viewer anew.
     response_class=Response,
     responses={200: {"description": _STREAMED, "content": {EventSourceResponse.media_type: {}}}},
@@ -61,7 +61,7 @@ async def board(
 async def live(
     center: StaffedCenter,
     user: CurrentUser,
-    token: Annotated[str, Depends(get_token)],
+    good_until_ms: GoodUntilMs,
     services: ServicesDep,
     hub: LiveHubDep,
     *,
@@ -70,10 +70,11 @@ async def live(
     """Stream the board of a centre as it changes (staff); the id of an event is `epoch:version` of the log.
 
     A stream that resumes with a current `Last-Event-ID` begins with a comment. It ends with `event: bye` and a reason:
-    `draining`, `rights_lost`, `token_expired` or `failed`; at the latest when the access token runs out.
+    `draining`, `rights_lost`, `token_expired` or `failed`; at the latest when the access token runs out,
+    or after five minutes for a page with a cookie, which comes back by itself.
     """
     topic = Topic(f"board {center.id}", center.id, lambda: _frame(services, center.id))
-    seat = Seat(user.id, services.auth.good_until_ms(token), lambda one: _is_staff(one, center), last_event_id)
+    seat = Seat(user.id, good_until_ms, lambda one: _is_staff(one, center), last_event_id, user.session_id)
     return EventStream(hub, hub.join(topic, seat))
 
 

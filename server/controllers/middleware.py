@@ -15,11 +15,14 @@ BODY_BYTES_MAX: Final = 1024 * 1024
 REQUEST_ID_HEADER: Final = "x-request-id"
 _REQUEST_ID_SHAPE: Final = re.compile(rb"[A-Za-z0-9._-]{8,64}")
 _PROBES: Final = frozenset({"/livez", "/readyz"})
-_HEADERS: Final = (
+SAFE_HEADERS: Final = (
     (b"x-content-type-options", b"nosniff"),
     (b"x-frame-options", b"DENY"),
-    (b"referrer-policy", b"no-referrer"),
+    # To others nothing; with `no-referrer` browsers would send our own forms as from nowhere (`Origin: null`).
+    (b"referrer-policy", b"same-origin"),
 )
+# RFC 6797: browsers come back over https only, for half a year after each visit.
+HTTPS_ONLY: Final = (b"strict-transport-security", b"max-age=15552000")
 
 _log = structlog.get_logger(__name__)
 
@@ -27,11 +30,18 @@ _log = structlog.get_logger(__name__)
 class RequestFrame:
     """The outermost layer of the app; sockets pass through untouched."""
 
-    def __init__(self, app: ASGIApp, clock: Clock, new_id: Callable[[], str]) -> None:
-        """Measure with `clock`, name requests by `new_id` when their sender did not."""
+    def __init__(
+        self,
+        app: ASGIApp,
+        clock: Clock,
+        new_id: Callable[[], str],
+        headers: tuple[tuple[bytes, bytes], ...] = SAFE_HEADERS,
+    ) -> None:
+        """Measure with `clock`, name requests by `new_id` when their sender did not; `headers` go with every answer."""
         self._app = app
         self._clock = clock
         self._new_id = new_id
+        self._headers = headers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -39,7 +49,8 @@ class RequestFrame:
             await self._app(scope, receive, send)
             return
         request_id = self._request_id(scope)
-        answer = _Answer(send, request_id)
+        own = (REQUEST_ID_HEADER.encode(), request_id.encode())
+        answer = _Answer(send, (own, *self._headers))
         started_ms = self._clock.monotonic_ms()
         with structlog.contextvars.bound_contextvars(request_id=request_id):
             await self._serve(scope, receive, answer)
@@ -86,16 +97,15 @@ class _BoundedBody:
 class _Answer:
     """Sends the answer on and remembers its status; 0 while there is none."""
 
-    def __init__(self, send: Send, request_id: str) -> None:
+    def __init__(self, send: Send, headers: tuple[tuple[bytes, bytes], ...]) -> None:
         self._send = send
-        self._request_id = request_id
+        self._headers = headers
         self.status = 0
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            own = (REQUEST_ID_HEADER.encode(), self._request_id.encode())
-            message = {**message, "headers": [*message.get("headers", ()), own, *_HEADERS]}
+            message = {**message, "headers": [*message.get("headers", ()), *self._headers]}
         await self._send(message)
 
 

@@ -53,7 +53,7 @@ async def presence(
     may lie before `at`. Names are today's. `coverage` says which desks could hold something that is not here.
     """
     center = await services.centers.entitled(user, str(center_id), STAFF_AND_UP)
-    return _presence_out(await services.presence.at(center, at, known_at))
+    return presence_out(await services.presence.at(center, at, known_at))
 
 
 @router.get("/rollcalls")
@@ -92,7 +92,8 @@ async def headcounts(
     )
 
 
-def _presence_out(found: PresenceReport) -> PresenceOut:
+def presence_out(found: PresenceReport) -> PresenceOut:
+    """Give the shape of who was in."""
     zone, certain = ZoneInfo(found.center.time_zone), found.presence.certain
 
     def listed(present: Sequence[Present]) -> list[PresentOut]:

@@ -54,7 +54,7 @@ async def answer_review(
 
 
 def _review_out(review: Review, zone: ZoneInfo) -> ReviewOut:
-    line = review.line
+    line, answering = review.line, review.answering
     return ReviewOut(
         finding=line.finding,
         kind=line.kind,
@@ -73,6 +73,9 @@ def _review_out(review: Review, zone: ZoneInfo) -> ReviewOut:
         ],
         answer=line.answer,
         answered_by=line.answered_by,
+        answered_by_name=answering.author if answering else "",
+        answered_at=datetime_of(answering.recorded_at_ms).astimezone(zone) if answering else None,
+        answer_reason=answering.reason if answering else "",
     )
 
 

@@ -107,6 +107,11 @@ class Settings(BaseSettings):
         (), description="Origins of browser pages that may call the API, separated by commas."
     )
     docs_enabled: bool = Field(default=True, description="Whether `/docs`, `/redoc` and `/openapi.json` are served.")
+    dashboard_over_http: bool = Field(
+        default=False,
+        description="Whether people may sign in to the dashboard over plain http at a loopback address (127.0.0.1, "
+        "[::1], localhost), with a cookie that is not `Secure`; refused in production.",
+    )
     access_token_minutes: int = Field(15, ge=1, le=60, description="How long an access token is good.")
     session_days: int = Field(
         30, ge=1, le=90, description="How long a person stays signed in before the password is asked for again."
@@ -195,6 +200,12 @@ class Settings(BaseSettings):
     def _owner_needs_app(self) -> "Settings":
         if self.database_owner_url and not self.database_url:
             raise ValueError("DATABASE_OWNER_URL is set without DATABASE_URL: set DATABASE_URL to the role to run as")
+        return self
+
+    @model_validator(mode="after")
+    def _cookies_are_secure(self) -> "Settings":
+        if self.dashboard_over_http and self.environment == "production":
+            raise ValueError("DASHBOARD_OVER_HTTP would send sign-ins in the clear: production needs https")
         return self
 
     @model_validator(mode="after")

@@ -73,7 +73,7 @@ def print_welcome(stage: Stage, console: Console) -> None:
     code, data = stage.visitor_code, ".rollcall/my-desk"
     lines = (
         "",
-        f"Rollcall is running.   API: {stage.base_url}/docs   attendance: {stage.base_url}/api/v1/attendance",
+        f"Rollcall is running.   Dashboard: {stage.base_url}/dashboard   API: {stage.base_url}/docs",
         f"Log-ins:               {MANAGER} and {STAFF}, password {PASSWORD}",
         "Enrol your own kiosk (the code is good for 10 minutes) and open it:",
         f"    .venv/bin/rollcall-kiosk enrol --server {stage.base_url} --code {code} --data {data}",
@@ -109,6 +109,7 @@ def _environment(options: DemoOptions, port: int) -> dict[str, str]:
     return {
         "DATA_DIR": str(options.data_dir.resolve()),
         "ENVIRONMENT": "development",
+        "DASHBOARD_OVER_HTTP": "true",
         "PUBLIC_URL": f"http://127.0.0.1:{port}",
         "ROLLCALL_PASSWORD": PASSWORD,
         "PYTHONUNBUFFERED": "1",

@@ -5,6 +5,7 @@ from sqlmodel import SQLModel
 from server.models import (
     absences,
     accounts,
+    browser_sessions,
     devices,
     incidents,
     mail,
@@ -21,6 +22,7 @@ metadata = SQLModel.metadata
 __all__ = [
     "absences",
     "accounts",
+    "browser_sessions",
     "devices",
     "incidents",
     "mail",

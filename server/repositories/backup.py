@@ -96,7 +96,7 @@ async def wake_triggers(connection: AsyncConnection, listed: Sequence[Table]) ->
 
 async def end_log_ins(connection: AsyncConnection) -> None:
     """Sign everybody out: what ended since the backup was made must not go on, and no refresh token would fit."""
-    for table in ("user_session", "password_recovery", "recovery_request", "throttle"):
+    for table in ("user_session", "browser_session", "password_recovery", "recovery_request", "throttle"):
         await connection.execute(text(f"DELETE FROM {table}"))
 
 

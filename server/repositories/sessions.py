@@ -1,13 +1,17 @@
 """The SQL of sessions of people."""
 
+from collections.abc import Sequence
 from datetime import datetime
+from typing import Final
 
-from sqlalchemy import delete
+from sqlalchemy import ARRAY, bindparam, delete, text
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from server.models.accounts import UserAccount
+from server.models.columns import UUID_TEXT
 from server.models.sessions import UserSession
+from server.repositories.unit_of_work import Connection
 
 SESSIONS_MAX = 50  # of one person; who opens more loses those unused for longest
 FORGET_SESSIONS = 1_000
@@ -66,8 +70,21 @@ async def end_all(session: AsyncSession, user_id: str, *, except_id: str | None 
     return (await session.exec(statement)).rowcount
 
 
+async def going_on(connection: Connection, session_ids: Sequence[str]) -> list[tuple[str, str]]:
+    """Give user and id of those of these sessions, of apps and of browsers, that nobody ended."""
+    found = await connection.execute(_GOING_ON, {"session_ids": list(session_ids)})
+    return [(str(row.user_id), str(row.id)) for row in found]
+
+
 async def forget(session: AsyncSession, *, now: datetime, used_before: datetime) -> int:
     """Take away sessions that ended by themselves; gives how many, a thousand at most."""
     over = (col(UserSession.expires_at) <= now) | (col(UserSession.last_used_at) <= used_before)
     some = select(col(UserSession.id)).where(over).limit(FORGET_SESSIONS)
     return (await session.exec(delete(UserSession).where(col(UserSession.id).in_(some)))).rowcount
+
+
+_GOING_ON: Final = text("""
+    SELECT user_id, id FROM user_session WHERE id = ANY(:session_ids)
+    UNION ALL SELECT user_id, id FROM browser_session WHERE id = ANY(:session_ids)
+    ORDER BY user_id, id
+""").bindparams(bindparam("session_ids", type_=ARRAY(UUID_TEXT)))

@@ -41,6 +41,8 @@ class EventOut(Output):
     device_name: str
     adult_id: str
     adult_name: str
+    auth_method: str
+    identity_check: str
     outcome: str
 
 

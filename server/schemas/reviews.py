@@ -46,7 +46,10 @@ class PossibleAnswerOut(Output):
 
 
 class ReviewOut(Output):
-    """A finding; `minutes_stale` is how long a desk had been wrong about what it relied on."""
+    """A finding; `minutes_stale` is how long a desk had been wrong about what it relied on.
+
+    `answered_by` is the event that answered it, by `answered_by_name` (empty: not known) at `answered_at`.
+    """
 
     finding: str
     kind: str
@@ -62,6 +65,9 @@ class ReviewOut(Output):
     possible_answers: list[PossibleAnswerOut]
     answer: str
     answered_by: str | None
+    answered_by_name: str
+    answered_at: datetime | None
+    answer_reason: str
 
 
 class ReviewList(Output):

@@ -9,11 +9,26 @@ from server.models.rooms import Center, Room
 from server.repositories import centers
 from server.repositories.unit_of_work import UnitsOfWork
 
-__all__ = ["ANYBODY_THERE", "MANAGER_AND_UP", "STAFF_AND_UP", "Center", "Centers", "Grant", "RoleId", "Room", "User"]
+__all__ = [
+    "ANYBODY_THERE",
+    "MANAGER_AND_UP",
+    "STAFF_AND_UP",
+    "Center",
+    "Centers",
+    "Grant",
+    "LogIn",
+    "RoleId",
+    "Room",
+    "User",
+]
 
 ANYBODY_THERE = frozenset(RoleId)
 STAFF_AND_UP = frozenset({RoleId.STAFF, RoleId.MANAGER, RoleId.ADMIN})
 MANAGER_AND_UP = frozenset({RoleId.MANAGER, RoleId.ADMIN})
+
+
+LogIn = tuple[str, str]
+"""The ids of a user and of the session in which they signed in, at the API or in a browser."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,9 @@ from server.core.errors import InvalidInput, InvalidToken, NotEntitled, Unauthen
 from server.core.passwords import Passwords
 from server.core.tokens import TokenPurpose, Tokens
 from server.models.accounts import Membership, RoleId, UserAccount
-from server.repositories import accounts
+from server.repositories import accounts, sessions
 from server.repositories.unit_of_work import UnitsOfWork
-from server.services.access import Grant, User
+from server.services.access import Grant, LogIn, User
 from server.services.clients import Client
 from server.services.sessions import Sessions, SignedIn
 from server.services.throttles import LOG_IN_ACCOUNT, LOG_IN_ADDRESS, LOG_IN_PERSON, Throttles
@@ -64,6 +64,11 @@ class Auth:
             RateLimited: too many tries for this address, or from where the client is.
 
         """
+        account = await self.verified(email, password, client)
+        return await self._begin(account, client or Client())
+
+    async def verified(self, email: str, password: str, client: Client | None = None) -> UserAccount:
+        """Give the account of whoever knows the password; raises as `log_in`."""
         client, address = client or Client(), email.strip().lower()[: EMAIL_CHARACTERS_MAX + 1]
         of_account = ((LOG_IN_PERSON, f"{client.block} {address}"), (LOG_IN_ACCOUNT, address))
         await self._throttles.take((LOG_IN_ADDRESS, client.block), *of_account)
@@ -75,10 +80,9 @@ class Auth:
         if not good or not account.is_active:
             _log.info("log_in_refused", user=account.id)
             raise WrongCredentials
-        signed_in = await self._begin(account, client)
         await self._throttles.give_back(*of_account)
         await self._renew_hash(account, password)
-        return signed_in
+        return account
 
     async def identify(self, token: str) -> User:
         """Give the user a token was issued to, with today's rights.
@@ -93,24 +97,27 @@ class Auth:
             memberships = await accounts.memberships(unit.session, claims.subject) if account else []
         if account is None:
             raise InvalidToken
-        return _user(account, memberships, claims.session_id)
+        return user_from(account, memberships, claims.session_id)
 
     def good_until_ms(self, token: str) -> int:
         """Give when a token runs out (UTC milliseconds). Raises InvalidToken."""
         return self._tokens.verify(TokenPurpose.ACCESS, token).expires_at_s * 1000
 
-    async def users(self, user_ids: Collection[str]) -> dict[str, User]:
-        """Give those of these users that there are, by id, with today's rights.
+    async def users(self, log_ins: Collection[LogIn]) -> dict[LogIn, User]:
+        """Give the users behind those of these log-ins that go on, with today's rights.
 
         Raises:
             DatabaseUnavailable: nobody's rights are known.
 
         """
-        if not user_ids:
+        if not log_ins:
             return {}
+        user_ids, session_ids = ({one[part] for one in log_ins} for part in (0, 1))
         async with self._units.read() as connection:
             found = await accounts.with_memberships(connection, sorted(user_ids))
-        return {account.id: _user(account, memberships) for account, memberships in found}
+            going_on = set(await sessions.going_on(connection, sorted(session_ids)))
+        users = {account.id: user_from(account, memberships) for account, memberships in found}
+        return {one: users[one[0]] for one in log_ins if one in going_on and one[0] in users}
 
     async def _begin(self, account: UserAccount, client: Client) -> SignedIn:
         async with self._units.begin(actor=account.id, origin="api") as unit:
@@ -132,6 +139,7 @@ class Auth:
             return
         async with self._units.begin(origin="api") as unit:
             await accounts.set_hash(unit.session, account.id, old=account.password_hash, new=renewed)
+        account.password_hash = renewed
 
     async def _account(self, email: str) -> UserAccount | None:
         if not email or len(email) > EMAIL_CHARACTERS_MAX or "\x00" in email:
@@ -140,7 +148,8 @@ class Auth:
             return await accounts.find_by_email(unit.session, email)
 
 
-def _user(account: UserAccount, memberships: Iterable[Membership], session_id: str = "") -> User:
+def user_from(account: UserAccount, memberships: Iterable[Membership], session_id: str = "") -> User:
+    """Give the user of an account with what they may do where."""
     return User(
         id=account.id,
         organisation_id=account.organisation_id,

@@ -13,6 +13,7 @@ from server.services.attendance import Attendance
 from server.services.auth import Auth
 from server.services.auto_close import AutoClose
 from server.services.bookings import Bookings
+from server.services.browser_sessions import BrowserSessions
 from server.services.center_days import CenterDays
 from server.services.children import Children
 from server.services.desk_entries import DeskEntries
@@ -61,6 +62,7 @@ class Services:
     attendance: Attendance
     auto_close: AutoClose
     bookings: Bookings
+    browser_sessions: BrowserSessions
     center_days: CenterDays
     centers: Centers
     desk_entries: DeskEntries

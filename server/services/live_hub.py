@@ -17,7 +17,7 @@ import structlog
 from server.core.clock import Clock
 from server.core.errors import RateLimited, Unavailable
 from server.core.failures import facts_of
-from server.services.access import User
+from server.services.access import LogIn, User
 
 COMPOSED_PER_S: Final = 10
 REFRESH_S: Final = 15.0
@@ -77,6 +77,12 @@ class Seat:
     good_until_ms: int
     may_stay: Callable[[User], bool]
     seen: str = ""
+    session_id: str = ""
+
+    @property
+    def log_in(self) -> LogIn:
+        """Whose rights are asked for again and again, and the session that must go on."""
+        return self.user_id, self.session_id
 
 
 class Heads(Protocol):
@@ -170,7 +176,7 @@ class LiveHub:
     def __init__(
         self,
         heads: Heads,
-        users: Callable[[Collection[str]], Awaitable[Mapping[str, User]]],
+        users: Callable[[Collection[LogIn]], Awaitable[Mapping[LogIn, User]]],
         clock: Clock,
         *,
         refresh_s: float = REFRESH_S,
@@ -273,12 +279,12 @@ class LiveHub:
                 viewer.end(Ending.TOKEN_EXPIRED)
         asked = [viewer for viewer in viewers if viewer.ending is None]
         try:
-            users = await self._users({viewer.seat.user_id for viewer in asked})
+            users = await self._users({viewer.seat.log_in for viewer in asked})
         except Unavailable:
             _log.warning("live_rights_not_checked", viewers=len(asked))
             return
         for viewer in asked:
-            if not _may_stay(viewer.seat, users.get(viewer.seat.user_id)):
+            if not _may_stay(viewer.seat, users.get(viewer.seat.log_in)):
                 viewer.end(Ending.RIGHTS_LOST)
 
     def _open(self, topic: Topic) -> _Room:

@@ -38,11 +38,12 @@ class Witness:
 
 @dataclass(frozen=True, slots=True)
 class Review:
-    """A finding with its evidence, oldest first, and what may be answered."""
+    """A finding with its evidence, oldest first, what may be answered, and the event that answered it if one did."""
 
     line: ReviewLine
     witnesses: tuple[Witness, ...]
     answers: tuple[PossibleAnswer, ...]
+    answering: AttendanceEvent | None = None
 
     @property
     def minutes_stale(self) -> int | None:
@@ -101,7 +102,8 @@ class Reviews:
         async with self._units.read() as connection:
             lines = await reviews.page(connection, center.id, wanted, after=after, limit=size + 1)
             found = lines[:size]
-            ids = sorted({event_id for line in found for event_id in line.event_ids})
+            answering = {line.answered_by for line in found if line.answered_by}
+            ids = sorted({event_id for line in found for event_id in line.event_ids} | answering)
             testimonies = await reviews.testimonies(connection, center.id, ids)
             events = {event_id: decode_event(bytes(one.record.event)) for event_id, one in testimonies.items()}
             staff = sorted({event.staff_id for event in events.values() if event.staff_id})
@@ -112,7 +114,7 @@ class Reviews:
             witnesses = tuple(
                 Witness(events[one], testimonies[one], names.get(events[one].staff_id, "")) for one in there
             )
-            items.append(Review(line, witnesses, _answers_to(line)))
+            items.append(Review(line, witnesses, _answers_to(line), events.get(line.answered_by or "")))
         return ReviewPage(tuple(items), _cursor_of(found[-1]) if len(lines) > size else "")
 
     async def answer(self, center: Center, user: User, given: Given) -> Answered:

@@ -13,7 +13,8 @@ import httpx
 import uvicorn
 
 from server.app import RunningApp, running_app
-from server.core.clock import SystemClock
+from server.core.clock import Clock, SystemClock
+from server.core.settings import Settings
 from server.services.roster_file import SourceFile
 from tests.support.api import CENTERS, NORTH, Api, settings_for
 from tests.support.clock import FakeClock
@@ -60,10 +61,10 @@ class Stream:
         raise EOFError
 
     async def board(self) -> Heard:
-        """The next board; comments before it are passed over."""
+        """The next board; what says that nothing is new is passed over."""
         while True:
             heard = await self.next()
-            if heard.name:
+            if heard.name not in {"", "still"}:
                 assert heard.name == "board", heard
                 return heard
 
@@ -113,22 +114,28 @@ async def open_live_office(
 ) -> AsyncIterator[LiveOffice]:
     """Serve the app with its three centres on a port of this machine, with its clock unless one is given."""
     settings = settings_for(database, folder)
-    async with running_app(settings, clock=clock or SystemClock()) as running:
+    async with served(settings, clock or SystemClock()) as (running, server, base_url):
         for text in (CENTERS, NORTH):
             report = await running.services.roster_import.run([SourceFile("roster.csv", text.encode())])
             assert not report.problems, report.problems
-        server = uvicorn.Server(uvicorn.Config(running.app, lifespan="off", log_config=None, access_log=False))
-        listener = socket.create_server(("127.0.0.1", 0))
-        serving = asyncio.create_task(server.serve(sockets=[listener]))
-        base_url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         limits = httpx.Limits(max_connections=None)
         async with httpx.AsyncClient(base_url=base_url, timeout=DEADLINE_S, trust_env=False, limits=limits) as client:
             api = Api(client, running.services, settings, clock or FakeClock(), running.app)
             for code in ("north", "south", "other"):
                 api.centers[code] = (await running.services.centers.by_code(code)).id
-            try:
-                yield LiveOffice(api, running, server)
-            finally:
-                await running.drain()
-                server.should_exit = True
-                await asyncio.gather(serving, return_exceptions=True)
+            yield LiveOffice(api, running, server)
+
+
+@asynccontextmanager
+async def served(settings: Settings, clock: Clock) -> AsyncIterator[tuple[RunningApp, uvicorn.Server, str]]:
+    """Serve an app on a port of this machine: the app, its server and its address."""
+    async with running_app(settings, clock=clock) as running:
+        server = uvicorn.Server(uvicorn.Config(running.app, lifespan="off", log_config=None, access_log=False))
+        listener = socket.create_server(("127.0.0.1", 0))
+        serving = asyncio.create_task(server.serve(sockets=[listener]))
+        try:
+            yield running, server, f"http://127.0.0.1:{listener.getsockname()[1]}"
+        finally:
+            await running.drain()
+            server.should_exit = True
+            await asyncio.gather(serving, return_exceptions=True)

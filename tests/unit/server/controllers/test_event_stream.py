@@ -83,10 +83,10 @@ async def test_a_stream_says_hello_shows_frames_and_says_good_bye() -> None:
     assert client.headers[b"cache-control"] == b"no-store, no-transform"
 
 
-async def test_a_silent_stream_is_kept_alive_by_comments() -> None:
+async def test_a_silent_stream_says_that_nothing_is_new_so_that_pages_hear_it() -> None:
     room, client = Room(), Client()
     task = room.stream(client, heartbeat_s=0.001)
-    await client.until(b": nothing new\n\n")
+    await client.until(b": nothing new\n\nevent: still\ndata: {}\n\n")
     room.viewer.end(Ending.DRAINING)
     await _ended(task, room)
 

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from server.core.errors import DatabaseUnavailable, RateLimited, Unavailable
-from server.services.access import Grant, RoleId, User
+from server.services.access import Grant, LogIn, RoleId, User
 from server.services.live_hub import (
     COMPOSED_PER_S,
     VIEWERS_OF_TOPIC_MAX,
@@ -80,10 +80,10 @@ class World:
             self.heads, self._read, self.clock, refresh_s=refresh_s, rights_interval_s=LONG_S, again_s=0.001
         )
 
-    async def _read(self, user_ids: Collection[str]) -> dict[str, User]:
+    async def _read(self, log_ins: Collection[LogIn]) -> dict[LogIn, User]:
         if self.is_away:
             raise DatabaseUnavailable
-        return {user_id: self.users[user_id] for user_id in user_ids if user_id in self.users}
+        return {one: self.users[one[0]] for one in log_ins if one[0] in self.users}
 
     def join(self, user_id: str = "ruth", *, seen: str = "", good_for_ms: int = 900_000) -> Viewer:
         seat = Seat(user_id, START_MS + good_for_ms, lambda user: bool(user.grants), seen)

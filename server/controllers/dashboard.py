@@ -1,0 +1,168 @@
+"""The pages of the dashboard. What they show comes from the API, which the browser asks with the same cookie."""
+
+import dataclasses
+from datetime import date, datetime
+from typing import Annotated, Final, Literal
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from fastapi import APIRouter, Form, Query, Request, Response
+
+from server.controllers.dependencies import ServicesDep
+from server.controllers.page_route import (
+    HOME,
+    FormCenter,
+    PageCenter,
+    PageRoute,
+    PageUser,
+    center_frame,
+    framed,
+    page_response,
+    see_other,
+)
+from server.controllers.presence import presence_out
+from server.core.errors import InvalidInput
+from server.services.access import STAFF_AND_UP, Center, User
+from server.web.dashboard import Frame
+from server.web.qr import qr_picture
+
+CENTER: Final = "/dashboard/centers/{center_id}"
+# Each asks for a board of some 50 kB twice a minute.
+CENTERS_SHOWN_MAX: Final = 60
+_LOCAL: Final = "%Y-%m-%dT%H:%M"
+
+root = APIRouter(include_in_schema=False)
+router = APIRouter(route_class=PageRoute, include_in_schema=False)
+# As a `datetime-local` field sends it; empty: now.
+LocalTime = Annotated[str, Query(max_length=25)]
+
+
+@root.get("/")
+async def beginning() -> Response:
+    """Lead people who typed the server's name alone to the dashboard."""
+    return see_other(HOME)
+
+
+@router.get(HOME)
+async def home(request: Request, user: PageUser, services: ServicesDep) -> Response:
+    """Lead to the centre where the reader works; where there are several, show them at a glance."""
+    visible = await services.centers.visible_to(user)
+    mine = [center for center, roles in visible if roles & STAFF_AND_UP]
+    if len(mine) == 1:
+        return see_other(CENTER.format(center_id=mine[0].id))
+    if not mine:
+        return page_response("nothing_here", framed(request, services, user, title="Nothing here yet"))
+    frame = framed(request, services, user, title="Your centres", script="centers.js")
+    shown = mine[:CENTERS_SHOWN_MAX]
+    return page_response("centers", frame, centers=shown, is_cut=len(shown) < len(mine))
+
+
+@router.get(f"{CENTER}")
+async def live(
+    request: Request,
+    center: PageCenter,
+    user: PageUser,
+    services: ServicesDep,
+    wall: Annotated[Literal["1"] | None, Query()] = None,
+) -> Response:
+    """Show what is going on at a centre now; with `wall=1` without a name, to hang on a wall."""
+    frame = _frame(request, services, user, center, title="Now", section="live", script="live.js")
+    return page_response("live", dataclasses.replace(frame, wall=wall is not None))
+
+
+@router.get(f"{CENTER}/reviews")
+async def reviews(
+    request: Request,
+    center: PageCenter,
+    user: PageUser,
+    services: ServicesDep,
+    state: Annotated[Literal["open", "answered"], Query()] = "open",
+) -> Response:
+    """Show the findings with both sides' evidence, and let a manager answer."""
+    frame = _frame(request, services, user, center, title="Findings", section="reviews", script="reviews.js")
+    return page_response("reviews", frame, state=state)
+
+
+@router.get(f"{CENTER}/children/{{child_id}}")
+async def child(
+    request: Request,
+    center: PageCenter,
+    user: PageUser,
+    services: ServicesDep,
+    child_id: UUID,
+    day: Annotated[date | None, Query()] = None,
+) -> Response:
+    """Show a child's day: stays, and every event behind them."""
+    await services.attendance.of_day(center, day, str(child_id))
+    frame = _frame(request, services, user, center, title="A child's day", section="", script="timeline.js")
+    return page_response("child", frame, child_id=str(child_id), day=day.isoformat() if day else "")
+
+
+@router.get(f"{CENTER}/devices")
+async def devices(request: Request, center: PageCenter, user: PageUser, services: ServicesDep) -> Response:
+    """Show the desks: when each was heard, what waits there, how its clock is."""
+    frame = _frame(request, services, user, center, title="Devices", section="devices", script="devices.js")
+    return page_response("devices", frame)
+
+
+@router.post(f"{CENTER}/devices/enrolment-code")
+async def enrolment_code(
+    request: Request,
+    center: FormCenter,
+    user: PageUser,
+    services: ServicesDep,
+    *,
+    device_name: Annotated[str, Form(max_length=200)] = "",
+) -> Response:
+    """Make a one-time code for a new desk, and show it this once (manager)."""
+    made = await services.enrolment.new_code(center, device_name)
+    command = f"rollcall-kiosk enrol --server {request.app.state.base_url} --code {made.code}"
+    return page_response(
+        "enrolment_code",
+        _frame(request, services, user, center, title="A code", section="devices", script=""),
+        device_name=device_name.strip(),
+        code=made.code,
+        expires_at=made.expires_at.astimezone(ZoneInfo(center.time_zone)),
+        command=command,
+        qr=qr_picture(command),
+    )
+
+
+@router.get(f"{CENTER}/present")
+async def present(
+    request: Request,
+    center: PageCenter,
+    user: PageUser,
+    services: ServicesDep,
+    *,
+    at: LocalTime = "",
+    known_at: LocalTime = "",
+) -> Response:
+    """Show who is in now, or was in at any moment, as a list to print; it needs no script."""
+    zone = ZoneInfo(center.time_zone)
+    found = presence_out(await services.presence.at(center, _moment(at, zone), _moment(known_at, zone)))
+    return page_response(
+        "present",
+        _frame(request, services, user, center, title="Who was in", section="present", script=""),
+        found=found,
+        is_now=not at,
+        at_local=at and found.at.strftime(_LOCAL),
+        known_local=known_at and found.known_at.strftime(_LOCAL),
+    )
+
+
+def _frame(  # noqa: PLR0913 - what is around every page
+    request: Request, services: ServicesDep, user: User, center: Center, *, title: str, section: str, script: str
+) -> Frame:
+    frame = framed(request, services, user, title=title, section=section, script=script)
+    return dataclasses.replace(frame, center=center_frame(center, user))
+
+
+def _moment(text: str, zone: ZoneInfo) -> datetime | None:
+    if not text:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise InvalidInput("Write the time as 2026-09-21T08:00") from None
+    return moment if moment.tzinfo else moment.replace(tzinfo=zone)

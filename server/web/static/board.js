@@ -1,0 +1,196 @@
+// A board as a page, in order of urgency. Pure: the same board gives the same elements.
+
+import { curveFigure } from "./curve.js";
+import { h, name, svg } from "./dom.js";
+import { clock, counted, gapWords, span, STATUS, when } from "./words.js";
+
+const CRITICAL_SHOWN = 5;
+
+/** Make the live page of a board; on a wall (`isWall`) it holds no name of a child or an adult. */
+export function boardPage(board, { isWall }) {
+  const parts = isWall
+    ? [critical(board, isWall), coverage(board), totals(board), rooms(board, isWall)]
+    : [
+        critical(board, isWall),
+        coverage(board),
+        totals(board),
+        rooms(board, isWall),
+        h("div", { class: "columns", "data-key": "columns" },
+          notHere(board), afterHours(board), findings(board), devices(board), allergies(board), leftToday(board)),
+        curve(board),
+      ];
+  return h("div", { id: "board", class: "board" }, parts);
+}
+
+/** What a screen reader hears when counts change. */
+export function spokenCounts(board) {
+  const { children, staff } = board.totals;
+  const judged = board.rooms.filter((room) => ["breach", "at_limit"].includes(room.ratio.status));
+  const alarms = judged.map((room) => `${room.name}: ${STATUS[room.ratio.status].text}`);
+  const said = [`${countWords(children)} children and ${countWords(staff)} staff in`, ...alarms];
+  if (board.findings.critical) said.push(`${board.findings.critical} critical to settle`);
+  return `${said.join(". ")}.`;
+}
+
+/** Where the timeline of a child is. */
+export function childLink(board, child) {
+  const label = name(child.name || "not on file");
+  if (child.on_file === false) return label;
+  return h("a", { href: `/dashboard/centers/${board.center.id}/children/${child.child_id}` }, label);
+}
+
+/** A count: what is known, and beside it the range that it may be where desks hold entries or are silent. */
+export function count(number, covered) {
+  const known = h("strong", null, String(number.certain));
+  const isCertain = covered.complete || (covered.bounded && number.least === number.most);
+  if (isCertain) return [known];
+  const range = number.least === number.most ? "" : `${number.least}–${number.most}`;
+  const mark = covered.bounded ? "" : "?";
+  return [known, h("span", { class: "range", "aria-hidden": "true" }, ` ${range}${mark}`),
+    h("span", { class: "unseen" }, range ? ` known, ${range.replace("–", " to ")} possible` : " known, there may be others")];
+}
+
+function countWords(number) {
+  return number.least === number.most ? `${number.certain}` : `${number.certain} (${number.least} to ${number.most})`;
+}
+
+function section(key, title, ...content) {
+  const id = `section-${key}`;
+  return h("section", { "data-key": key, class: `panel ${key}`, "aria-labelledby": id }, h("h2", { id }, title), content);
+}
+
+function critical(board, isWall) {
+  const listed = board.findings.items.filter((finding) => finding.severity === "critical");
+  if (!board.findings.critical) return null;
+  const inbox = `/dashboard/centers/${board.center.id}/reviews`;
+  const lines = listed.slice(0, CRITICAL_SHOWN).map((finding) =>
+    h("li", { "data-key": finding.finding }, isWall ? null : [h("strong", null, name(finding.subject_name || "not on file")), ": "],
+      finding.says, finding.found_at ? `, found at ${when(finding.found_at, board.as_of)}` : "",
+      isWall ? null : [" ", h("a", { href: `${inbox}#${encodeURIComponent(finding.finding)}` }, "settle")]));
+  const title = `✖ ${counted(board.findings.critical, "critical finding", "critical findings")} to settle`;
+  return section("critical", title, isWall ? null : h("ul", null, lines));
+}
+
+function coverage(board) {
+  const { complete, says, unconfirmed } = board.coverage;
+  if (complete) return null;
+  const waiting = unconfirmed ? ` ${counted(unconfirmed, "entry is", "entries are")} recorded and not yet confirmed.` : "";
+  const title = board.coverage.bounded ? "Some counts are ranges." : "Some counts may lack somebody.";
+  return h("div", { "data-key": "coverage", class: "notice warn" }, h("p", null, h("strong", null, title), waiting),
+    h("ul", null, says.map((text) => h("li", { "data-key": text }, text))));
+}
+
+function totals(board) {
+  const { children, staff, visitors } = board.totals;
+  const one = (label, number) => h("div", null, h("dd", null, count(number, board.coverage)), h("dt", null, label));
+  return h("dl", { "data-key": "totals", class: "totals" }, one("children in", children), one("staff in", staff), one("visitors in", visitors));
+}
+
+function rooms(board, isWall) {
+  const all = board.without_room ? [...board.rooms, board.without_room] : board.rooms;
+  return h("section", { "data-key": "rooms", class: "rooms", "aria-label": "Rooms" }, all.map((room) => roomCard(board, room, isWall)));
+}
+
+function roomCard(board, room, isWall) {
+  const status = STATUS[room.ratio.status] ?? STATUS.unknown;
+  const capacity = room.capacity ? [h("span", { class: "of" }, " / "), h("span", { class: "capacity" }, String(room.capacity))] : null;
+  return h("article", { "data-key": room.room_id ?? "none", class: `room ${room.ratio.status}` },
+    h("header", null, h("h2", null, name(room.name || "Room not known")),
+      h("p", { class: "chip" }, h("span", { "aria-hidden": "true" }, `${status.sign} `), status.text)),
+    h("p", { class: "number" }, count(room.children_count, board.coverage), capacity,
+      h("span", { class: "unseen" }, room.capacity ? " children of the room's capacity" : " children")),
+    bar(room),
+    h("p", { class: "ratio" }, room.ratio.says, room.over_capacity ? ". More than the room may hold" : ""),
+    isWall ? null : roomNames(board, room));
+}
+
+/** Present, what may have come beside that (hatched), and the capacity as the end of the bar. */
+function bar(room) {
+  const { certain, most } = room.children_count;
+  const full = Math.max(room.capacity, most, 1);
+  const wide = (number) => ((number / full) * 100).toFixed(2);
+  return svg("svg", { class: "bar", viewBox: "0 0 100 10", preserveAspectRatio: "none", "aria-hidden": "true" },
+    svg("rect", { class: "track", width: 100, height: 10 }),
+    most > certain ? svg("rect", { class: "unconfirmed", width: wide(most), height: 10 }) : null,
+    svg("rect", { class: "fill", width: wide(certain), height: 10 }),
+    room.capacity && room.capacity < full ? svg("rect", { class: "tick", x: wide(room.capacity), width: 0.8, height: 10 }) : null);
+}
+
+function roomNames(board, room) {
+  const child = (one) => h("li", { "data-key": one.child_id }, childLink(board, one), " ", h("span", { class: "muted" }, `since ${when(one.since, board.as_of)}`),
+    one.critical ? h("span", { class: "mark bad" }, "! alert") : null,
+    one.disputed ? h("span", { class: "mark" }, "disputed") : null,
+    one.room_assumed ? h("span", { class: "mark" }, "room assumed") : null);
+  const person = (one) => h("li", { "data-key": one.id }, name(one.name || "not on file"), " ",
+    h("span", { class: "muted" }, `since ${when(one.since, board.as_of)}${one.counts_in_ratio ? "" : ", not counted"}`));
+  const hidden = room.children_count.certain - room.children.length;
+  return h("details", null,
+    h("summary", null, `${counted(room.children_count.certain, "child", "children")}, ${room.staff_count} staff: names`),
+    room.children.length ? h("ul", { class: "names" }, room.children.map(child)) : h("p", { class: "muted" }, "No child."),
+    hidden > 0 ? h("p", { class: "muted" }, `and ${hidden} more`) : null,
+    room.staff.length ? [h("h3", null, "Staff"), h("ul", { class: "names" }, room.staff.map(person))] : null);
+}
+
+function listed(board, list, line) {
+  const hidden = list.count - list.items.length;
+  return [h("ul", { class: "names" }, list.items.map(line)), hidden > 0 ? h("p", { class: "muted" }, `and ${hidden} more`) : null];
+}
+
+function notHere(board) {
+  const line = (child) => h("li", { "data-key": child.child_id }, childLink(board, child), " ", h("span", { class: "muted" }, name(child.room_name)));
+  return section("not-here", `Not here today: ${board.not_here.count}`,
+    board.not_here.count
+      ? h("details", null, h("summary", null, "Enrolled, not come, and nobody has said why"), listed(board, board.not_here, line))
+      : h("p", { class: "muted" }, "Everybody who is enrolled has come."));
+}
+
+function afterHours(board) {
+  if (!board.after_hours.count) return null;
+  const line = (child) => h("li", { "data-key": child.child_id }, childLink(board, child), " ", h("span", { class: "muted" }, name(child.room_name), `, in since ${when(child.since, board.as_of)}`));
+  return section("after-hours", `Still here after closing: ${board.after_hours.count}`, listed(board, board.after_hours, line));
+}
+
+function findings(board) {
+  const { normal, critical: urgent } = board.findings;
+  const link = h("a", { href: `/dashboard/centers/${board.center.id}/reviews` }, "Look at both sides and answer");
+  return section("findings", `Findings to settle: ${normal + urgent}`,
+    normal + urgent ? h("p", null, link) : h("p", { class: "muted" }, "Nothing contradicts anything."));
+}
+
+function devices(board) {
+  const active = board.devices.filter((device) => device.state === "active");
+  const troubled = active.filter((device) => device.gap || device.clock_suspect);
+  const line = (device) => h("li", { "data-key": device.device_id }, h("strong", null, name(device.name)), " ", deviceTrouble(device, board));
+  return section("devices", `Devices: ${active.length - troubled.length} of ${active.length} up to date`,
+    troubled.length ? h("ul", null, troubled.map(line)) : h("p", { class: "muted" }, active.length ? "Every desk has told all that it recorded." : "No desk has been taken in yet."),
+    h("p", null, h("a", { href: `/dashboard/centers/${board.center.id}/devices` }, "All devices")));
+}
+
+/** What is the matter with a desk, in words. */
+export function deviceTrouble(device, board) {
+  const said = [];
+  if (device.gap) said.push(device.gap === "entries_wait" ? `has ${counted(device.waiting, "entry", "entries")} to send` : gapWords(device.gap));
+  if (device.gap && device.heard_until) said.push(`heard last at ${when(device.heard_until, board.as_of)}`);
+  if (device.clock_suspect) said.push("its clock cannot be trusted");
+  else if (Math.abs(device.clock_offset_ms ?? 0) >= 60000) said.push(`its clock is ${span(device.clock_offset_ms)} off`);
+  return said.join(", ");
+}
+
+function allergies(board) {
+  const line = (one, at) => h("li", { "data-key": `${one.child_id} ${at}` }, one.severity === "critical" ? h("span", { class: "mark bad" }, "! critical") : null,
+    h("strong", null, one.text), ": ", childLink(board, one), " ", h("span", { class: "muted" }, name(one.room_name)));
+  return section("allergies", `Allergies present: ${board.allergies.count}`,
+    board.allergies.count ? listed(board, board.allergies, line) : h("p", { class: "muted" }, "None of the children who are in has one on file."));
+}
+
+function leftToday(board) {
+  const line = (child) => h("li", { "data-key": child.stay_id }, childLink(board, child), " ",
+    h("span", { class: "muted" }, `at ${clock(child.left_at)}`, child.collected_by ? [" with ", name(child.collected_by)] : null),
+    child.assumed ? h("span", { class: "mark" }, "assumed") : null, child.disputed ? h("span", { class: "mark" }, "disputed") : null);
+  return section("left", `Left today: ${board.left.count}`,
+    board.left.count ? h("details", null, h("summary", null, "Who, when and with whom"), listed(board, board.left, line)) : h("p", { class: "muted" }, "Nobody yet."));
+}
+
+function curve(board) {
+  return section("curve", "Children in today", curveFigure(board.curve, board.as_of));
+}
