@@ -54,8 +54,9 @@ class CenterHeader(Vertical):
 
     def show_staff(self, name: str) -> None:
         """Name who unlocked the desk; empty: nobody had to."""
-        self._staff = name
-        self._show_names()
+        if name != self._staff:
+            self._staff = name
+            self._show_names()
 
     def _show_names(self) -> None:
         names = " · ".join(name for name in (self._names, self._staff) if name)

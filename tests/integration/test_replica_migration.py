@@ -152,7 +152,7 @@ def test_an_upgrade_that_fails_at_any_statement_leaves_the_old_replica(first: tu
     assert is_old_or_new(copy, log) == SCHEMA_VERSION
     assert number > len(MIGRATIONS[1]) + len(MIGRATIONS[2])
     assert versions == sorted(versions)
-    assert set(versions) == {1, 2, 3}
+    assert set(versions) == set(range(1, SCHEMA_VERSION))
 
 
 @pytest.mark.slow
