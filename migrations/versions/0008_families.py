@@ -1,6 +1,6 @@
 """Rights of adults over what is known of their children, their log-ins, and collectors whom guardians announce.
 
-Revision: 0008, after 0006.
+Revision: 0008, after 0007.
 
 A right that nobody has decided is NULL and follows `legal_guardian`. So no row changes here, and what a server of the
 version before inserts means the same: its legal guardians have the rights of legal guardians.

@@ -1,6 +1,6 @@
 """Announced absences and the calls about unannounced ones, and from when to when people belong to a centre.
 
-Revision: 0009, after 0006.
+Revision: 0009, after 0008.
 """
 
 from collections.abc import Sequence

@@ -1,13 +1,13 @@
 """Who is signed in to the dashboard in which browser.
 
-Revision: 0011, after 0006.
+Revision: 0010, after 0009.
 """
 
 from collections.abc import Sequence
 
 from alembic import op
 
-revision: str = "0011"
+revision: str = "0010"
 down_revision = "0009"
 branch_labels: str | Sequence[str] | None = None
 depends_on: str | Sequence[str] | None = None

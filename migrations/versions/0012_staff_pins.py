@@ -1,6 +1,6 @@
 """The PIN of a member of staff, in the form in which the desks of the centre check it.
 
-Revision: 0013, after 0006.
+Revision: 0012, after 0011.
 
 A server of the version before knows nothing of the column, and of its record of somebody without a PIN every byte is
 the same. `staff_profile` is a synced table: what is written to it is in the change log, or the commit fails.
@@ -10,8 +10,8 @@ from collections.abc import Sequence
 
 from alembic import op
 
-revision: str = "0013"
-down_revision = "0012"
+revision: str = "0012"
+down_revision = "0011"
 branch_labels: str | Sequence[str] | None = None
 depends_on: str | Sequence[str] | None = None
 

@@ -1,6 +1,6 @@
 """Services with their terms, schedules and bookings.
 
-Revision: 0012, after 0006.
+Revision: 0011, after 0010.
 
 None of it reaches a device, so nothing here is under the guard of synced tables (revision 0003). A server of the
 version before knows nothing of it.
@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from alembic import op
 from sqlalchemy import text
 
-revision: str = "0012"
-down_revision = "0011"
+revision: str = "0011"
+down_revision = "0010"
 branch_labels: str | Sequence[str] | None = None
 depends_on: str | Sequence[str] | None = None
 
