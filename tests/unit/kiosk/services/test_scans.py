@@ -82,6 +82,7 @@ def test_a_code_signed_by_the_centre_opens_its_adult() -> None:
         (code(), b"short", "not signed"),
         (code(ends_in_s=0), PUBLIC, "has ended"),
     ],
+    ids=("goods", "cut", "twice", "foreign", "forged", "no_key", "bad_key", "over"),
 )
 def test_any_other_code_opens_nothing_and_says_why(text: str, family_key: bytes, words: str) -> None:
     found = read_scan(text, family_key, CENTER, NOW_MS)
