@@ -145,9 +145,14 @@ class _Parts:
 
 @asynccontextmanager
 async def running_app(
-    settings: Settings, progress: Progress = lambda _text: None, clock: Clock | None = None
+    settings: Settings,
+    progress: Progress = lambda _text: None,
+    clock: Clock | None = None,
+    app: FastAPI | None = None,
 ) -> AsyncIterator[RunningApp]:
     """Open the database, wire everything and keep it running for as long as the block takes.
+
+    `app`: one that `build_app` made for such settings, when whoever calls has one.
 
     Raises SetupError or DatabaseUnavailable with a sentence for the operator.
     """
@@ -163,10 +168,10 @@ async def running_app(
         lease_ms = settings.device_lease_hours * HOUR_MS
         store = ServerStore(parts.units, parts.intake, clock, lease_ms=lease_ms)
         followers = Followers(parts.units, listener, store.standings, clock)
-        app = build_app(settings, clock)
-        app.include_router(SyncSocket(SyncParts(parts.tokens, store, followers, clock, secrets.token_bytes)).router())
         hub = LiveHub(followers, services.auth.users, clock)
+        app = app or build_app(settings, clock)
         app.state.services, app.state.live_hub = services, hub
+        app.state.sync_socket = SyncSocket(SyncParts(parts.tokens, store, followers, clock, secrets.token_bytes))
         catch_up = services.projections.catch_up()
         tasks = {"followers": followers.run(), "live": hub.run(), "positions": store.run(), "projections": catch_up}
         if database.postgres is not None:

@@ -42,6 +42,7 @@ from server.controllers import (
     schedules,
     statements,
     stay_evidence,
+    sync_socket,
     users,
 )
 from server.controllers.browser import browser_door
@@ -76,6 +77,7 @@ def build_app(settings: Settings, clock: Clock) -> FastAPI:
         api.include_router(part.router)
     app.include_router(api)
     app.include_router(health.router)
+    app.include_router(sync_socket.router)
     for page in (dashboard.root, dashboard_assets.router, dashboard_sign_in.router, dashboard.router):
         app.include_router(page)
     app.state.browser_door = browser_door(settings)

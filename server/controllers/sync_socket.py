@@ -66,6 +66,7 @@ _STATUS: Final[tuple[tuple[type[RollcallError], int], ...]] = (
     (Unavailable, 503),
 )
 
+router = APIRouter()
 _log = structlog.get_logger(__name__)
 
 
@@ -92,12 +93,6 @@ class SyncSocket:
         """Hold the parts; nothing runs before a device comes."""
         self._parts = parts
         self._revoked: set[str] = set()
-
-    def router(self) -> APIRouter:
-        """Give the router with the one route."""
-        router = APIRouter()
-        router.add_api_websocket_route(ROUTE, self.serve, name="sync")
-        return router
 
     async def serve(self, websocket: WebSocket) -> None:
         """Serve one device from its upgrade request to the end of its link."""
@@ -263,6 +258,16 @@ async def _read(websocket: WebSocket, driver: Driver[ServerEffect]) -> None:
             await driver.deliver_frame(message.get("bytes") or b"")
     finally:
         driver.deliver(LinkClosed())
+
+
+@router.websocket(ROUTE, name="sync")
+async def sync(websocket: WebSocket) -> None:
+    """Let the socket of the app that runs serve a device; before there is one, and after, nobody is let in."""
+    socket = getattr(websocket.app.state, "sync_socket", None)
+    if isinstance(socket, SyncSocket):
+        await socket.serve(websocket)
+    else:
+        await _deny(websocket, Unavailable())
 
 
 async def _deny(websocket: WebSocket, error: RollcallError) -> None:

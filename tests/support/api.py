@@ -1,8 +1,9 @@
 """The server's HTTP door over a fresh database: three centres of two organisations, and people of every role."""
 
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +13,16 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from fastapi import FastAPI
 
 from server.app import running_app
+from server.core.clock import Clock
 from server.core.settings import Settings, load_settings
+from server.routes import build_app
 from server.services.access import RoleId
 from server.services.accounts import NewUser
 from server.services.bundle import Services
 from server.services.devices import message_to_sign, to_base64url
 from server.services.roster_file import SourceFile
 from tests.support.clock import FakeClock
-from tests.support.postgres import FreshDatabase
+from tests.support.postgres import FreshDatabase, PostgresServer, copied, made_once, template_of
 
 PASSWORD = "seven quiet green gates"
 SECRET = "n2Xw7-Qv4bK9_tR3yLz8mHc5jDg6fPs1aEu0oViW"
@@ -103,24 +106,76 @@ def settings_for(database: FreshDatabase, folder: Path, **more: Any) -> Settings
     )
 
 
+class LentClock:
+    """The clock of whoever has an app just now."""
+
+    def __init__(self) -> None:
+        self.of_now: Clock = FakeClock()
+
+    def wall_ms(self) -> int:
+        return self.of_now.wall_ms()
+
+    def monotonic_ms(self) -> int:
+        return self.of_now.monotonic_ms()
+
+    def now(self) -> datetime:
+        return self.of_now.now()
+
+
+_free_apps: dict[str, list[tuple[FastAPI, LentClock]]] = {}
+
+
+@contextmanager
+def _borrowed_app(settings: Settings, clock: Clock) -> Iterator[FastAPI]:
+    """An app for these settings that nobody else has now: to make one takes longer than most tests."""
+    key = repr(settings.model_dump(exclude={"database_url", "database_owner_url", "data_dir"}))
+    free = _free_apps.setdefault(key, [])
+    if not free:
+        lent = LentClock()
+        free.append((build_app(settings, lent), lent))
+    app, lent = free.pop()
+    lent.of_now = clock
+    yield app
+    for part in ("services", "live_hub", "sync_socket"):
+        delattr(app.state, part)
+    free.append((app, lent))
+
+
 @asynccontextmanager
 async def running_api(settings: Settings) -> AsyncIterator[Api]:
     """The app with its life, without people or centres."""
     async with AsyncExitStack() as stack:
         clock = FakeClock()
-        running = await stack.enter_async_context(running_app(settings, clock=clock))
+        app = stack.enter_context(_borrowed_app(settings, clock))
+        running = await stack.enter_async_context(running_app(settings, clock=clock, app=app))
         transport = httpx.ASGITransport(running.app)
         client = await stack.enter_async_context(httpx.AsyncClient(transport=transport, base_url="http://test"))
         yield Api(client, running.services, settings, clock, running.app)
 
 
 @pytest.fixture
+async def database(
+    request: pytest.FixtureRequest, postgres_server: PostgresServer, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[FreshDatabase]:
+    """A migrated database with no rows in it but what the migrations put there, and the three centres with `api`."""
+
+    async def fill(made: FreshDatabase) -> None:
+        async with running_api(settings_for(made, tmp_path_factory.mktemp("rosters"))) as found:
+            for text in (CENTERS, NORTH):
+                report = await found.services.roster_import.run([SourceFile("roster.csv", text.encode())])
+                assert not report.problems, report.problems
+
+    template = template_of(postgres_server)
+    if "api" in request.fixturenames:
+        template = await made_once(postgres_server, "rosters", fill)
+    async with copied(postgres_server, template) as fresh:
+        yield fresh
+
+
+@pytest.fixture
 async def api(database: FreshDatabase, tmp_path: Path) -> AsyncIterator[Api]:
     """The app with three centres."""
     async with running_api(settings_for(database, tmp_path)) as found:
-        for text in (CENTERS, NORTH):
-            report = await found.services.roster_import.run([SourceFile("roster.csv", text.encode())])
-            assert not report.problems, report.problems
         for code in ("north", "south", "other"):
             found.centers[code] = (await found.services.centers.by_code(code)).id
         yield found

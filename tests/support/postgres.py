@@ -14,7 +14,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from itertools import count
@@ -77,11 +77,28 @@ def postgres_server() -> PostgresServer:
     return PostgresServer(said["admin"], DatabaseUrls(owner=said["owner"], app=said["app"]))
 
 
-@pytest.fixture
-async def database(postgres_server: PostgresServer) -> AsyncIterator[FreshDatabase]:
-    """A migrated database with no rows in it but what the migrations put there."""
-    async with copied(postgres_server, parts_of(postgres_server.template.owner).database) as fresh:
-        yield fresh
+async def made_once(server: PostgresServer, name: str, fill: Callable[[FreshDatabase], Awaitable[None]]) -> str:
+    """Give a template of this run that the first test in need fills; `fill` leaves no connection behind."""
+    run_dir = Path(os.environ[RUN_DIR_VARIABLE])
+    full_name = f"{server.prefix}_{name}"
+    with _locked(run_dir / f"{name}.lock"):
+        ready = run_dir / f"{name}.ready"
+        if not ready.exists():
+            owner = parts_of(server.template.owner).role
+            await as_admin(server.admin_url, database_admin.create_database, full_name, template_of(server), owner)
+            await fill(FreshDatabase(full_name, _urls(server, full_name)))
+            ready.touch()
+    return full_name
+
+
+def template_of(server: PostgresServer) -> str:
+    """Give the name of the migrated template."""
+    return parts_of(server.template.owner).database
+
+
+def _urls(server: PostgresServer, name: str) -> DatabaseUrls:
+    template = server.template
+    return DatabaseUrls(owner=with_database(template.owner, name), app=with_database(template.app, name))
 
 
 @pytest.fixture
@@ -98,10 +115,7 @@ async def copied(server: PostgresServer, template: str) -> AsyncIterator[FreshDa
     owner = parts_of(server.template.owner).role
     await as_admin(server.admin_url, database_admin.create_database, name, template, owner)
     try:
-        urls = DatabaseUrls(
-            owner=with_database(server.template.owner, name), app=with_database(server.template.app, name)
-        )
-        yield FreshDatabase(name, urls)
+        yield FreshDatabase(name, _urls(server, name))
     finally:
         await as_admin(server.admin_url, database_admin.drop_database, name)
 

@@ -22,6 +22,7 @@ from server.controllers.sync_socket import (
     SEND_DEADLINE_S,
     SyncParts,
     SyncSocket,
+    router,
 )
 from server.core.clock import SystemClock
 from server.core.database import create_engine
@@ -109,7 +110,8 @@ async def serving(
     followers = Followers(world.units, HeadListener(engine), standings, world.clock, poll_interval_s=poll_interval_s)
     parts = SyncParts(tokens, world.store, followers, clock, os.urandom, sockets_max, send_deadline_s)
     app = FastAPI()
-    app.include_router(SyncSocket(parts).router())
+    app.include_router(router)
+    app.state.sync_socket = SyncSocket(parts)
     # As shipped; and without pings of its own, so that what ends a link here is the protocol's doing.
     config = uvicorn.Config(
         app,
