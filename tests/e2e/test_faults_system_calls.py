@@ -11,7 +11,7 @@ from random import Random
 import pytest
 
 from tests.support.faults.trace import injected, needs_strace
-from tests.support.faults.worlds import FaultDesk, fault_world, postgres_pids
+from tests.support.faults.worlds import FaultDesk, FaultWorld, fault_world, postgres_pids
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -40,19 +40,19 @@ async def _press_until_gone(desk: FaultDesk) -> None:
     await desk.killed()
 
 
-@pytest.mark.parametrize("call", DESK_CALLS)
-async def test_a_desk_killed_at_any_write_sync_or_send_loses_and_doubles_nothing(call: str, tmp_path: Path) -> None:
-    luck = Random(f"{SEED} {call}")
+async def test_a_desk_killed_at_any_write_sync_or_send_loses_and_doubles_nothing(tmp_path: Path) -> None:
     async with fault_world(tmp_path) as (world, one, _):
-        for _ in range(ROUNDS):
-            when = luck.randint(1, DESK_CALLS[call])
-            print(f"desk 1 is killed at its {call} number {when}")
-            kills = [f"{each}:signal=KILL:when={when}" for each in TWINS.get(call, (call,))]
-            async with injected([one.pid], tmp_path / "trace", *kills):
-                await _press_until_gone(one)
-                await one.killed()
-            await one.start()
-        await world.check_nothing_lost_or_doubled()
+        for call, calls_max in DESK_CALLS.items():
+            luck = Random(f"{SEED} {call}")
+            for _ in range(ROUNDS):
+                when = luck.randint(1, calls_max)
+                print(f"desk 1 is killed at its {call} number {when}")
+                kills = [f"{each}:signal=KILL:when={when}" for each in TWINS.get(call, (call,))]
+                async with injected([one.pid], tmp_path / "trace", *kills):
+                    await _press_until_gone(one)
+                    await one.killed()
+                await one.start()
+            await world.check_nothing_lost_or_doubled()
 
 
 async def test_a_server_killed_at_any_send_loses_and_doubles_nothing(tmp_path: Path) -> None:
@@ -70,26 +70,29 @@ async def test_a_server_killed_at_any_send_loses_and_doubles_nothing(tmp_path: P
         await world.check_nothing_lost_or_doubled()
 
 
-@pytest.mark.parametrize("call", ["fdatasync", "pwrite64"])
-async def test_a_postgresql_process_killed_at_any_write_or_sync_loses_and_doubles_nothing(
-    call: str, tmp_path: Path
-) -> None:
-    luck = Random(f"{SEED} postgres {call}")
+async def test_a_postgresql_process_killed_at_any_write_or_sync_loses_and_doubles_nothing(tmp_path: Path) -> None:
     async with fault_world(tmp_path) as (world, one, _two):
-        for _ in range(max(2, ROUNDS // 2)):
-            when = luck.randint(1, 3)
-            print(f"a PostgreSQL process is killed at its {call} number {when}")
-            trace = tmp_path / "trace"
-            async with injected(postgres_pids(world.folder), trace, f"{call}:signal=KILL:when={when}"):
-                for child in await one.absent(PRESSES_MAX // 2):
-                    line = await one.press(child)
-                    assert line is not None
-                    await one.confirmed(line["event_id"])
-                    if "killed by SIGKILL" in trace.read_text():
-                        break
-            assert "killed by SIGKILL" in trace.read_text()
-        await world.until_ready()
-        await world.check_nothing_lost_or_doubled()
+        for call in ("fdatasync", "pwrite64"):
+            luck = Random(f"{SEED} postgres {call}")
+            for _ in range(max(2, ROUNDS // 2)):
+                when = luck.randint(1, 3)
+                print(f"a PostgreSQL process is killed at its {call} number {when}")
+                await _confirm_until_postgresql_is_killed(
+                    world, one, tmp_path / "trace", f"{call}:signal=KILL:when={when}"
+                )
+            await world.until_ready()
+            await world.check_nothing_lost_or_doubled()
+
+
+async def _confirm_until_postgresql_is_killed(world: FaultWorld, desk: FaultDesk, trace: Path, kill: str) -> None:
+    async with injected(postgres_pids(world.folder), trace, kill):
+        for child in await desk.absent(PRESSES_MAX // 4):
+            line = await desk.press(child)
+            assert line is not None
+            await desk.confirmed(line["event_id"])
+            if "killed by SIGKILL" in trace.read_text():
+                break
+    assert "killed by SIGKILL" in trace.read_text()
 
 
 async def test_a_sync_that_fails_is_refused_clearly_and_final_for_that_handle(tmp_path: Path) -> None:
