@@ -106,7 +106,7 @@ BUILDING_COMMANDS: Final = (
     ),
     Command(
         name="health",
-        key="f8",
+        key="ctrl+d",
         hint="Desk",
         title="This desk",
         words="this desk: link, queue, clock, disk, what to do",

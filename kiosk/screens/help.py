@@ -36,7 +36,11 @@ COMMAND_LINES: Final = "{commands}\n"
 
 def command_lines() -> str:
     """A line for each command, then an empty one."""
-    return "".join(f" {one.key.upper():<9} {one.words}\n" for one in COMMANDS) + "\n"
+    return "".join(f" {_shown(one.key):<9} {one.words}\n" for one in COMMANDS) + "\n"
+
+
+def _shown(key: str) -> str:
+    return key.replace("ctrl+", "^") if key.startswith("ctrl+") else key.upper()
 
 
 class HelpScreen(ModalScreen[None]):

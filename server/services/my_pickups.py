@@ -21,6 +21,7 @@ from server.services.adults import Adult, add_adult
 from server.services.announcements import suspend, today_at
 from server.services.child_files import Part, read_child
 from server.services.guardian_rights import child_of
+from server.services.own_account import WrongPassword
 from server.services.pickups import tell
 from server.services.roster_changes import note_status
 from sync.resemblance import Resemblance, resemblance
@@ -33,13 +34,6 @@ AHEAD_DAYS_MAX: Final = 31
 PHONE_DIGITS_MIN: Final = 7
 
 _log = structlog.get_logger(__name__)
-
-
-class WrongPassword(NotEntitled):
-    """The password that had to be given again is not this account's; the account stays signed in."""
-
-    code = "wrong_password"
-    title = "The password is not right"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,10 +23,10 @@ _log = structlog.get_logger(__name__)
 
 
 class WrongPassword(NotEntitled):
-    """The password that was given beside a new one is not the account's."""
+    """The password that had to be given again is not the account's; the account stays signed in."""
 
     code = "wrong_password"
-    title = "The old password is not right"
+    title = "The password is not right"
 
 
 class PasswordWriter:

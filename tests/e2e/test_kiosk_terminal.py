@@ -25,6 +25,8 @@ def test_a_morning_at_the_desk_with_the_keyboard_alone(terminal: Terminal) -> No
     terminal.until("Inês Gonçalves checked out 07:58 – recorded here")
     terminal.until("2 waiting")
     terminal.press("?")
+    terminal.until("KEYS")
+    terminal.press("End")
     terminal.until("WITHOUT A NETWORK")
     terminal.press("Enter")
     terminal.until("● ONLINE, 2 waiting")

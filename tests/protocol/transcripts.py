@@ -190,6 +190,7 @@ class ServerStage(Stage):
             verify=self._verify,
             time_zone=setup.time_zone,
         )
+        self.store.judges_by_records = False  # as when these conversations were recorded
         self.store.part_records_max = setup.snapshot_part_records_max
         self.store.page_changes_max = setup.page_changes_max
         self._backup: CenterState | None = None

@@ -92,6 +92,7 @@ class ModelServerStore:
         self.reach: Callable[[str], None] = _no_crash
         self.is_down = False
         self.lease_ms = LEASE_MS
+        self.judges_by_records = True
         self._snapshots: dict[tuple[str, int], on.SnapshotLoaded] = {}
         self._salt = salt
         self._wall_ms = wall_ms
@@ -179,9 +180,10 @@ class ModelServerStore:
             head_version=state.head.version,
             known_children=self._children_ever(),
             stored=state.facts,
-            center=reference.center,
+            center=reference.center if self.judges_by_records else None,
         )
-        reference.teach(intake)
+        if self.judges_by_records:
+            reference.teach(intake)
         decisions = [intake.decide(entry, origin) for entry in fresh]
         lines = tuple(StoredEntry(decision.entry, decision.outcome) for decision in decisions)
         state = self._logged(state, [decision.draft for decision in decisions if decision.draft is not None])

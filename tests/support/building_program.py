@@ -93,7 +93,7 @@ async def people_story(pilot: Pilot[None], desk: UnlinkedDesk, clock: StandingCl
 
 async def desk_story(pilot: Pilot[None], desk: UnlinkedDesk, clock: StandingClock) -> None:
     """The desk says how it is."""
-    await pilot.press("f8")
+    await pilot.press("ctrl+d")
 
 
 async def _settle_down(pilot: Pilot[None]) -> None:

@@ -213,6 +213,7 @@ TABLES_NOT_GUARDED: Final = {
     "user_account": "log-ins are no part of the log",
     "membership": "log-ins are no part of the log",
     "user_session": "log-ins are no part of the log",
+    "browser_session": "log-ins are no part of the log",
     "invitation": "log-ins are no part of the log",
     "recovery_request": "lives for a moment",
     "password_recovery": "lives for an hour",

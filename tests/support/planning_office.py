@@ -40,6 +40,7 @@ class Planning:
         self.inbox = inbox
         self.api: Api = inbox.api
         self.client = inbox.api.client
+        self._adults: dict[str, dict[str, str]] = {}
 
     async def ask(
         self, method: str, path: str, who: str = "manager", *, json: Any = None, **params: Any
@@ -95,7 +96,7 @@ class Planning:
     async def link(self, who: str, child: str) -> None:
         """Let an account speak for a child."""
         me = (await self.client.get("/api/v1/users/me", headers=await self.inbox.who(who))).raise_for_status().json()
-        adult = {"id": fresh_id(), "given_name": "Ada", "family_name": "Lind"}
+        adult = self._adults.setdefault(who, {"id": fresh_id(), "given_name": "Ada", "family_name": "Lind"})
         for method, path, body in (
             ("POST", "adults", adult),
             ("PUT", f"children/{child}/relationships/{adult['id']}", {"can_book": True}),
