@@ -105,7 +105,11 @@ def test_the_wheel_holds_what_the_programs_read_beside_their_code(tmp_path: Path
     subprocess.run(build, cwd=ROOT, capture_output=True, check=True)
     (wheel,) = tmp_path.glob("*.whl")
     held = set(zipfile.ZipFile(wheel).namelist())
-    pages = {path.relative_to(ROOT).as_posix() for path in (ROOT / "server/web").rglob("*.*") if path.is_file() and path.suffix != ".pyc"}
+    pages = {
+        path.relative_to(ROOT).as_posix()
+        for path in (ROOT / "server/web").rglob("*.*")
+        if path.is_file() and path.suffix != ".pyc"
+    }
     assert pages
     assert pages | {"server/sample/roster.csv"} <= held
 
