@@ -15,11 +15,11 @@ from textual.widgets.option_list import Option
 
 from kiosk.screens.fitting import fit
 from kiosk.services.desk import Collector
-from kiosk.services.resemblance import Resemblance, resemblance
 from kiosk.services.roster import NOT_TODAY, is_blocked
 from kiosk.widgets.alert_lines import AlertLines
 from kiosk.widgets.quiet_line import QuietLine
 from sync.records import AlertRecord
+from sync.resemblance import Resemblance, resemblance
 
 ADULT_NAME_CHARACTERS_MAX: Final = 80
 

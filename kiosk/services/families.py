@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from kiosk.messages import Presence
 from kiosk.services import roster as rosters
 from kiosk.services.knowledge import Knowledge
-from kiosk.services.resemblance import folded_words
 from kiosk.services.roster import RosterLine, Span
+from sync.resemblance import folded_words
 
 FAMILY_MAX = 12
 """More children of one adult are a grandmother of a whole street: the first of them by name are offered."""

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from kiosk.services.knowledge import Knowledge
-from kiosk.services.resemblance import folded_words
 from kiosk.services.roster import display_name
 from sync.attendance import ChildAttendance, EventKind, Fact, Stay
 from sync.presence import Group
+from sync.resemblance import folded_words
 
 NAMELESS: Final = "(name not received yet)"
 NO_ROOM: Final = "No room"

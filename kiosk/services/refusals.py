@@ -5,8 +5,8 @@ from kiosk.services import roster as rosters
 from kiosk.services.errors import DeskError
 from kiosk.services.following import Following
 from kiosk.services.moments import clock_words, day_words
-from kiosk.services.resemblance import Resemblance, resemblance
 from kiosk.services.roster import Collector
+from sync.resemblance import Resemblance, resemblance
 
 
 def locked_words(status: DeskStatus) -> str:

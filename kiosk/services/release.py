@@ -6,8 +6,8 @@ from enum import StrEnum
 from typing import Final
 
 from kiosk.services.door import Approval
-from kiosk.services.resemblance import Resemblance, resemblance
 from kiosk.services.roster import NOT_TODAY, Collector, is_blocked
+from sync.resemblance import Resemblance, resemblance
 
 LIST_OLD: Final = "list_old"
 NOT_ON_LIST: Final = "not_on_list"

@@ -13,12 +13,12 @@ from kiosk.services.opening import OpenFolder
 from kiosk.services.people import Person, in_order, name_of, person_of
 from kiosk.services.recorder import DeskParts
 from kiosk.services.recording import Wish
-from kiosk.services.resemblance import folded_words
 from kiosk.services.rollcall_sheet import Place, keep_sheet, sheet
 from kiosk.services.rollcalls import Link, RollView, roll_view
 from kiosk.services.typed_words import typed_name
 from sync.attendance import EventKind
 from sync.presence import Group
+from sync.resemblance import folded_words
 from sync.rollcall import RollMark
 
 FOUND_NOTE: Final = "found at a roll-call"

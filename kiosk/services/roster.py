@@ -9,10 +9,10 @@ from typing import Final
 from kiosk.messages import Mark, Presence
 from kiosk.services.errors import DeskError
 from kiosk.services.knowledge import Knowledge
-from kiosk.services.resemblance import folded_words
 from sync.attendance import ChildAttendance, FindingKind, Stay
 from sync.journal import Outcome
 from sync.records import DAY_BUCKET_PREFIX, AlertRecord, ChildRecord, PickupRecord, bucket_of_day
+from sync.resemblance import folded_words
 
 MAY_COLLECT: Final = frozenset({"authorised", "temporary"})
 NOT_TODAY: Final = "not_today"

@@ -7,6 +7,7 @@ import httpx
 import pytest
 
 from server.core.refresh_tokens import RefreshTokens
+from server.services.clients import Client
 from server.services.sessions import IDLE_MAX
 from server.services.throttles import LOG_IN_PERSON
 from tests.support.api import PASSWORD, PEOPLE, SECRET, Api, problem, running_api
@@ -162,3 +163,17 @@ async def test_tries_are_bounded_for_an_account_by_all_servers_and_come_back(api
         assert [(await log_in(api)).status_code for _ in range(3)] == [200] * 3
         api.clock.set_wall_ms(api.clock.wall_ms() - DAY_MS)
         assert (await log_in(api)).status_code == 200, "a clock that was set back locks nobody out for a day"
+
+
+async def test_who_watches_live_is_known_only_while_their_session_goes_on(api: Api) -> None:
+    await api.sign_in("staff")
+    app = (await log_in(api)).json()
+    user = await api.services.auth.identify(app["access_token"])
+    cookie = await api.services.browser_sessions.begin(PEOPLE["staff"][0], PASSWORD, Client())
+    browser = await api.services.browser_sessions.user_of(cookie)
+    both = {(one.id, one.session_id) for one in (user, browser)}
+    assert (await api.services.auth.users(both)).keys() == both
+    await api.services.browser_sessions.end(cookie)
+    assert (await api.services.auth.users(both)).keys() == {(user.id, user.session_id)}
+    await api.client.post(f"{AUTH}/log-out", json={"refresh_token": app["refresh_token"]})
+    assert await api.services.auth.users(both) == {}

@@ -8,7 +8,7 @@ from kiosk.screens.collect import CollectScreen
 from kiosk.screens.identity import IdentityScreen
 from kiosk.screens.override import OverrideScreen
 from kiosk.screens.roster import RosterScreen
-from kiosk.services.resemblance import Resemblance, resemblance
+from sync.resemblance import Resemblance, resemblance
 from tests.unit.kiosk.screens.conftest import Kiosk, OpenKiosk
 
 
