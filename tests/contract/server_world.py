@@ -138,9 +138,9 @@ class Desk:
         return entry
 
 
-async def make_desk(world: World, center_id: str) -> Desk:
+async def make_desk(world: World, center_id: str, private_key: Ed25519PrivateKey | None = None) -> Desk:
     """A new device of a centre with an empty journal."""
-    private_key = Ed25519PrivateKey.generate()
+    private_key = private_key or Ed25519PrivateKey.generate()
     key = await world.make_device(center_id, private_key.public_key().public_bytes_raw())
     return Desk(key, private_key)
 

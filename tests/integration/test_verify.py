@@ -1,63 +1,82 @@
 """The check command: right books are right, and a row that was changed, taken away or exchanged is named."""
 
 from collections.abc import AsyncIterator
-from typing import Final
+from typing import Final, cast
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import text
 
 from server.models import metadata
+from server.repositories.unit_of_work import UnitsOfWork
 from server.services.compaction import Compaction
 from server.services.pushes import DeviceKey
 from server.services.verification import CenterReport, Finding, Verification
 from sync.incidents import INCIDENT_KIND, DeviceIncident, Incident, encode_incident
 from sync.journal import Outcome
 from tests.contract.server_world import NOW_MS, Desk, new_id, outcomes, push
-from tests.support.books import Books, books_on
+from tests.support.books import Books, Tampering, books_on
 from tests.support.guarded_columns import CHANGES, NOT_GUARDED, TABLES_NOT_GUARDED
-from tests.support.postgres import FreshDatabase, PostgresServer
+from tests.support.postgres import FreshDatabase, PostgresServer, copied, made_once
 
 pytestmark = pytest.mark.postgres
 
+# Known to whoever opens a copy of the books, to write on in the name of their desk.
+KEY_OF_THE_DESK: Final = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
+
+
+async def write_books(opened: Books) -> None:
+    """A centre in which everything that can be in the books is there once."""
+    await opened.take_in()
+    await opened.rule_ratio("oak")
+    await opened.keep_calendar("oak")
+    await opened.announce("oak", "C-3")
+    desk = await opened.morning(key=KEY_OF_THE_DESK)
+    incident = DeviceIncident(
+        event_id=new_id(), incident=Incident.BUCKET_REPAIRED, occurred_at_ms=NOW_MS, detail={"bucket": "reference"}
+    )
+    answer = await push(opened.world, desk, desk.write(incident.event_id, INCIDENT_KIND, encode_incident(incident)))
+    assert outcomes(answer) == [Outcome.APPLIED]
+
 
 @pytest.fixture
-async def books(postgres_server: PostgresServer, database: FreshDatabase) -> AsyncIterator[Books]:
-    """A centre in which everything that can be in the books is there once."""
-    async with books_on(postgres_server, database) as opened:
-        await opened.take_in()
-        await opened.rule_ratio("oak")
-        await opened.keep_calendar("oak")
-        await opened.announce("oak", "C-3")
-        desk = await opened.morning()
-        incident = DeviceIncident(
-            event_id=new_id(), incident=Incident.BUCKET_REPAIRED, occurred_at_ms=NOW_MS, detail={"bucket": "reference"}
-        )
-        answer = await push(opened.world, desk, desk.write(incident.event_id, INCIDENT_KIND, encode_incident(incident)))
-        assert outcomes(answer) == [Outcome.APPLIED]
+async def books(postgres_server: PostgresServer) -> AsyncIterator[Books]:
+    """A copy of those books that is this test's own."""
+
+    async def fill(made: FreshDatabase) -> None:
+        async with books_on(postgres_server, made) as opened:
+            await write_books(opened)
+
+    template = await made_once(postgres_server, "books", fill)
+    async with copied(postgres_server, template) as fresh, books_on(postgres_server, fresh) as opened:
         yield opened
 
 
 async def check(books: Books, code: str = "elm") -> CenterReport:
-    verification = Verification(books.units)
-    reports = [await verification.check(center_id) for center_id in await verification.center_ids()]
-    return next(report for report in reports if report.code in (code, ""))
+    return next(report for report in await reports(books.units) if report.code in (code, ""))
 
 
 async def checked(books: Books) -> list[Finding]:
     """What is wrong in any centre."""
-    verification = Verification(books.units)
-    reports = [await verification.check(center_id) for center_id in await verification.center_ids()]
-    return [found for report in reports for found in report.findings]
+    return findings(await reports(books.units))
+
+
+async def reports(units: UnitsOfWork) -> list[CenterReport]:
+    verification = Verification(units)
+    return [await verification.check(center_id) for center_id in await verification.center_ids()]
+
+
+def findings(told: list[CenterReport]) -> list[Finding]:
+    return [found for report in told for found in report.findings]
 
 
 # -- what is right
 
 
 async def test_books_that_nobody_touched_are_right(books: Books) -> None:
-    verification = Verification(books.units)
-    reports = [await verification.check(center_id) for center_id in await verification.center_ids()]
-    assert [(report.code, report.findings, report.notes) for report in reports] == [("elm", [], []), ("oak", [], [])]
-    assert all(report.rows > report.version > 0 for report in reports)
+    told = await reports(books.units)
+    assert [(report.code, report.findings, report.notes) for report in told] == [("elm", [], []), ("oak", [], [])]
+    assert all(report.rows > report.version > 0 for report in told)
 
 
 async def test_an_empty_database_is_right(books: Books, postgres_server: PostgresServer) -> None:
@@ -96,13 +115,23 @@ def test_every_column_is_guarded_or_excused() -> None:
     assert metadata.tables.keys() >= TABLES_NOT_GUARDED.keys()
 
 
-@pytest.mark.parametrize(("table", "column"), CHANGES)
-async def test_a_value_that_was_changed_is_found_in_its_table(books: Books, table: str, column: str) -> None:
-    value, where = CHANGES[table, column]
-    assert await books.tamper(f"UPDATE {table} SET {column} = {value} WHERE {where}") >= 1
-    found = await checked(books)
-    assert table in {finding.table for finding in found}, found
-    assert all(finding.key and finding.what for finding in found)
+GUARDED_TABLES: Final = sorted({table for table, _ in CHANGES})
+
+
+@pytest.mark.parametrize("table", GUARDED_TABLES)
+async def test_a_value_that_was_changed_is_found_in_its_table(books: Books, table: str) -> None:
+    async with books.tampering() as tampering:
+        for column, (value, where) in {key[1]: change for key, change in CHANGES.items() if key[0] == table}.items():
+            async with tampering.changed(f"UPDATE {table} SET {column} = {value} WHERE {where}"):
+                found = await found_by(tampering)
+            assert table in {finding.table for finding in found}, (column, found)
+            assert all(finding.key and finding.what for finding in found)
+        assert await found_by(tampering) == []
+
+
+async def found_by(tampering: Tampering) -> list[Finding]:
+    """What is wrong in any centre while something is changed."""
+    return findings(await reports(cast("UnitsOfWork", tampering)))
 
 
 HARSH: Final = {
@@ -132,31 +161,32 @@ HARSH: Final = {
 }
 
 
-@pytest.mark.parametrize("what", HARSH)
-async def test_whatever_stands_in_a_column_the_check_ends_with_an_answer(books: Books, what: str) -> None:
-    assert await books.tamper(HARSH[what]) >= 1
-    found = await checked(books)
-    assert all(finding.table in HARSH[what] for finding in found[:1]), found
+async def test_whatever_stands_in_a_column_the_check_ends_with_an_answer(books: Books) -> None:
+    async with books.tampering() as tampering:
+        for what, statement in HARSH.items():
+            async with tampering.changed(statement):
+                found = await found_by(tampering)
+            assert all(finding.table in statement for finding in found[:1]), (what, found)
 
 
 # -- rows taken away, and exchanged
 
-GUARDED_TABLES: Final = sorted({table for table, _ in CHANGES})
+
+async def test_a_row_that_was_taken_away_is_found(books: Books) -> None:
+    async with books.tampering() as tampering:
+        for table in GUARDED_TABLES:
+            one = f"DELETE FROM {table} WHERE ctid = (SELECT ctid FROM {table} ORDER BY ctid LIMIT 1)"
+            async with tampering.changed(one):
+                found = await found_by(tampering)
+            assert table in {finding.table for finding in found}, (table, found)
 
 
-@pytest.mark.parametrize("table", GUARDED_TABLES)
-async def test_a_row_that_was_taken_away_is_found(books: Books, table: str) -> None:
-    one = f"DELETE FROM {table} WHERE ctid = (SELECT ctid FROM {table} ORDER BY ctid LIMIT 1)"
-    assert await books.tamper(one) == 1
-    found = await checked(books)
-    assert table in {finding.table for finding in found}, found
-
-
-@pytest.mark.parametrize("table", ["change_log", "journal_entry"])
-async def test_the_last_rows_cannot_be_taken_away_unnoticed(books: Books, table: str) -> None:
-    last = f"DELETE FROM {table} WHERE ctid = (SELECT ctid FROM {table} ORDER BY ctid DESC LIMIT 1)"
-    assert await books.tamper(last) == 1
-    assert table in {finding.table for finding in await checked(books)}
+async def test_the_last_rows_cannot_be_taken_away_unnoticed(books: Books) -> None:
+    async with books.tampering() as tampering:
+        for table in ("change_log", "journal_entry"):
+            last = f"DELETE FROM {table} WHERE ctid = (SELECT ctid FROM {table} ORDER BY ctid DESC LIMIT 1)"
+            async with tampering.changed(last):
+                assert table in {finding.table for finding in await found_by(tampering)}
 
 
 async def test_all_rows_of_a_journal_cannot_be_taken_away_unnoticed(books: Books) -> None:
@@ -169,7 +199,7 @@ async def test_all_rows_of_a_journal_cannot_be_taken_away_unnoticed(books: Books
 
 async def test_a_repeat_does_not_vouch_for_an_event_whose_journal_is_gone(books: Books) -> None:
     (row,) = await books.rows("SELECT CAST(device_id AS text) AS id, event_id, body FROM journal_entry WHERE seq = 1")
-    again = Desk(DeviceKey(await books.center("elm"), row.id), books.keys[row.id])
+    again = Desk(DeviceKey(await books.center("elm"), row.id), KEY_OF_THE_DESK)
     answer = await push(books.world, again, again.write(row.event_id, "check_in", row.body))
     assert outcomes(answer) == [Outcome.DUPLICATE]
     assert await checked(books) == []
@@ -192,22 +222,27 @@ SWAPS: Final = {
 }
 
 
-@pytest.mark.parametrize("table", SWAPS)
-async def test_two_rows_that_were_exchanged_are_found(books: Books, table: str) -> None:
-    column, where = SWAPS[table]
+async def test_two_rows_that_were_exchanged_are_found(books: Books) -> None:
     elm = await books.center("elm")
-    both = f"center_id = '{elm}' AND {where}"
-    first, second = [row[0] for row in await books.rows(f"SELECT {column} FROM {table} WHERE {both} ORDER BY 1")]
-    assert first != second
-    if isinstance(first, int):
-        # Through numbers that no row has: a key cannot be in a table twice, even for a moment.
-        await books.tamper(f"UPDATE {table} SET {column} = -{column} WHERE {both}")
-        exchange = f"{column} = CASE {column} WHEN -{first} THEN {second} ELSE {first} END"
-        await books.tamper(f"UPDATE {table} SET {exchange} WHERE center_id = '{elm}' AND {column} < 0")
-    else:
-        exchange = f"{column} = CASE WHEN {column} = :first THEN :second ELSE :first END"
-        await books.tamper(f"UPDATE {table} SET {exchange} WHERE {both}", first=first, second=second)
-    assert table in {finding.table for finding in await checked(books)}
+    async with books.tampering() as tampering:
+        for table, (column, where) in SWAPS.items():
+            both = f"center_id = '{elm}' AND {where}"
+            rows = await tampering.rows(f"SELECT {column} FROM {table} WHERE {both} ORDER BY 1")
+            first, second = [row[0] for row in rows]
+            assert first != second
+            if isinstance(first, int):
+                # Through numbers that no row has: a key cannot be in a table twice, even for a moment.
+                aside = f"UPDATE {table} SET {column} = -{column} WHERE {both}"
+                exchange = f"{column} = CASE {column} WHEN -{first} THEN {second} ELSE {first} END"
+                back = f"UPDATE {table} SET {exchange} WHERE center_id = '{elm}' AND {column} < 0"
+                async with tampering.changed(aside, back):
+                    found = await found_by(tampering)
+            else:
+                exchange = f"{column} = CASE WHEN {column} = :first THEN :second ELSE :first END"
+                statement = f"UPDATE {table} SET {exchange} WHERE {both}"
+                async with tampering.changed(statement, first=first, second=second):
+                    found = await found_by(tampering)
+            assert table in {finding.table for finding in found}, table
 
 
 # -- which row is named
@@ -247,7 +282,7 @@ async def test_an_incident_that_is_told_again_after_a_fork_is_right(books: Books
     """The device seals it again in another journal; the first that arrived is what is kept."""
     (desk,) = await books.rows("SELECT DISTINCT CAST(device_id AS text) AS id FROM device_journal")
     (row,) = await books.rows("SELECT event_id, body FROM journal_entry WHERE kind = :kind", kind=INCIDENT_KIND)
-    again = Desk(DeviceKey(await books.center("elm"), desk.id), books.keys[desk.id])
+    again = Desk(DeviceKey(await books.center("elm"), desk.id), KEY_OF_THE_DESK)
     books.clock.advance_ms(60_000)
     answer = await push(books.world, again, again.write(row.event_id, INCIDENT_KIND, row.body))
     assert outcomes(answer) == [Outcome.APPLIED]

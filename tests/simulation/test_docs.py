@@ -22,6 +22,12 @@ def _first_column(table: str) -> list[str]:
     return [name for cell in rows for name in re.findall(r"`([^`]+)`", cell)]
 
 
+def planted_defects() -> dict[str, tuple[int, str]]:
+    """The seed and the checker that the table says find each planted defect."""
+    rows = [line.split("|") for line in _section(RELIABILITY, "Planted defects").splitlines() if line.startswith("| `")]
+    return {row[1].strip(" `"): (int(row[2]), row[3].strip(" `")) for row in rows}
+
+
 def _checkers() -> set[str]:
     sources = [path.read_text(encoding="utf-8") for path in (ROOT / "tests/simulation").glob("*.py")]
     return {name for source in sources for name in _COMPLAINT.findall(source)}
@@ -32,10 +38,10 @@ def test_every_checker_is_described_and_every_one_described_exists() -> None:
 
 
 def test_every_planted_defect_is_in_the_table_with_the_checker_that_finds_it() -> None:
-    rows = [line.split("|") for line in _section(RELIABILITY, "Planted defects").splitlines() if line.startswith("| `")]
-    assert sorted(row[1].strip(" `") for row in rows) == sorted(MUTANTS)
-    assert {row[3].strip(" `") for row in rows} <= _checkers()
-    assert all(1 <= int(row[2]) <= 300 for row in rows)
+    found = planted_defects()
+    assert sorted(found) == sorted(MUTANTS)
+    assert {checker for _, checker in found.values()} <= _checkers()
+    assert all(1 <= seed <= 300 for seed, _ in found.values())
 
 
 def test_every_fault_and_crash_point_of_the_long_run_is_in_its_tables() -> None:

@@ -2,13 +2,14 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import Row, text
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server.core.database import create_engine, parts_of, with_database
 from server.core.ids import Ids
@@ -47,8 +48,6 @@ alert,A-1,elm,,,,,,,C-1,,,,allergy,critical,Peanuts,,,
 alert,A-2,elm,,,,,,,C-1,,,,dietary,info,No milk,,,
 staff,S-1,elm,,,Ruth,Appiah,,,,,,,,,,educator,,
 """
-
-
 @dataclass
 class Books:
     """The tables, and ways to write them; `world` works as the server's role, `owner` as that of the tables."""
@@ -57,7 +56,6 @@ class Books:
     world: PostgresWorld
     owner: PostgresWorld
     server: PostgresServer
-    keys: dict[str, Ed25519PrivateKey] = field(default_factory=dict)
 
     @property
     def clock(self) -> FakeClock:
@@ -90,15 +88,13 @@ class Books:
         statement = "SELECT id FROM person WHERE external_id = :external_id AND center_id = :center_id"
         return str(await self.value(statement, external_id=external_id, center_id=await self.center(code)))
 
-    async def desk(self, code: str = "elm") -> Desk:
+    async def desk(self, code: str = "elm", key: Ed25519PrivateKey | None = None) -> Desk:
         """A new kiosk of a centre."""
-        desk = await make_desk(self.world, await self.center(code))
-        self.keys[desk.key.device_id] = desk.private_key
-        return desk
+        return await make_desk(self.world, await self.center(code), key)
 
-    async def morning(self, code: str = "elm", child: str = "C-1") -> Desk:
+    async def morning(self, code: str = "elm", child: str = "C-1", key: Ed25519PrivateKey | None = None) -> Desk:
         """A kiosk that checked a child in and out again, and its parked entry."""
-        desk, child_id = await self.desk(code), await self.person(child, code)
+        desk, child_id = await self.desk(code, key), await self.person(child, code)
         await push(self.world, desk, desk.check_in(child_id), desk.check_out(child_id, minute=30))
         await push(self.world, desk, desk.write("somewhat", "unheard_of", b"{}"))
         return desk
@@ -149,9 +145,44 @@ class Books:
         finally:
             await engine.dispose()
 
+    @asynccontextmanager
+    async def tampering(self) -> AsyncIterator["Tampering"]:
+        """For many changes of which each is undone: one transaction of the superuser, which nobody else sees."""
+        engine = create_engine(self._admin_url, pool_size=1)
+        try:
+            async with engine.connect() as connection, connection.begin():
+                await connection.execute(text("SET LOCAL session_replication_role = replica"))
+                yield Tampering(connection)
+        finally:
+            await engine.dispose()
+
     @property
     def _admin_url(self) -> str:
         return with_database(self.server.admin_url, self.database.name)
+
+
+class Tampering:
+    """Changes rows and takes it back; what reads through it sees the rows as they are changed."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[AsyncConnection]:
+        """As that of the units of work."""
+        yield self._connection
+
+    async def rows(self, statement: str, **parameters: object) -> list[Row[Any]]:
+        return list(await self._connection.execute(text(statement), parameters))
+
+    @asynccontextmanager
+    async def changed(self, *statements: str, **parameters: object) -> AsyncIterator[None]:
+        """Run statements that change at least a row each, and undo them at the end of the block."""
+        async with self._connection.begin_nested() as unchanged:
+            for statement in statements:
+                assert (await self._connection.execute(text(statement), parameters)).rowcount >= 1, statement
+            yield
+            await unchanged.rollback()
 
 
 @asynccontextmanager
