@@ -93,9 +93,17 @@ class Demo:
             probe.bind(("127.0.0.1", self.port))
 
 
-def test_a_demo_with_a_time_limit_ends_by_itself_with_equal_replicas(tmp_path: Path) -> None:
-    demo = Demo(tmp_path, "--seconds", "6")
-    assert demo.ends() == 0, demo.text()
+def test_a_demo_with_a_time_limit_passes_over_a_taken_port_and_ends_by_itself_with_equal_replicas(
+    tmp_path: Path,
+) -> None:
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", 0))
+        holder.listen()
+        taken = holder.getsockname()[1]
+        demo = Demo(tmp_path, "--seconds", "6", "--port", str(taken))
+        assert demo.ends() == 0, demo.text()
+    assert "Rollcall is running" in demo.text()
+    assert f"127.0.0.1:{taken}/" not in demo.text()
     *_, recorded, acknowledged, equal = demo.text().strip().splitlines()
     assert recorded.startswith("recorded: ")
     assert int(recorded.split()[1]) >= 24
@@ -105,39 +113,33 @@ def test_a_demo_with_a_time_limit_ends_by_itself_with_equal_replicas(tmp_path: P
     demo.assert_nothing_is_left()
 
 
-@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
-def test_a_stopped_demo_sums_up_and_leaves_nothing_behind(tmp_path: Path, sent: signal.Signals) -> None:
-    demo = Demo(tmp_path)
-    demo.until_playing()
-    demo.process.send_signal(sent)
-    assert demo.ends() == 0, demo.text()
-    assert demo.text().strip().splitlines()[-1] == "replicas equal: yes"
-    demo.assert_nothing_is_left()
+def test_a_second_demo_is_refused_and_ctrl_c_sums_up_the_first_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    first = Demo(tmp_path)
+    first.until_playing()
+    second = Demo(tmp_path)
+    assert second.ends() == 2
+    assert second.text().strip() == (
+        f"A demo is already running (process {first.process.pid}). Stop it with: kill {first.process.pid}"
+    )
+    _stop(first, signal.SIGINT)
 
 
-def test_after_a_sigkill_nothing_stays_and_the_next_demo_works(tmp_path: Path) -> None:
+def test_after_a_sigkill_nothing_stays_and_the_next_demo_works_until_it_is_ended(tmp_path: Path) -> None:
     killed = Demo(tmp_path)
     killed.until_playing()
     killed.process.kill()
     killed.process.wait()
-    following = Demo(tmp_path, "--seconds", "2")
-    assert following.ends() == 0, following.text()
+    following = Demo(tmp_path)
+    following.until_playing()
+    _stop(following, signal.SIGTERM)
     killed.assert_nothing_is_left()
 
 
-def test_a_second_demo_in_the_same_folder_is_refused_in_one_sentence(tmp_path: Path) -> None:
-    first = Demo(tmp_path)
-    try:
-        first.until(lambda: "Starting the server" in first.text(), "the first step")
-        second = Demo(tmp_path)
-        assert second.ends() == 2
-        assert second.text().strip() == (
-            f"A demo is already running (process {first.process.pid}). Stop it with: kill {first.process.pid}"
-        )
-    finally:
-        first.process.send_signal(signal.SIGINT)
-        first.ends()
-    first.assert_nothing_is_left()
+def _stop(demo: Demo, sent: signal.Signals) -> None:
+    demo.process.send_signal(sent)
+    assert demo.ends() == 0, demo.text()
+    assert demo.text().strip().splitlines()[-1] == "replicas equal: yes"
+    demo.assert_nothing_is_left()
 
 
 @pytest.mark.postgres
@@ -154,13 +156,3 @@ def _play(folder: Path, **urls: str) -> Demo:
     demo = Demo(folder, "--seconds", "2", **urls)
     assert demo.ends() == 0, demo.text()
     return demo
-
-
-def test_a_taken_port_is_passed_over(tmp_path: Path) -> None:
-    with socket.socket() as holder:
-        holder.bind(("127.0.0.1", 0))
-        holder.listen()
-        port = holder.getsockname()[1]
-        demo = Demo(tmp_path, "--seconds", "1", "--port", str(port))
-        assert demo.ends() == 0, demo.text()
-        assert f"127.0.0.1:{port}/" not in demo.text()

@@ -56,7 +56,7 @@ async def test_a_desk_on_a_full_disk_refuses_clearly_shows_what_it_has_and_recov
             disk.free()
             line = await two.press(first, "check_out")
             assert line is not None
-            assert line["event"] == "recorded"
+            assert line["event"] == "recorded", line
             await world.check_nothing_lost_or_doubled()
             await two.stop()
 
@@ -72,7 +72,7 @@ async def test_a_desk_whose_files_may_not_grow_refuses_clearly_and_recovers_by_i
         status = (await _statuses(one))[child]
         line = await one.press(child, "check_out" if status == "in" else "check_in")
         assert line is not None
-        assert line["event"] == "recorded"
+        assert line["event"] == "recorded", line
         await world.check_nothing_lost_or_doubled()
 
 

@@ -12,9 +12,10 @@ from random import Random
 
 import pytest
 
+from tests.support.faults.shared import Shared
 from tests.support.faults.worlds import FaultDesk, FaultWorld, fault_world
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600), pytest.mark.asyncio(loop_scope="module")]
 
 SEED = int(os.environ.get("ROLLCALL_FAULT_SEED", "20261124"))
 ROUNDS = int(os.environ.get("ROLLCALL_FAULT_ROUNDS", "3"))
@@ -65,40 +66,42 @@ async def test_two_desks_with_one_identity_at_once_both_have_everything_kept(tmp
         await world.until_incident("journal_forked")
 
 
-async def test_an_older_copy_of_a_replica_put_back_keeps_what_was_recorded_before_and_after(tmp_path: Path) -> None:
-    async with fault_world(tmp_path) as (world, one, two):
-        children = await two.absent(6)
-        await _press_confirmed(one, children[:2])
-        await one.stop()
-        shutil.copytree(one.data, tmp_path / "backup")
-        await one.start()
-        await _press_confirmed(one, children[2:4])
-        await one.stop()
-        shutil.rmtree(one.data)
-        shutil.copytree(tmp_path / "backup", one.data)
-        await one.start()
-        await _press_confirmed(one, children[4:])
-        await world.check_nothing_lost_or_doubled()
-        await world.until_incident("journal_forked")
+async def test_an_older_copy_of_a_replica_put_back_keeps_what_was_recorded_before_and_after(
+    shared: Shared, tmp_path: Path
+) -> None:
+    world, one, two = shared
+    children = await two.absent(6)
+    await _press_confirmed(one, children[:2])
+    await one.stop()
+    shutil.copytree(one.data, tmp_path / "backup")
+    await one.start()
+    await _press_confirmed(one, children[2:4])
+    await one.stop()
+    shutil.rmtree(one.data)
+    shutil.copytree(tmp_path / "backup", one.data)
+    await one.start()
+    await _press_confirmed(one, children[4:])
+    await world.check_nothing_lost_or_doubled()
+    await world.until_incident("journal_forked")
 
 
-async def test_a_damaged_replica_is_set_aside_and_the_desk_heals_by_itself(tmp_path: Path) -> None:
+async def test_a_damaged_replica_is_set_aside_and_the_desk_heals_by_itself(shared: Shared) -> None:
     luck = Random(SEED)
     print(f"ROLLCALL_FAULT_SEED={SEED} ROLLCALL_FAULT_ROUNDS={ROUNDS}")
-    async with fault_world(tmp_path) as (world, one, _two):
-        for round_ in range(ROUNDS):
-            (child,) = await one.absent(1)
-            await _press_confirmed(one, [child])
-            if round_ % 2 == 0:
-                await one.stop()
-                _flip_a_bit(one.data / "replica.db", luck)
-            else:  # a damaged log ends before the damage, and the desk is one that was put back
-                await one.kill()
-                _flip_a_bit(one.data / "replica.db-wal", luck)
-            await one.start()
-            await world.check_nothing_lost_or_doubled()
-            print(f"round {round_}: {await world.incidents()}")
-        await world.until_incident("replica_quarantined", (ROUNDS + 1) // 2)
+    world, one, _two = shared
+    for round_ in range(ROUNDS):
+        (child,) = await one.absent(1)
+        await _press_confirmed(one, [child])
+        if round_ % 2 == 0:
+            await one.stop()
+            _flip_a_bit(one.data / "replica.db", luck)
+        else:  # a damaged log ends before the damage, and the desk is one that was put back
+            await one.kill()
+            _flip_a_bit(one.data / "replica.db-wal", luck)
+        await one.start()
+        await world.check_nothing_lost_or_doubled()
+        print(f"round {round_}: {await world.incidents()}")
+    await world.until_incident("replica_quarantined", (ROUNDS + 1) // 2)
 
 
 async def test_a_server_restored_from_a_backup_gets_everything_back_from_its_desks(tmp_path: Path) -> None:

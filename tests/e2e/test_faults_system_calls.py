@@ -10,10 +10,11 @@ from random import Random
 
 import pytest
 
+from tests.support.faults.shared import Shared
 from tests.support.faults.trace import injected, needs_strace
-from tests.support.faults.worlds import FaultDesk, FaultWorld, fault_world, postgres_pids
+from tests.support.faults.worlds import FaultDesk, FaultWorld, postgres_pids
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900), pytest.mark.asyncio(loop_scope="module")]
 
 SEED = int(os.environ.get("ROLLCALL_FAULT_SEED", "20261124"))
 ROUNDS = int(os.environ.get("ROLLCALL_FAULT_ROUNDS", "3"))
@@ -40,48 +41,50 @@ async def _press_until_gone(desk: FaultDesk) -> None:
     await desk.killed()
 
 
-async def test_a_desk_killed_at_any_write_sync_or_send_loses_and_doubles_nothing(tmp_path: Path) -> None:
-    async with fault_world(tmp_path) as (world, one, _):
-        for call, calls_max in DESK_CALLS.items():
-            luck = Random(f"{SEED} {call}")
-            for _ in range(ROUNDS):
-                when = luck.randint(1, calls_max)
-                print(f"desk 1 is killed at its {call} number {when}")
-                kills = [f"{each}:signal=KILL:when={when}" for each in TWINS.get(call, (call,))]
-                async with injected([one.pid], tmp_path / "trace", *kills):
-                    await _press_until_gone(one)
-                    await one.killed()
-                await one.start()
-            await world.check_nothing_lost_or_doubled()
-
-
-async def test_a_server_killed_at_any_send_loses_and_doubles_nothing(tmp_path: Path) -> None:
-    luck = Random(f"{SEED} server")
-    async with fault_world(tmp_path) as (world, _one, _two):
-        for _ in range(max(2, ROUNDS // 2)):
-            when = luck.randint(1, 12)
-            print(f"the server is killed at its send number {when}")
-            assert world.server is not None
-            sends = [f"{call}:signal=KILL:when={when}" for call in ("sendto", "sendmsg", "write", "writev")]
-            async with injected([world.server.process.pid], tmp_path / "trace", *sends):
-                await world.press_until_server_is_killed()
-            await world.start_server()
-            await world.restart_desks()
+async def test_a_desk_killed_at_any_write_sync_or_send_loses_and_doubles_nothing(
+    shared: Shared, tmp_path: Path
+) -> None:
+    world, one, _ = shared
+    for call, calls_max in DESK_CALLS.items():
+        luck = Random(f"{SEED} {call}")
+        for _ in range(ROUNDS):
+            when = luck.randint(1, calls_max)
+            print(f"desk 1 is killed at its {call} number {when}")
+            kills = [f"{each}:signal=KILL:when={when}" for each in TWINS.get(call, (call,))]
+            async with injected([one.pid], tmp_path / "trace", *kills):
+                await _press_until_gone(one)
+                await one.killed()
+            await one.start()
         await world.check_nothing_lost_or_doubled()
 
 
-async def test_a_postgresql_process_killed_at_any_write_or_sync_loses_and_doubles_nothing(tmp_path: Path) -> None:
-    async with fault_world(tmp_path) as (world, one, _two):
-        for call in ("fdatasync", "pwrite64"):
-            luck = Random(f"{SEED} postgres {call}")
-            for _ in range(max(2, ROUNDS // 2)):
-                when = luck.randint(1, 3)
-                print(f"a PostgreSQL process is killed at its {call} number {when}")
-                await _confirm_until_postgresql_is_killed(
-                    world, one, tmp_path / "trace", f"{call}:signal=KILL:when={when}"
-                )
-            await world.until_ready()
-            await world.check_nothing_lost_or_doubled()
+async def test_a_server_killed_at_any_send_loses_and_doubles_nothing(shared: Shared, tmp_path: Path) -> None:
+    luck = Random(f"{SEED} server")
+    world, _one, _two = shared
+    for _ in range(max(2, ROUNDS // 2)):
+        when = luck.randint(1, 12)
+        print(f"the server is killed at its send number {when}")
+        assert world.server is not None
+        sends = [f"{call}:signal=KILL:when={when}" for call in ("sendto", "sendmsg", "write", "writev")]
+        async with injected([world.server.process.pid], tmp_path / "trace", *sends):
+            await world.press_until_server_is_killed()
+        await world.start_server()
+        await world.restart_desks()
+    await world.check_nothing_lost_or_doubled()
+
+
+async def test_a_postgresql_process_killed_at_any_write_or_sync_loses_and_doubles_nothing(
+    shared: Shared, tmp_path: Path
+) -> None:
+    world, one, _two = shared
+    for call in ("fdatasync", "pwrite64"):
+        luck = Random(f"{SEED} postgres {call}")
+        for _ in range(max(2, ROUNDS // 2)):
+            when = luck.randint(1, 3)
+            print(f"a PostgreSQL process is killed at its {call} number {when}")
+            await _confirm_until_postgresql_is_killed(world, one, tmp_path / "trace", f"{call}:signal=KILL:when={when}")
+        await world.until_ready()
+        await world.check_nothing_lost_or_doubled()
 
 
 async def _confirm_until_postgresql_is_killed(world: FaultWorld, desk: FaultDesk, trace: Path, kill: str) -> None:
@@ -95,61 +98,65 @@ async def _confirm_until_postgresql_is_killed(world: FaultWorld, desk: FaultDesk
     assert "killed by SIGKILL" in trace.read_text()
 
 
-async def test_a_sync_that_fails_is_refused_clearly_and_final_for_that_handle(tmp_path: Path) -> None:
-    async with fault_world(tmp_path) as (world, one, _):
-        first, second, third = await one.absent(3)
-        await one.press(first)
-        await world.check_nothing_lost_or_doubled()
-        one.link.cut()  # nothing but the check-in writes now
-        trace = tmp_path / "trace"
-        failure = ("fdatasync:error=EIO:when=1", "fsync:error=EIO:when=1")
-        async with injected([one.pid], trace, *failure, also="pwrite64,close"):
+async def test_a_sync_that_fails_is_refused_clearly_and_final_for_that_handle(shared: Shared, tmp_path: Path) -> None:
+    world, one, _ = shared
+    first, second, third = await one.absent(3)
+    await one.press(first)
+    await world.check_nothing_lost_or_doubled()
+    one.link.cut()  # nothing but the check-in writes now
+    trace = tmp_path / "trace"
+    failure = ("fdatasync:error=EIO:when=1", "fsync:error=EIO:when=1")
+    async with injected([one.pid], trace, *failure, also="pwrite64,close"):
+        line = await one.press(second)
+        assert line is not None
+        assert (line["event"], line["code"]) == ("error", "storage_failed")
+        assert await _is_in(one, first)
+        if not await _is_in(one, second):  # a broken COMMIT may have happened: the desk says so and shows it
+            await one.press(second)
+        line = await one.press(third)
+        assert line is not None
+        assert line["event"] == "recorded", line
+    _check_nothing_was_written_by_the_same_handle(trace.read_text())
+    one.link.reopen()
+    await world.check_nothing_lost_or_doubled()
+    assert await _is_in(one, second)
+
+
+async def test_syncs_that_go_on_failing_are_refused_each_time_and_the_desk_recovers_by_itself(
+    shared: Shared, tmp_path: Path
+) -> None:
+    world, one, _ = shared
+    first, second = await one.absent(2)
+    await one.press(first)
+    failure = ("fdatasync:error=EIO", "fsync:error=EIO")
+    async with injected([one.pid], tmp_path / "trace", *failure):
+        for _ in range(3):
             line = await one.press(second)
             assert line is not None
             assert (line["event"], line["code"]) == ("error", "storage_failed")
-            assert await _is_in(one, first)
-            if not await _is_in(one, second):  # a broken COMMIT may have happened: the desk says so and shows it
-                await one.press(second)
-            line = await one.press(third)
+        assert await _is_in(one, first)
+    await _record_again(one, second)
+    await world.check_nothing_lost_or_doubled()
+
+
+async def test_a_write_without_room_is_refused_clearly_and_works_again_once_there_is_room(
+    shared: Shared, tmp_path: Path
+) -> None:
+    world, one, _ = shared
+    first, second = await one.absent(2)
+    await one.press(first)
+    log = one.data / "replica.db-wal"
+    async with injected([one.pid], tmp_path / "trace", "pwrite64:error=ENOSPC", only=log):
+        for _ in range(3):
+            line = await one.press(second)
             assert line is not None
-            assert line["event"] == "recorded"
-        _check_nothing_was_written_by_the_same_handle(trace.read_text())
-        one.link.reopen()
-        await world.check_nothing_lost_or_doubled()
-        assert await _is_in(one, second)
-
-
-async def test_syncs_that_go_on_failing_are_refused_each_time_and_the_desk_recovers_by_itself(tmp_path: Path) -> None:
-    async with fault_world(tmp_path) as (world, one, _):
-        first, second = await one.absent(2)
-        await one.press(first)
-        failure = ("fdatasync:error=EIO", "fsync:error=EIO")
-        async with injected([one.pid], tmp_path / "trace", *failure):
-            for _ in range(3):
-                line = await one.press(second)
-                assert line is not None
-                assert (line["event"], line["code"]) == ("error", "storage_failed")
-            assert await _is_in(one, first)
-        await _record_again(one, second)
-        await world.check_nothing_lost_or_doubled()
-
-
-async def test_a_write_without_room_is_refused_clearly_and_works_again_once_there_is_room(tmp_path: Path) -> None:
-    async with fault_world(tmp_path) as (world, one, _):
-        first, second = await one.absent(2)
-        await one.press(first)
-        log = one.data / "replica.db-wal"
-        async with injected([one.pid], tmp_path / "trace", "pwrite64:error=ENOSPC", only=log):
-            for _ in range(3):
-                line = await one.press(second)
-                assert line is not None
-                assert (line["event"], line["code"]) == ("error", "storage_full")
-            assert await _is_in(one, first)
-            assert not await _is_in(one, second)
-        line = await one.press(second)
-        assert line is not None
-        assert line["event"] == "recorded"
-        await world.check_nothing_lost_or_doubled()
+            assert (line["event"], line["code"]) == ("error", "storage_full")
+        assert await _is_in(one, first)
+        assert not await _is_in(one, second)
+    line = await one.press(second)
+    assert line is not None
+    assert line["event"] == "recorded", line
+    await world.check_nothing_lost_or_doubled()
 
 
 async def _record_again(desk: FaultDesk, child: str) -> None:
@@ -157,7 +164,7 @@ async def _record_again(desk: FaultDesk, child: str) -> None:
     if not await _is_in(desk, child):
         line = await desk.press(child)
         assert line is not None
-        assert line["event"] == "recorded"
+        assert line["event"] == "recorded", line
 
 
 async def _is_in(desk: FaultDesk, child: str) -> bool:

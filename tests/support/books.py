@@ -48,6 +48,8 @@ alert,A-1,elm,,,,,,,C-1,,,,allergy,critical,Peanuts,,,
 alert,A-2,elm,,,,,,,C-1,,,,dietary,info,No milk,,,
 staff,S-1,elm,,,Ruth,Appiah,,,,,,,,,,educator,,
 """
+
+
 @dataclass
 class Books:
     """The tables, and ways to write them; `world` works as the server's role, `owner` as that of the tables."""

@@ -69,7 +69,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 def postgres_server() -> PostgresServer:
     """The one server of this run; the role of DATABASE_URL, when set, must be able to create databases."""
     run_dir = Path(os.environ[RUN_DIR_VARIABLE])
-    with _locked(run_dir / "keeper.lock"):
+    with locked(run_dir / "keeper.lock"):
         ready = run_dir / "ready.json"
         if not ready.exists():
             ready.write_text(_start_keeper(run_dir), encoding="utf-8")
@@ -81,7 +81,7 @@ async def made_once(server: PostgresServer, name: str, fill: Callable[[FreshData
     """Give a template of this run that the first test in need fills; `fill` leaves no connection behind."""
     run_dir = Path(os.environ[RUN_DIR_VARIABLE])
     full_name = f"{server.prefix}_{name}"
-    with _locked(run_dir / f"{name}.lock"):
+    with locked(run_dir / f"{name}.lock"):
         ready = run_dir / f"{name}.ready"
         if not ready.exists():
             owner = parts_of(server.template.owner).role
@@ -182,7 +182,8 @@ def _is_locked(path: Path) -> bool:
 
 
 @contextmanager
-def _locked(path: Path) -> Iterator[None]:
+def locked(path: Path) -> Iterator[None]:
+    """Hold a lock of this run; other workers wait."""
     with path.open("a", encoding="ascii") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield

@@ -7,7 +7,6 @@ import os
 import shutil
 import signal
 import sys
-import tempfile
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -18,11 +17,11 @@ from server.demo.link_switch import LinkSwitch
 from server.demo.processes import LINE_BYTES_MAX, Agent, ProgramFailed, Server, die_with_parent
 from tests.support.faults.failing import VARIABLE
 from tests.support.faults.link import FaultyLink
+from tests.support.postgres import RUN_DIR_VARIABLE, locked
 from tests.support.world import DEADLINE_S, Desk, World
 
 PRESSES_MAX = 40
 DESKS = ("Desk 1", "Desk 2")
-_prepared: list["tempfile.TemporaryDirectory[str]"] = []
 
 
 class FaultDesk(Desk):
@@ -46,6 +45,14 @@ class FaultDesk(Desk):
                 *arguments, environment={**self.environment, VARIABLE: failpoint}, stderr=errors
             )
         self.agent = Agent(self.name, process, self._hear)
+
+    async def make_whole(self) -> None:
+        """See that an agent runs, in the environment of every other program."""
+        if self.environment and self.agent is not None:
+            await self.stop()
+        self.environment.clear()
+        if self.agent is None or self.agent.process.returncode is not None:
+            await self.start()
 
     async def killed(self) -> None:
         """Wait until the agent was killed by SIGKILL, and clear up after it."""
@@ -80,9 +87,14 @@ class FaultDesk(Desk):
         return line
 
     async def absent(self, count: int) -> list[str]:
-        """Ids of that many children who may be checked in."""
-        roster = (await self.ask("roster"))["children"]
+        """Ids of that many children who may be checked in: who was not here yet first, and at last some who were in."""
+        roster = sorted((await self.ask("roster"))["children"], key=lambda child: child["status"] != "none")
         found = [child["child_id"] for child in roster if child["status"] != "in"][:count]
+        for child in [child["child_id"] for child in roster if child["status"] == "in"][: count - len(found)]:
+            line = await self.press(child, "check_out")
+            assert line is not None
+            assert line["event"] == "recorded", line
+            found.append(child)
         assert len(found) == count
         return found
 
@@ -126,6 +138,19 @@ class FaultWorld(World):
             since = len(desk.lines)
             await desk.kill()
             await desk.start()
+            await desk.linked(since=since)
+
+    async def heal(self) -> None:
+        """Make server, desks and links whole again, for another test in this world."""
+        if self.server is None or self.server.process.returncode is not None:
+            await self.start_server()
+        await self.until_ready()
+        await self.sign_in()
+        for desk in self.fault_desks:
+            since = len(desk.lines)
+            desk.link.cut()
+            desk.link.reopen()
+            await desk.make_whole()
             await desk.linked(since=since)
 
     async def start_failing_server(self, failpoint: str) -> None:
@@ -226,18 +251,23 @@ def readdress(data: Path, server_url: str) -> None:
 
 
 async def _template() -> Path:
-    """A folder with the sample centre and two enrolled desks, made once for each test process."""
-    if not _prepared:
-        folder = tempfile.TemporaryDirectory(prefix="rollcall-faults-", ignore_cleanup_errors=True)
-        world = World(Path(folder.name))
-        try:
-            await world.start_server()
-            await world.prepare()
-            for name in DESKS:
-                await world.enrol_desk(name)
-        finally:
-            with contextlib.suppress(ProgramFailed):
-                await world.close()
-        (world.folder / "center.json").write_text(json.dumps(world.center_id))
-        _prepared.append(folder)
-    return Path(_prepared[0].name)
+    """A folder with the sample centre and two enrolled desks, made once for each run of the tests."""
+    folder = Path(os.environ[RUN_DIR_VARIABLE]) / "prepared-world"
+    with locked(folder.with_suffix(".lock")):
+        if not (folder / "center.json").exists():
+            await _prepare(folder)
+    return folder
+
+
+async def _prepare(folder: Path) -> None:
+    folder.mkdir()
+    world = World(folder)
+    try:
+        await world.start_server()
+        await world.prepare()
+        for name in DESKS:
+            await world.enrol_desk(name)
+    finally:
+        with contextlib.suppress(ProgramFailed):
+            await world.close()
+    (folder / "center.json").write_text(json.dumps(world.center_id))
