@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -19,7 +19,7 @@ pytestmark = [
     pytest.mark.skipif(not Path("/proc/self").exists(), reason="looks for leftover processes in /proc"),
 ]
 
-DEADLINE_S = 90.0
+DEADLINE_S = 140.0
 
 
 def _free_port() -> int:
@@ -35,6 +35,20 @@ def _read(path: Path) -> str:
         return path.read_text(encoding="utf-8", errors="replace")
     except OSError:
         return ""
+
+
+_started: list["Demo"] = []
+
+
+@pytest.fixture(autouse=True)
+def _end_what_still_runs() -> Iterator[None]:
+    """After a test that failed, too."""
+    yield
+    while _started:
+        process = _started.pop().process
+        if process.poll() is None:
+            process.kill()
+            process.wait()
 
 
 class Demo:
@@ -54,6 +68,7 @@ class Demo:
                 stdout=output,
                 stderr=subprocess.STDOUT,
             )
+        _started.append(self)
 
     def text(self) -> str:
         """What it printed so far."""
