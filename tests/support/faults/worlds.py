@@ -88,7 +88,7 @@ class FaultDesk(Desk):
 
     async def absent(self, count: int) -> list[str]:
         """Ids of that many children who may be checked in: who was not here yet first, and at last some who were in."""
-        roster = sorted((await self.ask("roster"))["children"], key=lambda child: child["status"] != "none")
+        roster = sorted((await self.ask("roster"))["children"], key=lambda child: bool(child["event_id"]))
         found = [child["child_id"] for child in roster if child["status"] != "in"][:count]
         for child in [child["child_id"] for child in roster if child["status"] == "in"][: count - len(found)]:
             line = await self.press(child, "check_out")
