@@ -35,8 +35,8 @@ AFTERWARDS_PERCENT: Final = 1.5
 TWICE_PERCENT: Final = 0.4
 CUT_OFF_PERCENT: Final = 2
 UNSTAFFED_PERCENT: Final = 5
-BOTH_CENTRES_PERCENT: Final = 12
-# Who rounds, at the first centre, and to what; and how many of the entries there are theirs.
+# Who rounds, at the first centre, to what, and how much of what is attested there is theirs.
+ROUNDER_PERCENT: Final = 85
 ROUNDS: Final = "S-03"
 ROUNDS_TO_MIN: Final = 15
 
@@ -123,9 +123,6 @@ class Diary:
         if away:
             cancelled = away if self._chance(50 if away == "early" else 12) else ""
             self.visits.append(Visit(child, came=False, cancelled=cancelled))
-            if child.at_both and self._chance(BOTH_CENTRES_PERCENT) and not cancelled:
-                self.visits[-1] = Visit(child, came=True)
-                yield from self._stay(child, day)
             return
         came = not self._chance(NO_SHOW_PERCENT)
         self.visits.append(Visit(child, came=came))
@@ -172,7 +169,7 @@ class Diary:
     ) -> Iterator[Recording]:
         desk = 1 if self._chance(30) else 0
         attested = self._chance(18)
-        staff = self._luck.choice(self.town.staff).external_id if attested else ""
+        staff = self._who_attests() if attested else ""
         at = recorded = self.moment(day, minute) + self._luck.randrange(60) * 1_000
         if staff == ROUNDS and self.town.number == 0:
             step = ROUNDS_TO_MIN * MINUTE_MS
@@ -185,6 +182,11 @@ class Diary:
             kind, child.external_id, at, recorded, recorded, desk,
             room=room, staff=staff, adult=adult, auth="staff_attested" if staff else "pin",
         )  # fmt: skip
+
+    def _who_attests(self) -> str:
+        if self.town.number == 0 and self._chance(ROUNDER_PERCENT):
+            return ROUNDS
+        return self._luck.choice(self.town.staff).external_id
 
     def _of_staff(self, member: Member, day: date) -> Iterator[Recording]:
         if self._chance(UNSTAFFED_PERCENT):

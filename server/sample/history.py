@@ -26,7 +26,7 @@ from server.core.passwords import Passwords
 from server.models.absences import Absence
 from server.models.devices import Device, DeviceState
 from server.models.planning import Schedule
-from server.repositories import absences, sample_rows
+from server.repositories import absences, projections, sample_rows
 from server.repositories.unit_of_work import UnitsOfWork
 from server.sample.bookings import BookingBook, tariff_hours
 from server.sample.day_intake import Arrived, DayIntake
@@ -40,6 +40,7 @@ from server.services.center_days import CenterDays, Days
 from server.services.journal_intake import DeviceKey, JournalIntake
 from server.services.offers import Offers, OfferWish, ServiceUnit, TermsWish
 from server.services.people_days import tell_child
+from server.services.projections import RULES
 from server.services.ratio_rules import RatioRules, Wish
 from server.services.roster_file import SourceFile
 from server.services.roster_import import RosterImport
@@ -210,9 +211,10 @@ class History:
         services = await self._offer(town, center, office)
         desks = [self._desk(center) for _ in DESKS]
         async with self._units.begin(origin="sample") as unit:
-            await sample_rows.add(
-                unit.session, [self._row(desk, name) for desk, name in zip(desks, DESKS, strict=True)]
-            )
+            # A server that starts has nothing to make again.
+            await projections.note_rules(unit.connection, center.id, RULES)
+            rows = [self._row(desk, name) for desk, name in zip(desks, DESKS, strict=True)]
+            await sample_rows.add(unit.session, rows)
         book = BookingBook(center, services, office.id, self._id_at)
         house = _House(town, Diary(town, seed), center, desks, book)
         house.rosters = intake_days(town.first_day, town.last_day)[1:]

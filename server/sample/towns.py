@@ -23,6 +23,7 @@ FIRST_MONTHS: Final = 6
 LAST_MONTHS: Final = 60
 # A centre takes new children in twice a year, so that each is born before the roster names it.
 INTAKE_MONTHS: Final = (3, 9)
+WEDNESDAY: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,7 @@ class Tariff:
 
 @dataclass(frozen=True, slots=True)
 class Child:
-    """A child of the sample; bit 0 of `weekdays` is Monday. `at_both`: it is enrolled at another centre, too."""
+    """A child of the sample; bit 0 of `weekdays` is Monday."""
 
     external_id: str
     given_name: str
@@ -61,7 +62,6 @@ class Child:
     weekdays: int
     tariff: Tariff
     adults: tuple[str, ...]
-    at_both: bool = False
 
     def room_on(self, day: date) -> str:
         """The code of the room for its age."""
@@ -119,16 +119,18 @@ SHIFTS: Final = ((435, 945), (495, 1050), (570, 1090))
 def towns(count: int, first_day: date, last_day: date, *, children: int, seed: str) -> tuple[Town, ...]:
     """Make so many centres with about so many children at a time, for days from the first to the last (both included).
 
-    The first child of the second centre is at the first one, too, and that is not by the book.
+    One child of the first centre is at the second one, too, on Wednesdays, and that is not by the book.
     """
     made = [_town(number, first_day, last_day, children, seed) for number in range(count)]
     if count > 1:
-        guest, other = made[0].children[0], made[1].children[0]
+        at_home, away = (_longest(town.children) for town in made[:2])
+        guest, other = made[0].children[at_home], made[1].children[away]
         same = replace(
-            other, given_name=guest.given_name, family_name=guest.family_name, birth_date=guest.birth_date, at_both=True
-        )
-        made[0] = replace(made[0], children=(replace(guest, at_both=True), *made[0].children[1:]))
-        made[1] = replace(made[1], children=(same, *made[1].children[1:]))
+            other, given_name=guest.given_name, family_name=guest.family_name, birth_date=guest.birth_date,
+            weekdays=WEDNESDAY,
+        )  # fmt: skip
+        theirs = made[1].children
+        made[1] = replace(made[1], children=(*theirs[:away], same, *theirs[away + 1 :]))
     return tuple(made)
 
 
@@ -147,6 +149,10 @@ def intake_days(first_day: date, last_day: date) -> list[date]:
     """Give the days on which rosters are told anew: the first one, and twice a year."""
     months = [date(year, month, 1) for year in range(first_day.year, last_day.year + 1) for month in INTAKE_MONTHS]
     return [first_day, *(day for day in months if first_day < day <= last_day)]
+
+
+def _longest(children: Sequence[Child]) -> int:
+    return max(range(len(children)), key=lambda number: children[number].last_day - children[number].first_day)
 
 
 def _town(number: int, first_day: date, last_day: date, children: int, seed: str) -> Town:

@@ -8,7 +8,7 @@ from server.core.ids import Ids
 from server.repositories.unit_of_work import UnitsOfWork
 from server.sample.history import History, HistoryOptions, PlayedClock, Written
 from tests.support.api import SECRET
-from tests.support.postgres import FreshDatabase
+from tests.support.postgres import FreshDatabase, PostgresServer, made_once
 
 # Four weeks with a training day on which both centres are closed, and the change of the clocks in London.
 SMALL = HistoryOptions(centres=2, days=26, last_day=date(2026, 10, 27), children=8, seed="small")
@@ -23,3 +23,12 @@ async def write_history(database: FreshDatabase, options: HistoryOptions = SMALL
         return await History(units, clock, luck, SECRET).write(options)
     finally:
         await engine.dispose()
+
+
+async def history_template(server: PostgresServer) -> str:
+    """Give a template with the small history, written once in a run."""
+
+    async def fill(made: FreshDatabase) -> None:
+        await write_history(made)
+
+    return await made_once(server, "history", fill)

@@ -59,10 +59,12 @@ def test_everything_that_an_auditor_looks_for_is_in_a_year() -> None:
     assert kinds[EventKind.CHECK_IN] - kinds[EventKind.CHECK_OUT] > 0
     staffed = Counter(one.occurred_ms // DAY_MS for one in here if one.kind is EventKind.STAFF_IN)
     assert min(staffed.values()) < len(first.staff)
-    both = {first.children[0].given_name, second.children[0].given_name}
-    assert len(both) == 1
+    names = [
+        {(one.given_name, one.family_name, one.birth_date): one for one in town.children} for town in (first, second)
+    ]
+    (both,) = names[0].keys() & names[1].keys()
     days = [
-        {one.occurred_ms // DAY_MS for one in told_ if one.subject == town.children[0].external_id}
-        for town, told_ in ((first, here), (second, there))
+        {one.occurred_ms // DAY_MS for one in recorded if one.subject == ours[both].external_id}
+        for ours, recorded in zip(names, (here, there), strict=True)
     ]
     assert days[0] & days[1]
