@@ -11,8 +11,9 @@ from server.core.database import create_engine, parts_of
 from server.core.ids import Ids
 from server.core.settings import Settings
 from server.repositories.unit_of_work import UnitsOfWork
-from server.sample.history import History, HistoryOptions, PlayedClock, Written
+from server.sample.history import History, HistoryOptions, Written
 from server.sample.history import Progress as HistoryProgress
+from server.sample.played_clock import PlayedClock
 from server.services.backup import Backup
 from server.services.compaction import Compaction
 from server.services.database_setup import borrow_database

@@ -91,7 +91,7 @@ async def records(
 async def breaches(
     center: ManagedCenter, services: ServicesDep, first: First, last: Last, if_none_match: IfNoneMatch = None
 ) -> Response:
-    """Give when there were too few adults with the children; of at most 93 days (managers)."""
+    """Give when there were too few adults with the children; of at most 31 days (managers)."""
     period, found = await services.analytics.breaches(center, first, last)
     zone = ZoneInfo(center.time_zone)
     local = dataclasses.replace(found, breaches=tuple(_breach_at(one, zone) for one in found.breaches))

@@ -16,7 +16,7 @@ from server.services.access import MANAGER_AND_UP, Center
 from server.services.analytics import BREACH_DAYS_MAX, USAGE_DAYS_MAX
 from server.services.analytics_figures import Mark, Occupancy, Period, Times
 from server.services.bundle import Services
-from server.web.charts import DAY_NAMES, Bars, Line, curve, heat_map, histogram, told
+from server.web.charts import DAY_NAMES, Bars, Drawing, Line, curve, heat_map, histogram, told
 from server.web.dashboard import Frame
 
 PATH: Final = "/dashboard/centers/{center_id}/analytics"
@@ -105,7 +105,7 @@ def _period(first: str, last: str, today: date) -> tuple[date, date]:
     return begin, end
 
 
-def _charts(center: Center, about: Period, full: Occupancy, times: Times) -> dict[str, str]:
+def _charts(center: Center, about: Period, full: Occupancy, times: Times) -> dict[str, Drawing]:
     span = _open_minutes(center, full.marks, times)
     days = f"{about.first_day} to {about.last_day}"
     day = _average_day(full)

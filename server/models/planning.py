@@ -195,13 +195,6 @@ class Booking(SQLModel, table=True):
         Index(None, "center_id", "service_id", "starts_at"),
         Index(None, "center_id", "child_id", "starts_at"),
         Index(None, "center_id", "starts_at"),
-        # All that figures over years read of bookings.
-        Index(
-            "ix_booking_figures",
-            "center_id",
-            "starts_at",
-            postgresql_include=["ends_at", "status", "child_id", "service_id", "day"],
-        ),
         # A day of a schedule is booked once, whatever becomes of it; a closure that is taken back lets it be again.
         Index(
             "uq_booking_schedule_id_day",

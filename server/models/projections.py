@@ -47,13 +47,6 @@ class StayRow(SQLModel, table=True):
     __table_args__ = (
         one_of("subject_kind", SubjectKind),
         Index(None, "center_id", "started_at"),
-        # All that figures over years read of stays.
-        Index(
-            "ix_stay_figures",
-            "center_id",
-            "started_at",
-            postgresql_include=["ended_at", "subject_kind", "subject_id", "assumed", "disputed"],
-        ),
         Index("ix_stay_center_id_open", "center_id", postgresql_where=text("ended_at IS NULL")),
     )
 

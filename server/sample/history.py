@@ -19,7 +19,7 @@ from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from server.core.clock import SystemClock, datetime_of, ms_of, utc_offset_min
+from server.core.clock import datetime_of, ms_of, utc_offset_min
 from server.core.errors import Conflict, InvalidInput
 from server.core.ids import Ids, uuid7_from
 from server.core.passwords import Passwords
@@ -32,6 +32,7 @@ from server.sample.bookings import BookingBook, tariff_hours
 from server.sample.day_intake import Arrived, DayIntake
 from server.sample.days import Away, Diary, Recording
 from server.sample.generate import ROSTER_FILE
+from server.sample.played_clock import PlayedClock
 from server.sample.towns import TARIFFS, Town, intake_days, roster_csv, towns
 from server.services.access import Center, Centers, RoleId, User
 from server.services.accounts import Accounts, NewUser
@@ -92,27 +93,6 @@ class Written:
     events: int = 0
     bookings: int = 0
     absences: int = 0
-
-
-class PlayedClock:
-    """Stands where it was put; only durations are real."""
-
-    def __init__(self) -> None:
-        """Begin in 1970."""
-        self.at_ms = 0
-        self._real = SystemClock()
-
-    def wall_ms(self) -> int:
-        """Milliseconds since the Unix epoch."""
-        return self.at_ms
-
-    def monotonic_ms(self) -> int:
-        """Real milliseconds."""
-        return self._real.monotonic_ms()
-
-    def now(self) -> datetime:
-        """Give the played time in UTC."""
-        return datetime_of(self.at_ms)
 
 
 @dataclass(slots=True)

@@ -1,12 +1,12 @@
-"""Charts as SVG, drawn on the server: no script, no inline style, only classes and presentation attributes.
+"""Charts as shapes of SVG: no script, no inline style, only classes and presentation attributes.
 
-Each chart has its title in words, and the page has a table of the same figures beside it. Lines differ in their strokes
-and cells in their numbers, so that nothing is told by colour alone.
+A template turns shapes into elements and escapes every value, as it does with everything. Each chart has its title in
+words, and the page has a table of the same figures beside it. Lines differ in their strokes and cells in their numbers,
+so that nothing is told by colour alone.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from html import escape
+from dataclasses import dataclass, field
 from math import ceil
 from typing import Final
 
@@ -19,6 +19,25 @@ BOTTOM: Final = 26
 HEAT_LEVELS: Final = 5
 DAY_NAMES: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _HOUR: Final = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """An element: its name, its attributes as text, and the text in it."""
+
+    tag: str
+    attributes: dict[str, str]
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """A chart: what it shows in words, its height (its width is `WIDTH`), and its shapes from the back to the front."""
+
+    title: str
+    height: int
+    shapes: tuple[Shape, ...]
+    width: int = field(default=WIDTH, init=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,52 +56,46 @@ class Bars:
     values: Mapping[int, float]
 
 
-def curve(title: str, lines: Sequence[Line], span: tuple[int, int]) -> str:
+def curve(title: str, lines: Sequence[Line], span: tuple[int, int]) -> Drawing:
     """Draw lines as steps over the minutes of a day from the first to the last of `span`."""
     most = max((value for line in lines for _, value in line.points), default=0)
     axes = _Axes(span, _ceiling(most))
-    drawn = "".join(f'<path d="{_steps(line, axes)}" class="{line.style}"/>' for line in lines if line.points)
-    return _svg(title, "".join(axes.grid()) + drawn, HEIGHT)
+    drawn = [Shape("path", {"d": _steps(line, axes), "class": line.style}) for line in lines if line.points]
+    return Drawing(title, HEIGHT, (*axes.grid(), *drawn))
 
 
-def histogram(title: str, bars: Sequence[Bars], span: tuple[int, int], *, step: int) -> str:
+def histogram(title: str, bars: Sequence[Bars], span: tuple[int, int], *, step: int) -> Drawing:
     """Draw bars beside each other for each step of minutes."""
     most = max((value for one in bars for value in one.values.values()), default=0)
     axes = _Axes(span, _ceiling(most))
     width = (axes.x(span[0] + step) - axes.x(span[0])) / max(len(bars), 1)
     drawn = [
-        f'<rect x="{axes.x(minute) + number * width:.1f}" y="{axes.y(value):.1f}" width="{max(width - 1, 1):.1f}" '
-        f'height="{axes.y(0) - axes.y(value):.1f}" class="{one.style}"/>'
+        _box(axes.x(minute) + number * width, axes.y(value), max(width - 1, 1), axes.y(0) - axes.y(value), one.style)
         for number, one in enumerate(bars)
         for minute, value in sorted(one.values.items())
         if span[0] <= minute < span[1] and value
     ]
-    return _svg(title, "".join(axes.grid()) + "".join(drawn), HEIGHT)
+    return Drawing(title, HEIGHT, (*axes.grid(), *drawn))
 
 
-def heat_map(title: str, cells: Mapping[tuple[int, int], float], hours: tuple[int, int], *, full: float) -> str:
+def heat_map(title: str, cells: Mapping[tuple[int, int], float], hours: tuple[int, int], *, full: float) -> Drawing:
     """Draw weekdays (1 is Monday) as rows and hours as columns; each cell has its number, and `full` is the darkest."""
     days = sorted({day for day, _ in cells})
     columns = max(hours[1] - hours[0], 1)
     width, height = (WIDTH - LEFT) / columns, 30
-    drawn: list[str] = []
+    drawn: list[Shape] = []
     for row, day in enumerate(days):
         y = TOP + row * height
-        drawn.append(f'<text x="{LEFT - 6}" y="{y + 20}" text-anchor="end">{DAY_NAMES[day - 1]}</text>')
+        drawn.append(_word(LEFT - 6, y + 20, "end", DAY_NAMES[day - 1]))
         for hour in range(*hours):
             value = cells.get((day, hour), 0.0)
             x = LEFT + (hour - hours[0]) * width
-            drawn.append(
-                f'<rect x="{x:.1f}" y="{y}" width="{width - 2:.1f}" height="{height - 2}" '
-                f'class="heat level-{_level(value, full)}"/><text x="{x + width / 2:.1f}" y="{y + 19}" '
-                f'text-anchor="middle" class="on-{_level(value, full)}">{value:.0f}</text>'
-            )
+            level = _level(value, full)
+            drawn.append(_box(x, y, width - 2, height - 2, f"heat level-{level}"))
+            drawn.append(_word(x + width / 2, y + 19, "middle", f"{value:.0f}", f"on-{level}"))
     foot = TOP + len(days) * height + 14
-    drawn += [
-        f'<text x="{LEFT + (hour - hours[0] + 0.5) * width:.1f}" y="{foot}" text-anchor="middle">{hour:02}</text>'
-        for hour in range(*hours)
-    ]
-    return _svg(title, "".join(drawn), foot + 8)
+    drawn += [_word(LEFT + (hour - hours[0] + 0.5) * width, foot, "middle", f"{hour:02}") for hour in range(*hours)]
+    return Drawing(title, foot + 8, tuple(drawn))
 
 
 class _Axes:
@@ -98,14 +111,23 @@ class _Axes:
     def y(self, value: float) -> float:
         return TOP + (1 - value / self._top) * (HEIGHT - TOP - BOTTOM)
 
-    def grid(self) -> Iterator[str]:
+    def grid(self) -> Iterator[Shape]:
         for value in (0, self._top / 2, self._top):
             y = f"{self.y(value):.1f}"
-            yield f'<line x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y}" y2="{y}" class="rule"/>'
-            yield f'<text x="{LEFT - 6}" y="{self.y(value) + 4:.1f}" text-anchor="end">{value:g}</text>'
+            yield Shape("line", {"x1": f"{LEFT}", "x2": f"{WIDTH - RIGHT}", "y1": y, "y2": y, "class": "rule"})
+            yield _word(LEFT - 6, self.y(value) + 4, "end", f"{value:g}")
         step = 2 * _HOUR
         for minute in range(ceil(self._first / step) * step, self._last + 1, step):
-            yield f'<text x="{self.x(minute):.1f}" y="{HEIGHT - 8}" text-anchor="middle">{told(minute)}</text>'
+            yield _word(self.x(minute), HEIGHT - 8, "middle", told(minute))
+
+
+def _word(x: float, y: float, anchor: str, text: str, style: str = "label") -> Shape:
+    return Shape("text", {"x": f"{x:.1f}", "y": f"{y:.1f}", "text-anchor": anchor, "class": style}, text)
+
+
+def _box(x: float, y: float, width: float, height: float, style: str) -> Shape:
+    sides = {"x": x, "y": y, "width": width, "height": height}
+    return Shape("rect", {**{name: f"{side:.1f}" for name, side in sides.items()}, "class": style})
 
 
 def told(minute: int) -> str:
@@ -129,11 +151,3 @@ def _ceiling(most: float) -> float:
 def _level(value: float, full: float) -> int:
     """Of five: 0 is nothing, 5 is full or more."""
     return min(HEAT_LEVELS, ceil(value / full * HEAT_LEVELS)) if full > 0 and value > 0 else 0
-
-
-def _svg(title: str, content: str, height: float) -> str:
-    label = escape(title, quote=True)
-    return (
-        f'<svg viewBox="0 0 {WIDTH} {height:.0f}" role="img" aria-label="{label}" class="chart">'
-        f"<title>{label}</title>{content}</svg>"
-    )

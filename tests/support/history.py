@@ -6,7 +6,8 @@ from random import Random
 from server.core.database import create_engine
 from server.core.ids import Ids
 from server.repositories.unit_of_work import UnitsOfWork
-from server.sample.history import History, HistoryOptions, PlayedClock, Written
+from server.sample.history import History, HistoryOptions, Written
+from server.sample.played_clock import PlayedClock
 from tests.support.api import SECRET
 from tests.support.postgres import FreshDatabase, PostgresServer, made_once
 
