@@ -4,6 +4,7 @@ import asyncio
 import os
 import sys
 from collections.abc import Awaitable, Callable, Mapping
+from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, NoReturn, TypeVar
@@ -102,12 +103,31 @@ def import_roster(
 
 
 @app.command()
-def seed(
+def seed(  # noqa: PLR0913 - what an operator may say
     write: Annotated[Path | None, typer.Option(help="Write the sample roster to this file instead.")] = None,
+    *,
+    centres: Annotated[int, typer.Option(min=1, max=20, help="With years or days: so many centres.")] = 5,
+    years: Annotated[int, typer.Option(min=0, max=10, help="Write so many years of everyday life, too.")] = 0,
+    days: Annotated[int, typer.Option(min=0, max=3660, help="The same in days, in place of years.")] = 0,
+    children: Annotated[int, typer.Option(min=5, max=200, help="Children at a time in each centre.")] = 60,
+    seed_word: Annotated[str, typer.Option("--seed", help="Another word gives another history.")] = "1",
+    until: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Last day; yesterday.")] = None,
+    into_existing: Annotated[bool, typer.Option("--into-existing", help="Also beside centres that are here.")] = False,
 ) -> None:
-    """Import the sample centre: 60 invented children in five rooms, their families, and staff."""
+    """Import the sample centre: 60 invented children in five rooms, their families, and staff.
+
+    With `--years 3` or `--days 30`, centres with a past instead, for analytics and for trying things out at full size:
+    rosters, bookings, absences, closures, and every entry of every desk, through the same intake as real ones.
+    docs/analytics.md tells more.
+    """
     from server.sample.generate import ROSTER_FILE, shipped_csv
 
+    if years or days:
+        last_day = until.date() if until else datetime.now(UTC).date() - timedelta(days=1)
+        _write_history(
+            centres, days or round(years * 365.25), last_day, children, seed_word, into_existing=into_existing
+        )
+        return
     content = shipped_csv()
     if write is not None:
         write.write_bytes(content)
@@ -188,6 +208,29 @@ def _with_services(use: Callable[[Services], Awaitable[Result]]) -> Result:
             return await use(services)
 
     return asyncio.run(run())
+
+
+def _write_history(
+    centres: int, days: int, last_day: date, children: int, seed_word: str, *, into_existing: bool
+) -> None:
+    from server.operation import write_history
+    from server.sample.history import HistoryOptions
+
+    options = HistoryOptions(centres, days, last_day, children, seed_word, into_existing=into_existing)
+    settings = _settings({})
+    configure_logging(level="WARNING", log_format=settings.log_format)
+    with Progress(
+        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
+        console=Console(stderr=True), transient=True,
+    ) as bar:  # fmt: skip
+        task = bar.add_task("Playing days of centres", total=None)
+        written = asyncio.run(
+            write_history(settings, options, lambda done, total: bar.update(task, completed=done, total=total))
+        )
+    typer.echo(
+        f"{written.centers} centres, {options.first_day} to {last_day}: {written.children} children, "
+        f"{written.events} events, {written.bookings} bookings, {written.absences} absences"
+    )
 
 
 def _import(files: list[SourceFile], *, skip_bad: bool, dry_run: bool) -> None:

@@ -4,12 +4,16 @@ import secrets
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from random import Random
 
 from server.core.clock import SystemClock
 from server.core.database import create_engine, parts_of
 from server.core.ids import Ids
 from server.core.settings import Settings
 from server.repositories.unit_of_work import UnitsOfWork
+from server.sample.history import History, HistoryOptions, Written
+from server.sample.history import Progress as HistoryProgress
+from server.sample.played_clock import PlayedClock
 from server.services.backup import Backup
 from server.services.compaction import Compaction
 from server.services.database_setup import borrow_database
@@ -25,6 +29,8 @@ from server.services.verification import Verification
 
 # One command does one thing after the other; a push that falls apart into its entries needs no second connection.
 POOL_SIZE = 2
+# Two lanes of the intake, and what is read beside them.
+HISTORY_POOL_SIZE = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,3 +82,27 @@ async def operation(settings: Settings) -> AsyncIterator[Operation]:
             scope=Scope(units, clock, ids.new),
             verification=Verification(books),
         )
+
+
+async def write_history(settings: Settings, options: HistoryOptions, progress: HistoryProgress) -> Written:
+    """Write centres with years behind them.
+
+    Raises:
+        Conflict, InvalidInput: with a sentence for the operator; nothing was written.
+        SetupError, DatabaseUnavailable: likewise; what was written before stands.
+
+    """
+    async with AsyncExitStack() as stack:
+        database = await stack.enter_async_context(borrow_database(settings))
+        engine = create_engine(database.urls.app, pool_size=HISTORY_POOL_SIZE)
+        as_owner = create_engine(database.urls.owner, pool_size=1, statement_timeout_ms=0)
+        for one in (engine, as_owner):
+            stack.push_async_callback(one.dispose)
+        clock = PlayedClock()
+        luck = Random(f"{options.seed}:ids")  # noqa: S311 - ids of a sample; keys and salts are real luck
+        ids = Ids(clock, luck.randbytes)
+        units = UnitsOfWork(engine, clock=clock, luck=secrets.token_bytes, new_id=ids.new)
+        history = History(units, clock, luck, settings.secret_key.get_secret_value())
+        written = await history.write(options, progress)
+        await history.tell_planner(UnitsOfWork(as_owner, clock=clock, luck=secrets.token_bytes, new_id=ids.new))
+        return written

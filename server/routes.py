@@ -10,6 +10,7 @@ from server.controllers import (
     absences,
     adults,
     alerts,
+    analytics,
     api_docs,
     attendance,
     auth,
@@ -18,6 +19,7 @@ from server.controllers import (
     centers,
     children,
     dashboard,
+    dashboard_analytics,
     dashboard_assets,
     dashboard_sign_in,
     desk_entries,
@@ -72,7 +74,7 @@ def build_app(settings: Settings, clock: Clock) -> FastAPI:
     roster = (children, adults, relationships, pickups, alerts)
     families = (my_children, my_stays, my_pickups)
     center = (centers, center_days, absences, people_days, devices, door, *attendances, ratio, incidents, live)
-    planning = (offers, schedules, bookings, expected, statements)
+    planning = (offers, schedules, bookings, expected, statements, analytics)
     for part in (*people, *center, *roster, *families, *planning):
         api.include_router(part.router)
     app.include_router(api)
@@ -80,6 +82,7 @@ def build_app(settings: Settings, clock: Clock) -> FastAPI:
     app.include_router(sync_socket.router)
     for page in (dashboard.root, dashboard_assets.router, dashboard_sign_in.router, dashboard.router):
         app.include_router(page)
+    app.include_router(dashboard_analytics.router)
     app.state.browser_door = browser_door(settings)
     app.state.base_url = settings.base_url
     if settings.docs_enabled:

@@ -9,6 +9,7 @@ from server.services.access import Centers
 from server.services.accounts import Accounts
 from server.services.adults import Adults
 from server.services.alerts import Alerts
+from server.services.analytics import Analytics
 from server.services.attendance import Attendance
 from server.services.auth import Auth
 from server.services.auto_close import AutoClose
@@ -57,6 +58,7 @@ class Services:
     absence_days: AbsenceDays
     absence_follow_up: AbsenceFollowUp
     absences: Absences
+    analytics: Analytics
     auth: Auth
     accounts: Accounts
     attendance: Attendance

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 from server.core.clock import Clock, datetime_of, ms_of
 from server.core.errors import InvalidInput, NotFound
 from server.core.money import money_text
-from server.models.planning import Booking, BookingStatus, ServiceUnit
+from server.models.planning import Booking, BookingStatus, Service, ServiceTerms, ServiceUnit
 from server.models.rooms import Center
 from server.repositories import attendance_days, bookings, offers
 from server.repositories.unit_of_work import UnitOfWork, UnitsOfWork
@@ -164,7 +164,11 @@ async def _basis(unit: UnitOfWork, center: Center, child_id: str, first: date, l
 
 async def _services(unit: UnitOfWork, center_id: str) -> dict[str, Offered]:
     services = await offers.of_center(unit.session, center_id)
-    rows = await offers.terms(unit.session, center_id, [one.id for one in services])
+    return offered_of(services, await offers.terms(unit.session, center_id, [one.id for one in services]))
+
+
+def offered_of(services: Iterable[Service], rows: Iterable[ServiceTerms]) -> dict[str, Offered]:
+    """Give services with their terms as usage depends on them, by id."""
     terms: dict[str, list[Terms]] = {}
     for row in rows:
         terms.setdefault(row.service_id, []).append(
