@@ -34,6 +34,7 @@ from server.services.accounts import Accounts
 from server.services.adults import Adults
 from server.services.alerts import Alerts
 from server.services.attendance import Attendance
+from server.services.audit import Audit
 from server.services.auth import Auth
 from server.services.auto_close import AutoClose
 from server.services.booking_upkeep import BookingUpkeep
@@ -256,6 +257,7 @@ def _services(parts: _Parts, draining: _Draining) -> Services:
     desk_entries = DeskEntries(units, desk, clock, new_id)
     auth = Auth(units, passwords, parts.tokens, sessions, throttles)
     return Services(
+        audit=Audit(units),
         auth=auth,
         absence_days=AbsenceDays(units, clock),
         absence_follow_up=AbsenceFollowUp(units, parts.notifications, clock),

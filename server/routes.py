@@ -12,6 +12,7 @@ from server.controllers import (
     alerts,
     api_docs,
     attendance,
+    audit,
     auth,
     bookings,
     center_days,
@@ -71,7 +72,7 @@ def build_app(settings: Settings, clock: Clock) -> FastAPI:
     people = (auth, users, members)
     roster = (children, adults, relationships, pickups, alerts)
     families = (my_children, my_stays, my_pickups)
-    center = (centers, center_days, absences, people_days, devices, door, *attendances, ratio, incidents, live)
+    center = (centers, center_days, absences, people_days, devices, door, *attendances, ratio, incidents, audit, live)
     planning = (offers, schedules, bookings, expected, statements)
     for part in (*people, *center, *roster, *families, *planning):
         api.include_router(part.router)

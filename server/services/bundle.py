@@ -10,6 +10,7 @@ from server.services.accounts import Accounts
 from server.services.adults import Adults
 from server.services.alerts import Alerts
 from server.services.attendance import Attendance
+from server.services.audit import Audit
 from server.services.auth import Auth
 from server.services.auto_close import AutoClose
 from server.services.bookings import Bookings
@@ -57,6 +58,7 @@ class Services:
     absence_days: AbsenceDays
     absence_follow_up: AbsenceFollowUp
     absences: Absences
+    audit: Audit
     auth: Auth
     accounts: Accounts
     attendance: Attendance
