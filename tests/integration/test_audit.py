@@ -129,7 +129,8 @@ async def test_nobody_changes_the_log_and_who_does_anyway_is_named(families: Fam
     swap = "UPDATE audit_entry SET seq = CASE seq WHEN 3 THEN -4 ELSE -3 END WHERE chain_id = :chain AND seq IN (3, 4)"
     for tampering, finding in (
         ((other_actor,), changed),
-        (("DELETE FROM audit_entry WHERE chain_id = :chain AND seq = 3",), ("audit_entry", "number 3", "the row is missing")),
+        (("DELETE FROM audit_entry WHERE chain_id = :chain AND seq = 3",),
+         ("audit_entry", "number 3", "the row is missing")),
         ((swap, "UPDATE audit_entry SET seq = -seq WHERE chain_id = :chain AND seq < 0"), changed),
         ((f"DELETE FROM audit_entry WHERE chain_id = :chain AND seq = {last}",),
          ("audit_entry", f"number {last}", "the row is missing")),
