@@ -104,7 +104,7 @@ async def user_of_cookie(request: Request, services: Services) -> User | None:
     if not token:
         return None
     user = await services.browser_sessions.user_of(token)
-    let_user_ask(request, user)
+    await let_user_ask(request, user, services)
     return user
 
 

@@ -61,7 +61,7 @@ async def get_current_user(request: Request, token: BearerToken, services: Servi
     """Give the user behind the bearer token, or else of the browser whose page asks. Raises Unauthenticated."""
     if token:
         found = await services.auth.identify(token)
-        let_user_ask(request, found)
+        await let_user_ask(request, found, services)
         return found
     user = await user_of_cookie(request, services)
     if user is None:

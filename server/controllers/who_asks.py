@@ -8,12 +8,14 @@ from starlette.requests import HTTPConnection
 
 from server.core.asking import asking_now, let_ask
 from server.services.access import User
+from server.services.bundle import Services
 
 SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
-def let_user_ask(connection: HTTPConnection, user: User) -> None:
-    """Say that a user sends this request."""
+async def let_user_ask(connection: HTTPConnection, user: User, services: Services) -> None:
+    """Say that a user sends this request, and let it reach what is theirs."""
+    reach = await services.centers.reach_of(user)
     method = str(connection.scope.get("method", "GET"))
     named = {name: str(value) for name, value in connection.path_params.items() if name != "center_id"}
     entity, entity_id = list(named.items())[-1] if named else ("", "")
@@ -21,6 +23,7 @@ def let_user_ask(connection: HTTPConnection, user: User) -> None:
     let_ask(
         replace(
             asking_now(),
+            reach=reach,
             actor=user.id,
             organisation_id=user.organisation_id,
             route=f"{method} {getattr(connection.scope.get('route'), 'path', '')}",

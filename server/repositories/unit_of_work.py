@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 import msgspec
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from server.core.asking import CHANGED, READ, Act, Acts, Asking, asking_now
+from server.core.asking import CHANGED, READ, Act, Acts, Asking, Reach, asking_now, within
 from server.core.clock import Clock
 from server.core.database import database_errors
 from server.core.ids import Luck
@@ -148,14 +149,23 @@ class UnitOfWork:
         self._asked.add(center_id)
         self._new.setdefault(center_id, []).extend(Pending(draft, actor or self._actor) for draft in drafts)
 
+    async def reach_also(self, *ids: str) -> None:
+        """See the rows of a centre or organisation too, until this transaction ends: what was shown proves the right.
+
+        For doors at which nobody is known: whoever holds a good enrolment code, or the link of an invitation.
+        """
+        reach = self._asking.reach
+        await _set_reach(self.connection, reach if reach.is_everywhere else within({*reach.ids, *ids}))
+
     def note_read(self, center_id: str, reader: str, child_id: str, part: str) -> None:
         """Note in the audit log that somebody read a part of a child's file."""
         self._acts.actor = reader
         self._acts.add(center_id, Act(READ, "child", child_id, part))
 
     def note_change(self, center_id: str, asking: Asking, entity: str, entity_id: str) -> None:
-        """Note in the audit log what somebody changed who is not the one that this unit was begun for."""
-        self._told_by.setdefault(asking, Acts(asking.actor)).add(center_id, Act(CHANGED, entity, entity_id))
+        """Note in the audit log what somebody changed in another task than this one, or that is in no table."""
+        if asking.actor:
+            self._told_by.setdefault(asking, Acts(asking.actor)).add(center_id, Act(CHANGED, entity, entity_id))
 
     def after_commit(self, call: Callable[[], None]) -> None:
         """Call this when the transaction is committed, and never when it is not; `call` must not raise or wait."""
@@ -183,10 +193,10 @@ class UnitOfWork:
         if self._asking.changes and self._asking.actor:
             self._acts.actor = self._asking.actor
             await self._gather_changes()
-        told_by = {self._asking: self._acts, **self._told_by}
-        chains = sorted({chain_id for acts in told_by.values() for chain_id in acts.by_chain})
+        told_by = [(self._asking, self._acts), *self._told_by.items()]
+        chains = sorted({chain_id for _, acts in told_by for chain_id in acts.by_chain})
         for chain_id in chains:
-            for asking, acts in told_by.items():
+            for asking, acts in told_by:
                 if told := acts.told(chain_id):
                     noted = Noted(acts.actor, self._sources.clock.now(), asking.route, asking.request_id)
                     await audit_writes.append(self.connection, chain_id, told, noted)
@@ -311,6 +321,7 @@ class UnitsOfWork:
             async with self._engine.connect() as connection:
                 await connection.begin()
                 asking = asking_now()
+                await _set_reach(connection, asking.reach)
                 unit = UnitOfWork(connection, self._sources, actor=actor, origin=origin, asking=asking)
                 try:
                     yield unit
@@ -320,7 +331,7 @@ class UnitsOfWork:
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
-        """One read-only transaction that sees the database as it stood at its first statement.
+        """One read-only transaction that sees the database as it stands when it begins.
 
         Raises:
             DatabaseUnavailable: as `begin`.
@@ -330,4 +341,13 @@ class UnitsOfWork:
             async with self._engine.connect() as plain:
                 connection = await plain.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
                 async with connection.begin():
+                    await _set_reach(connection, asking_now().reach)
                     yield connection
+
+
+async def _set_reach(connection: AsyncConnection, reach: Reach) -> None:
+    """Let the policies of the tables know, to the end of the transaction, whose rows may be seen and written."""
+    await connection.execute(_SET_REACH, {"reach": reach.setting})
+
+
+_SET_REACH: Final = text("SELECT set_config('rollcall.reach', :reach, true)")

@@ -1,10 +1,23 @@
 """The chain of audit entries and what of a transaction it tells, without a database."""
 
 from dataclasses import fields, replace
-from typing import Final
+from typing import Any, Final
 
 from server.core.asking import (
-    ACTS_MAX, CHANGED, EVERYWHERE, NOBODY, NOWHERE, READ, THE_SERVER, Act, Acts, Asking, asking_now, asks, let_ask, within,
+    ACTS_MAX,
+    CHANGED,
+    EVERYWHERE,
+    NOBODY,
+    NOWHERE,
+    READ,
+    THE_SERVER,
+    Act,
+    Acts,
+    Asking,
+    asking_now,
+    asks,
+    let_ask,
+    within,
 )  # fmt: skip
 from server.core.audit_chain import GENESIS, AuditEntry, next_hash
 from server.repositories.audit import ChainEnd
@@ -18,7 +31,8 @@ def test_every_field_of_an_entry_is_in_its_hash() -> None:
     plain = next_hash(GENESIS, FIRST)
     for field in fields(AuditEntry):
         value = getattr(FIRST, field.name)
-        other = replace(FIRST, **{field.name: value + 1 if isinstance(value, int) else value + "!"})
+        changes: dict[str, Any] = {field.name: value + 1 if isinstance(value, int) else value + "!"}
+        other = replace(FIRST, **changes)
         assert next_hash(GENESIS, other) != plain, field.name
     assert next_hash(b"\x00", FIRST) != plain
     # Values are told apart by their length.
