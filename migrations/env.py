@@ -17,6 +17,7 @@ def run(connection: Connection) -> None:
     """Migrate on a connection whose transaction the caller ends; roles and rights go with the tables."""
     app: AppRole | None = context.config.attributes.get("app_role")
     database_admin.hold_migration_lock(connection)
+    database_admin.reach_everything(connection)
     if app is not None:
         if app.password is not None:
             database_admin.ensure_role(connection, app.name, app.password)

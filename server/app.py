@@ -11,6 +11,7 @@ import structlog
 from fastapi import FastAPI
 
 from server.controllers.sync_socket import SyncParts, SyncSocket
+from server.core.asking import THE_SERVER, asks
 from server.core.clock import Clock, SystemClock
 from server.core.database import create_engine
 from server.core.ids import Ids
@@ -35,6 +36,7 @@ from server.services.adults import Adults
 from server.services.alerts import Alerts
 from server.services.analytics import Analytics
 from server.services.attendance import Attendance
+from server.services.audit import Audit
 from server.services.auth import Auth
 from server.services.auto_close import AutoClose
 from server.services.booking_upkeep import BookingUpkeep
@@ -201,7 +203,8 @@ async def borrowed_services(settings: Settings, progress: Progress = lambda _tex
     async with AsyncExitStack() as stack:
         database = await stack.enter_async_context(borrow_database(settings, progress))
         parts, _ = await _parts(stack, settings, database, SystemClock())
-        yield _services(parts, _Draining())
+        with asks(THE_SERVER):
+            yield _services(parts, _Draining())
 
 
 async def _parts(
@@ -258,6 +261,7 @@ def _services(parts: _Parts, draining: _Draining) -> Services:
     auth = Auth(units, passwords, parts.tokens, sessions, throttles)
     return Services(
         analytics=Analytics(units, clock),
+        audit=Audit(units),
         auth=auth,
         absence_days=AbsenceDays(units, clock),
         absence_follow_up=AbsenceFollowUp(units, parts.notifications, clock),
@@ -318,7 +322,8 @@ def _sessions(parts: _Parts, throttles: Throttles) -> Sessions:
 @asynccontextmanager
 async def _background(lasting: dict[str, Coroutine[None, None, None]]) -> AsyncIterator[None]:
     """Run what lasts beside the block; one that fails is loud in the log, and all end with the block."""
-    tasks = [asyncio.create_task(one, name=name) for name, one in lasting.items()]
+    with asks(THE_SERVER):
+        tasks = [asyncio.create_task(one, name=name) for name, one in lasting.items()]
     for task in tasks:
         task.add_done_callback(_report)
     try:

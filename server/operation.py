@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from random import Random
 
+from server.core.asking import THE_SERVER, asks
 from server.core.clock import SystemClock
 from server.core.database import create_engine, parts_of
 from server.core.ids import Ids
@@ -70,6 +71,7 @@ async def operation(settings: Settings) -> AsyncIterator[Operation]:
             stack.push_async_callback(engine.dispose)
         units = UnitsOfWork(as_server, clock=clock, luck=secrets.token_bytes, new_id=ids.new)
         books = UnitsOfWork(as_owner, clock=clock, luck=secrets.token_bytes, new_id=ids.new)
+        stack.enter_context(asks(THE_SERVER))
         yield Operation(
             backup=Backup(books, clock),
             compaction=Compaction(books, clock),

@@ -13,6 +13,7 @@ from server.controllers import (
     analytics,
     api_docs,
     attendance,
+    audit,
     auth,
     bookings,
     center_days,
@@ -73,7 +74,7 @@ def build_app(settings: Settings, clock: Clock) -> FastAPI:
     people = (auth, users, members)
     roster = (children, adults, relationships, pickups, alerts)
     families = (my_children, my_stays, my_pickups)
-    center = (centers, center_days, absences, people_days, devices, door, *attendances, ratio, incidents, live)
+    center = (centers, center_days, absences, people_days, devices, door, *attendances, ratio, incidents, audit, live)
     planning = (offers, schedules, bookings, expected, statements, analytics)
     for part in (*people, *center, *roster, *families, *planning):
         api.include_router(part.router)

@@ -1,5 +1,8 @@
 """Fixtures every test may ask for."""
 
+from tests.support.reach import reach_everything
+
+reach_everything()
 pytest_plugins = [
     "tests.support.postgres",
     "tests.support.api",

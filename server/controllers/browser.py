@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from fastapi import Request, Response
 from starlette.requests import HTTPConnection
 
+from server.controllers.who_asks import SAFE_METHODS, let_user_ask
 from server.core.settings import Settings
 from server.services.access import User
 from server.services.browser_sessions import AGE_MAX, FormTokenWrong
@@ -26,7 +27,6 @@ SESSION_AGE_S: Final = int(AGE_MAX.total_seconds())
 TOKEN_CHARACTERS_MAX: Final = 64
 _HOST_PREFIX: Final = "__Host-"
 _LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
-_SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _OURS: Final = frozenset({"same-origin", "none"})  # none: typed, from a bookmark, or loaded again
 
 
@@ -101,12 +101,16 @@ async def user_of_cookie(request: Request, services: Services) -> User | None:
 
     """
     token = door_of(request).read(SESSION_COOKIE, request)
-    return await services.browser_sessions.user_of(token) if token else None
+    if not token:
+        return None
+    user = await services.browser_sessions.user_of(token)
+    await let_user_ask(request, user, services)
+    return user
 
 
 def check_script(request: Request, services: Services) -> None:
     """Raise FormTokenWrong when a request with a cookie would change something, and no script of ours sent it."""
-    if request.method not in _SAFE:
+    if request.method not in SAFE_METHODS:
         check_from_page(request, services, SESSION_COOKIE, request.headers.get(FORM_HEADER, ""))
 
 

@@ -8,6 +8,7 @@ from fastapi import Depends, Path, Query, Request
 from fastapi.security import OAuth2PasswordBearer
 
 from server.controllers.browser import check_script, user_of_cookie
+from server.controllers.who_asks import let_user_ask
 from server.core.errors import Unauthenticated, Unavailable
 from server.schemas.base import Problem
 from server.services.access import Center, RoleId, User
@@ -59,7 +60,9 @@ ClientDep = Annotated[Client, Depends(get_client)]
 async def get_current_user(request: Request, token: BearerToken, services: ServicesDep) -> User:
     """Give the user behind the bearer token, or else of the browser whose page asks. Raises Unauthenticated."""
     if token:
-        return await services.auth.identify(token)
+        found = await services.auth.identify(token)
+        await let_user_ask(request, found, services)
+        return found
     user = await user_of_cookie(request, services)
     if user is None:
         raise Unauthenticated("Send an access token as Authorization: Bearer; /api/v1/auth/token gives one.")

@@ -9,6 +9,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from server.controllers.problems import internal_error, too_large
+from server.core.asking import NOBODY, Asking, asks
 from server.core.clock import Clock
 
 BODY_BYTES_MAX: Final = 1024 * 1024
@@ -28,7 +29,7 @@ _log = structlog.get_logger(__name__)
 
 
 class RequestFrame:
-    """The outermost layer of the app; sockets pass through untouched."""
+    """The outermost layer of the app; sockets pass through, and nobody asks until a door knows who."""
 
     def __init__(
         self,
@@ -46,13 +47,14 @@ class RequestFrame:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
         if scope["type"] != "http":
-            await self._app(scope, receive, send)
+            with asks(NOBODY):
+                await self._app(scope, receive, send)
             return
         request_id = self._request_id(scope)
         own = (REQUEST_ID_HEADER.encode(), request_id.encode())
         answer = _Answer(send, (own, *self._headers))
         started_ms = self._clock.monotonic_ms()
-        with structlog.contextvars.bound_contextvars(request_id=request_id):
+        with structlog.contextvars.bound_contextvars(request_id=request_id), asks(Asking(request_id=request_id)):
             await self._serve(scope, receive, answer)
             route = _route_of(scope)
             # Probes come every few seconds and would drown the rest.

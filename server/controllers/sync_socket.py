@@ -15,6 +15,7 @@ from fastapi import APIRouter, WebSocket
 from fastapi.responses import JSONResponse
 from starlette.websockets import WebSocketDisconnect, WebSocketState
 
+from server.core.asking import Asking, let_ask, within
 from server.core.clock import Clock
 from server.core.errors import (
     InvalidInput,
@@ -98,6 +99,7 @@ class SyncSocket:
         """Serve one device from its upgrade request to the end of its link."""
         try:
             claims, device = await self._admit(websocket)
+            let_ask(Asking(within([device.key.center_id])))
         except RollcallError as error:
             _log.info("device_turned_away", code=error.code)
             await _deny(websocket, error)

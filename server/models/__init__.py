@@ -5,6 +5,7 @@ from sqlmodel import SQLModel
 from server.models import (
     absences,
     accounts,
+    audit,
     browser_sessions,
     devices,
     incidents,
@@ -22,6 +23,7 @@ metadata = SQLModel.metadata
 __all__ = [
     "absences",
     "accounts",
+    "audit",
     "browser_sessions",
     "devices",
     "incidents",

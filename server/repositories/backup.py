@@ -84,14 +84,21 @@ async def keep_servers_out(connection: AsyncConnection) -> bool:
 
 
 async def empty(connection: AsyncConnection, listed: Sequence[Table]) -> None:
-    """Take all rows away, and let rows come in exactly as they were: no trigger of ours looks at them."""
-    await connection.execute(text(f"TRUNCATE {', '.join(quoted(table.name) for table in listed)}"))
+    """Take all rows away, and let rows come in exactly as they were: no trigger and no policy of ours looks at them.
+
+    PostgreSQL takes no COPY into a table whose policies hold for who copies.
+    """
     await _triggers(connection, listed, "DISABLE")
+    await connection.execute(text(f"TRUNCATE {', '.join(quoted(table.name) for table in listed)}"))
+    for name in await connection.scalars(_PROTECTED):
+        await connection.execute(text(f"ALTER TABLE {quoted(name)} NO FORCE ROW LEVEL SECURITY"))
 
 
 async def wake_triggers(connection: AsyncConnection, listed: Sequence[Table]) -> None:
-    """Let the triggers look at rows again."""
+    """Let the triggers look at rows again, and the policies hold."""
     await _triggers(connection, listed, "ENABLE")
+    for name in await connection.scalars(_PROTECTED):
+        await connection.execute(text(f"ALTER TABLE {quoted(name)} FORCE ROW LEVEL SECURITY"))
 
 
 async def end_log_ins(connection: AsyncConnection) -> None:
@@ -145,6 +152,10 @@ _COLUMNS: Final = text("""
     WHERE table_schema = 'public' AND listed.table_type = 'BASE TABLE'
       AND table_name <> CAST(:version_table AS text) AND column_of.is_generated = 'NEVER'
     ORDER BY column_of.table_name, column_of.ordinal_position
+""")
+_PROTECTED: Final = text("""
+    SELECT relname FROM pg_class
+    WHERE relnamespace = CAST('public' AS regnamespace) AND relkind IN ('r', 'p') AND relrowsecurity ORDER BY relname
 """)
 _REFERENCES: Final = text("""
     SELECT source.relname AS source, target.relname AS target

@@ -29,6 +29,11 @@ async def visible(session: AsyncSession, *, center_ids: Collection[str], organis
     return list(await session.exec(statement))
 
 
+async def ids_of_organisation(session: AsyncSession, organisation_id: str) -> list[str]:
+    """Give the ids of all centres of an organisation."""
+    return list(await session.exec(select(Center.id).where(col(Center.organisation_id) == organisation_id)))
+
+
 async def rooms(session: AsyncSession, center_id: str) -> list[Room]:
     """Give the rooms of a centre in the order people list them."""
     statement = select(Room).where(col(Room.center_id) == center_id)

@@ -119,6 +119,11 @@ def hold_migration_lock(connection: Connection, *, patience_s: int = 120, lock_t
     connection.execute(text(f"SET LOCAL lock_timeout = '{lock_timeout_s:d}s'"))
 
 
+def reach_everything(connection: Connection) -> None:
+    """Let the owner see the rows of all tables to the end of the transaction: policies hold for the owner too."""
+    connection.execute(text("SELECT set_config('rollcall.reach', '*', true)"))
+
+
 def schema_revision(connection: Connection) -> str | None:
     """Give the revision the database is at, or None when nothing was ever migrated."""
     if connection.scalar(text("SELECT to_regclass('public.alembic_version')")) is None:

@@ -12,16 +12,20 @@ from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 import msgspec
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from server.core.asking import CHANGED, READ, Act, Acts, Asking, Reach, asking_now, within
 from server.core.clock import Clock
 from server.core.database import database_errors
 from server.core.ids import Luck
-from server.repositories import log_writes
+from server.repositories import audit_writes, log_writes
+from server.repositories.audit_writes import Noted
 from server.repositories.evidence_gaps import close_log_gap
 from server.repositories.log_rows import Pending, append_of, without_repeats
 from server.repositories.log_writes import Append, LockedHead, Stamp, Standing
+from server.repositories.touched_rows import TouchedRows
 from sync.change_log import SALT_BYTES, ChangeDraft, Head, Operation, genesis
 from sync.records import REFERENCE_BUCKET, Entity, encode_record
 
@@ -48,14 +52,23 @@ class UnitOfWork:
     At the end the drafts get the next versions of the logs of their centres, under the locks on the heads, so that
     commit order is version order. A synced table that is written for a centre of which nothing is said here makes the
     commit fail; a record that is put as it stood is enough.
+
+    What a request changes is in the audit log when it commits, without a word of the use-case: who asked, by which
+    route, and which rows. What was read of a child is said by `note_read`.
     """
 
-    def __init__(self, connection: AsyncConnection, sources: Sources, *, actor: str, origin: str) -> None:
+    def __init__(
+        self, connection: AsyncConnection, sources: Sources, *, actor: str, origin: str, asking: Asking
+    ) -> None:
         """Work on a transaction that has begun; made by `UnitsOfWork.begin`."""
         self.connection: Final = connection
         self._sources = sources
         self._actor = actor
         self._origin = origin
+        self._asking = asking
+        self._touched = TouchedRows()
+        self._acts = Acts()
+        self._told_by: dict[Asking, Acts] = {}
         self._session: AsyncSession | None = None
         self._heads: dict[str, LockedHead] = {}
         self._asked: set[str] = set()
@@ -68,6 +81,7 @@ class UnitOfWork:
         """The objects of this transaction."""
         if self._session is None:
             self._session = AsyncSession(self.connection, expire_on_commit=False)
+            self._touched.follow(self._session)
         return self._session
 
     async def lock_head(self, center_id: str) -> Head:
@@ -135,6 +149,24 @@ class UnitOfWork:
         self._asked.add(center_id)
         self._new.setdefault(center_id, []).extend(Pending(draft, actor or self._actor) for draft in drafts)
 
+    async def reach_also(self, *ids: str) -> None:
+        """See the rows of a centre or organisation too, until this transaction ends: what was shown proves the right.
+
+        For doors at which nobody is known: whoever holds a good enrolment code, or the link of an invitation.
+        """
+        reach = self._asking.reach
+        await _set_reach(self.connection, reach if reach.is_everywhere else within({*reach.ids, *ids}))
+
+    def note_read(self, center_id: str, reader: str, child_id: str, part: str) -> None:
+        """Note in the audit log that somebody read a part of a child's file."""
+        self._acts.actor = reader
+        self._acts.add(center_id, Act(READ, "child", child_id, part))
+
+    def note_change(self, center_id: str, asking: Asking, entity: str, entity_id: str) -> None:
+        """Note in the audit log what somebody changed in another task than this one, or that is in no table."""
+        if asking.actor:
+            self._told_by.setdefault(asking, Acts(asking.actor)).add(center_id, Act(CHANGED, entity, entity_id))
+
     def after_commit(self, call: Callable[[], None]) -> None:
         """Call this when the transaction is committed, and never when it is not; `call` must not raise or wait."""
         self._after_commit.append(call)
@@ -151,9 +183,39 @@ class UnitOfWork:
             await self._session.flush()
         if self._asked:
             await self._append()
+        await self._note_acts()
         await self.connection.commit()
         for call in self._after_commit:
             call()
+
+    async def _note_acts(self) -> None:
+        """Write down who did and read what; the heads of the audit log are locked last, and only until the commit."""
+        if self._asking.changes and self._asking.actor:
+            self._acts.actor = self._asking.actor
+            await self._gather_changes()
+        told_by = [(self._asking, self._acts), *self._told_by.items()]
+        chains = sorted({chain_id for _, acts in told_by for chain_id in acts.by_chain})
+        for chain_id in chains:
+            for asking, acts in told_by:
+                if told := acts.told(chain_id):
+                    noted = Noted(acts.actor, self._sources.clock.now(), asking.route, asking.request_id)
+                    await audit_writes.append(self.connection, chain_id, told, noted)
+
+    async def _gather_changes(self) -> None:
+        """Tell the rows that were written; what the address names, when a statement wrote them past the session."""
+        here, elsewhere = self._asking.center_id, self._asking.organisation_id
+        for center_id, entity, entity_id in (*self._touched.rows, *self._records()):
+            self._acts.add(center_id or here or elsewhere, Act(CHANGED, entity, entity_id))
+        if self._origin and not self._acts.by_chain and await audit_writes.has_written(self.connection):
+            act = Act(CHANGED, self._asking.entity, self._asking.entity_id)
+            self._acts.add(here or elsewhere, act)
+
+    def _records(self) -> list[tuple[str, str, str]]:
+        """The records that devices are told of, as centre, entity and id."""
+        told = {**self._drafts, **self._new}
+        return [
+            (center_id, one.draft.entity, one.draft.entity_id) for center_id, drafts in told.items() for one in drafts
+        ]
 
     async def close(self) -> None:
         """Let go of the objects; called by `UnitsOfWork.begin`."""
@@ -258,7 +320,9 @@ class UnitsOfWork:
         with database_errors():
             async with self._engine.connect() as connection:
                 await connection.begin()
-                unit = UnitOfWork(connection, self._sources, actor=actor, origin=origin)
+                asking = asking_now()
+                await _set_reach(connection, asking.reach)
+                unit = UnitOfWork(connection, self._sources, actor=actor, origin=origin, asking=asking)
                 try:
                     yield unit
                     await unit.finish()
@@ -267,7 +331,7 @@ class UnitsOfWork:
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
-        """One read-only transaction that sees the database as it stood at its first statement.
+        """One read-only transaction that sees the database as it stands when it begins.
 
         Raises:
             DatabaseUnavailable: as `begin`.
@@ -277,4 +341,13 @@ class UnitsOfWork:
             async with self._engine.connect() as plain:
                 connection = await plain.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
                 async with connection.begin():
+                    await _set_reach(connection, asking_now().reach)
                     yield connection
+
+
+async def _set_reach(connection: AsyncConnection, reach: Reach) -> None:
+    """Let the policies of the tables know, to the end of the transaction, whose rows may be seen and written."""
+    await connection.execute(_SET_REACH, {"reach": reach.setting})
+
+
+_SET_REACH: Final = text("SELECT set_config('rollcall.reach', :reach, true)")

@@ -85,12 +85,12 @@ class FactPair:
 
 
 async def center_ids(connection: AsyncConnection) -> list[str]:
-    """Give every centre of which there is anything: a row, a head, or rows of a log."""
+    """Give every centre of which there is anything, and every organisation of which the audit log tells something."""
     return [str(center_id) for center_id in await connection.scalars(_CENTER_IDS)]
 
 
 async def code_of(connection: AsyncConnection, center_id: str) -> str:
-    """Give the code of a centre; empty when it has no row."""
+    """Give the code of a centre, or the name of an organisation; empty when it has no row."""
     return str(await connection.scalar(_CODE, {"center_id": center_id}) or "")
 
 
@@ -212,9 +212,14 @@ _CENTER_IDS: Final = text("""
         SELECT id FROM center
         UNION SELECT center_id FROM center_head
         UNION SELECT center_id FROM logged WHERE center_id IS NOT NULL
+        UNION SELECT chain_id FROM audit_head
+        UNION SELECT chain_id FROM audit_entry
     ) AS known ORDER BY (SELECT code FROM center WHERE center.id = known.id), id
 """)
-_CODE: Final = text("SELECT code FROM center WHERE id = :center_id")
+_CODE: Final = text("""
+    SELECT code FROM center WHERE id = :center_id
+    UNION ALL SELECT 'organisation ' || name FROM organisation WHERE id = :center_id
+""")
 _HEAD: Final = text("""
     SELECT epoch, version, hash, evidence, evidence_version, origin_epoch, compacted_version
     FROM center_head WHERE center_id = :center_id

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from server.core.asking import Asking, Reach, asks, within
 from server.core.errors import NotEntitled, NotFound
 from server.core.etags import etag_of
 from server.models.accounts import RoleId
@@ -81,6 +82,19 @@ class Centers:
         async with self._units.begin() as unit:
             found = await centers.visible(unit.session, center_ids=mine, organisation_id=organisation)
         return [(center, user.roles_at(center)) for center in found]
+
+    async def reach_of(self, user: User) -> Reach:
+        """Give whose rows the user may reach: those of the centres where they have a role, and of their organisation.
+
+        An admin has a role at every centre of the organisation.
+        """
+        named = {user.organisation_id, *(grant.center_id for grant in user.grants if grant.center_id is not None)}
+        if all(grant.center_id is not None for grant in user.grants):
+            return within(named)
+        with asks(Asking(within(named))):
+            async with self._units.begin() as unit:
+                all_of_them = await centers.ids_of_organisation(unit.session, user.organisation_id)
+        return within({*named, *all_of_them})
 
     async def entitled(self, user: User, center_id: str, roles: frozenset[RoleId]) -> Center:
         """Give a centre where the user has one of the roles.

@@ -11,6 +11,7 @@ from server.services.adults import Adults
 from server.services.alerts import Alerts
 from server.services.analytics import Analytics
 from server.services.attendance import Attendance
+from server.services.audit import Audit
 from server.services.auth import Auth
 from server.services.auto_close import AutoClose
 from server.services.bookings import Bookings
@@ -59,6 +60,7 @@ class Services:
     absence_follow_up: AbsenceFollowUp
     absences: Absences
     analytics: Analytics
+    audit: Audit
     auth: Auth
     accounts: Accounts
     attendance: Attendance

@@ -45,6 +45,7 @@ async def read_child(unit: UnitOfWork, reader: User, center_id: str, child_id: s
 
     """
     found = await find_child(unit, center_id, child_id)
+    unit.note_read(center_id, reader.id, child_id, part.value)
     _log.info("child_file_read", center=center_id, child=child_id, reader=reader.id, part=part.value)
     return found
 

@@ -10,6 +10,7 @@ from typing import Final
 import structlog
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from server.core.asking import asking_now
 from server.core.clock import Clock
 from server.core.errors import FieldProblem, InvalidInput, NotEntitled, NotFound
 from server.core.ids import Luck
@@ -111,6 +112,7 @@ class Door:
         async with self._units.begin() as unit:
             if await staff.find_adult(unit.session, center.id, adult_id) is None:
                 raise NotFound("The centre has no such adult")
+            unit.note_change(center.id, asking_now(), "family_code", adult_id)
         expires_at_s = self._clock.wall_ms() // 1_000 + days * DAY_S
         code = FamilyCode(center.id, adult_id, expires_at_s, self._luck(NONCE_BYTES))
         return NewFamilyCode(code_text(code, self._signer(center.id).sign(code.to_sign())), expires_at_s)

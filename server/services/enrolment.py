@@ -163,6 +163,7 @@ class Enrolment:
         device = await devices.find(unit.session, device_id)
         if device is None or device.public_key != applicant.public_key:
             return EnrolmentCodeUsed()
+        await unit.reach_also(device.center_id)
         return await self._answer(unit, device)
 
     async def _take_in(self, unit: UnitOfWork, row: EnrolmentCode, applicant: Applicant) -> Enrolled | RollcallError:
@@ -177,6 +178,7 @@ class Enrolment:
             id=self._new_id(), center_id=row.center_id, name=name, state=DeviceState.ACTIVE.value,
             public_key=applicant.public_key, app_version=applicant.app_version, created_at=self._clock.now(),
         )  # fmt: skip
+        await unit.reach_also(row.center_id)
         await devices.add_device(unit.session, device, row)
         _log.info("device_enrolled", device=device.id, center=device.center_id)
         return await self._answer(unit, device)

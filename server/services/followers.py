@@ -144,8 +144,8 @@ class Followers:
 
     async def _read(self, polled: Polled, centers: frozenset[str], devices: frozenset[str]) -> Readings:
         """Read in one snapshot what is remembered and what is followed."""
+        begun_ms = self._standings.now_ms()
         async with self._units.read() as connection:
-            begun_ms = self._standings.now_ms()
             found = await sync_reading.read_centers(connection, sorted(centers.union(polled.center_ids)))
             oldest_days = self._standings.oldest_days(found, self._clock.now())
             return Readings(

@@ -121,6 +121,14 @@ class Group:
             drafts = [decision.draft for decision in case.decisions if decision.draft is not None]
             if drafts:
                 self._unit.append(case.push.device.center_id, drafts, actor=case.push.device.device_id)
+                self._note(case)
+
+    def _note(self, case: Case) -> None:
+        """Tell the audit log of what somebody entered at the server itself."""
+        push = case.push
+        if push.asking.actor:
+            for entry in push.entries:
+                self._unit.note_change(push.device.center_id, push.asking, entry.kind, entry.event_id)
 
     async def _in_thread(self, work: Callable[[], object]) -> None:
         """Compute here, or in a thread when it is much."""

@@ -152,12 +152,15 @@ class Invitations:
             raise LinkNotGood
         async with self._units.begin() as unit:
             invitation = await members.find_invitation(unit.session, invitation_id, now=self._clock.now())
+            if invitation is not None:
+                await unit.reach_also(invitation.center_id)
             known = await accounts.find_by_email(unit.session, invitation.email) if invitation else None
             center = await centers.find(unit.session, invitation.center_id) if invitation else None
         if invitation is None or center is None:
             raise LinkNotGood
         made = None if known is not None else await self._made(invitation, center, applicant)
         async with self._units.begin(origin="invitation") as unit:
+            await unit.reach_also(center.id, center.organisation_id)
             accepted = await self._let_in(unit, invitation, center, made)
         _log.info("invitation_accepted", center=center.id, is_new=accepted.is_new)
         return accepted

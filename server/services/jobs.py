@@ -17,6 +17,7 @@ import structlog
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.interval import IntervalTrigger
 
+from server.core.asking import THE_SERVER, asks
 from server.core.errors import Unavailable
 
 # Between a stop and the end of the process there are 15 s, 13 of which belong to desks and requests.
@@ -88,8 +89,9 @@ class Jobs:
         job = self._jobs[name]
         deadline = asyncio.timeout(job.deadline_s)
         try:
-            async with deadline:
-                return await self._run_locked(job)
+            with asks(THE_SERVER):
+                async with deadline:
+                    return await self._run_locked(job)
         except Unavailable:
             _log.warning("job_without_database", job=name)
             return Outcome.NO_DATABASE

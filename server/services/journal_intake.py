@@ -12,6 +12,7 @@ from typing import Final
 
 import structlog
 
+from server.core.asking import THE_SERVER, asking_now, asks
 from server.core.clock import Clock
 from server.core.database import sqlstate_of
 from server.core.errors import DatabaseUnavailable, Unavailable
@@ -102,7 +103,7 @@ class JournalIntake:
         if len(self._waiting) >= WAITING_MAX:
             raise DatabaseUnavailable("more pushes wait than can be stored")
         started_ms = self._clock.monotonic_ms()
-        waiting = _Waiting(Push(device, tuple(entries), entries[-1]), started_ms)
+        waiting = _Waiting(Push(device, tuple(entries), entries[-1], asking=asking_now()), started_ms)
         self._waiting.append(waiting)
         self._wake()
         try:
@@ -128,7 +129,9 @@ class JournalIntake:
             self._start(self._run_lane())
 
     def _start(self, work: Coroutine[None, None, None]) -> None:
-        task = asyncio.get_running_loop().create_task(work)
+        # What runs stores pushes of many, and not for whoever came first.
+        with asks(THE_SERVER):
+            task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 

@@ -14,6 +14,7 @@ from typing import Final, Protocol
 
 import structlog
 
+from server.core.asking import Asking, asks, within
 from server.core.clock import Clock
 from server.core.errors import RateLimited, Unavailable
 from server.core.failures import facts_of
@@ -292,7 +293,9 @@ class LiveHub:
         self._rooms[topic.name] = room
         # Watched before anything is read, so that no move of the head falls in between.
         room.leave = self._heads.watch(topic.center_id, room.on_head)
-        room.task = asyncio.create_task(self._keep(room), name=f"live {topic.name}")
+        # It outlives the viewer who came first, and is for all who see this centre.
+        with asks(Asking(within([topic.center_id]))):
+            room.task = asyncio.create_task(self._keep(room), name=f"live {topic.name}")
         return room
 
     def _close(self, room: _Room) -> None:

@@ -64,8 +64,8 @@ class LogReader:
         return None if standing is None else self._page_at_hand(center_id, standing, effect)
 
     async def _load_page(self, center_id: str, effect: LoadPage) -> PageLoaded:
+        begun_ms = self._standings.now_ms()
         async with self._units.read() as connection:
-            begun_ms = self._standings.now_ms()
             standing = await sync_reading.read_center(connection, center_id)
             if standing is None:
                 return no_page(None, effect.after_version)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from server.core.asking import NOBODY, Asking
 from sync.events import BatchRefused, BatchStored
 from sync.journal import Entry, ParkReason
 
@@ -21,13 +22,14 @@ class DeviceKey:
 class Push:
     """A run of entries of one journal; `signed` follows from them, and its signature vouches for them.
 
-    With a reason to `park` its entries are kept, and not decided.
+    With a reason to `park` its entries are kept, and not decided. `asking` is who sent the request behind it, if any.
     """
 
     device: DeviceKey
     entries: tuple[Entry, ...]
     signed: Entry
     park: ParkReason = ParkReason.NOT_PARKED
+    asking: Asking = NOBODY
 
     @property
     def incarnation(self) -> str:

@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from server.core.asking import THE_SERVER, asks
 from server.core.clock import Clock
 from server.core.errors import DatabaseUnavailable
 from server.models.devices import Device, DeviceKind, DeviceState
@@ -116,9 +117,14 @@ class ServerDesk:
             created_at=self._clock.now(),
             kind=DeviceKind.SERVER.value,
         )
+        # Whoever is the first to enter something here does not make the desk.
+        with asks(THE_SERVER):
+            await self._add(desk)
+        return _Journal(DeviceKey(center_id, device_id), private_key, genesis(device_id, self._new_id()))
+
+    async def _add(self, desk: Device) -> None:
         async with self._units.begin(origin="server") as unit:
             await devices.add_server_desk(unit.session, desk)
-        return _Journal(DeviceKey(center_id, device_id), private_key, genesis(device_id, self._new_id()))
 
     def _private_key(self, center_id: str) -> Ed25519PrivateKey:
         """The key of the desk at a centre (RFC 5869); another secret makes another desk, and the old one stays."""

@@ -130,8 +130,8 @@ class ServerStore:
     async def _read_device(self, device: DeviceKey, effect: LoadDevice) -> _Loaded:
         incarnations = (effect.incarnation, *(one.incarnation for one in effect.older))
         keys = [(device.center_id, device.device_id, incarnation) for incarnation in incarnations]
+        begun_ms = self.standings.now_ms()
         async with self._units.read() as connection:
-            begun_ms = self.standings.now_ms()
             center = await sync_reading.read_center(connection, device.center_id)
             found = await sync_reading.read_devices(connection, [device.device_id])
             journals = await sync_reading.read_journals(connection, keys)

@@ -5,10 +5,12 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
+from server.repositories import audit
 from server.repositories import verification as books
 from server.repositories import verification_journals as device_books
 from server.repositories.unit_of_work import Connection, UnitsOfWork
 from server.repositories.verification import HeadRow, LogRow
+from server.services.verification_audit import AuditCheck
 from server.services.verification_journals import IncidentCheck, JournalCheck
 from server.services.verification_log import DigestCheck, Finding, LogCheck, check_epochs, explain_fold
 from server.services.verification_tables import RosterCheck, check_fact
@@ -83,6 +85,7 @@ class _CenterCheck:
         await self._roster()
         self._note(await self._first(books.facts(self._connection, self._center_id), check_fact))
         await self._journals()
+        await self._audit()
 
     async def _log(self, head: HeadRow | None) -> None:
         if head is None:
@@ -133,6 +136,11 @@ class _CenterCheck:
         if unborn is not None:
             version, event_id = unborn
             self._note(Finding("journal_entry", f"event {event_id}", "no entry brought this event", version))
+
+    async def _audit(self) -> None:
+        check = AuditCheck(await audit.chain_end(self._connection, self._center_id))
+        entries = audit.chain(self._connection, self._center_id)
+        self._note(await self._first(entries, check.take) or check.finish())
 
     async def _first(self, rows: AsyncGenerator[Row, None], check: Callable[[Row], Wrong | None]) -> Wrong | None:
         """Look at rows until one is wrong."""

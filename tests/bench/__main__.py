@@ -30,6 +30,7 @@ from tests.bench import (
 )
 from tests.bench.figures import Report, table
 from tests.bench.stage import Options, Stage
+from tests.support.reach import reach_everything
 
 RUNS: Final = 3
 BENCHES: Final[dict[str, Callable[[Stage], Awaitable[Report]]]] = {
@@ -102,6 +103,7 @@ def main() -> None:
     if unknown or asked.runs < 1:
         parser.error(f"there is no {unknown[0]}; there are {', '.join(BENCHES)}" if unknown else "at least one run")
     log_nowhere()
+    reach_everything()
     failed = asyncio.run(run(chosen, Options(asked.runs, asked.quick, asked.many)))
     if failed:
         sys.exit("\n".join(failed))

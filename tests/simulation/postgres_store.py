@@ -28,6 +28,7 @@ from tests.simulation.plan import Plan
 from tests.simulation.postgres_lane import PostgresLane
 from tests.simulation.signatures import private_key
 from tests.simulation.world import StoreMaker, World
+from tests.support.reach import reach_everything
 
 _HEAD = "SELECT epoch, version, hash FROM center_head WHERE center_id = :center_id"
 _LOG = "SELECT * FROM change_log WHERE center_id = :center_id AND version > :version ORDER BY version"
@@ -41,6 +42,7 @@ _ENTRIES = (
 @contextmanager
 def postgres_stores(plan: Plan) -> Iterator[StoreMaker]:
     """What makes the stores of one run, all in one database of its own."""
+    reach_everything()
     lane = PostgresLane(plan.seed)
     logging = structlog.get_config()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(CRITICAL))

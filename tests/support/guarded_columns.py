@@ -214,6 +214,8 @@ TABLES_NOT_GUARDED: Final = {
     "membership": "log-ins are no part of the log",
     "user_session": "log-ins are no part of the log",
     "browser_session": "log-ins are no part of the log",
+    "audit_entry": "a chain of its own, checked by `verify` and tests/integration/test_audit.py",
+    "audit_head": "a chain of its own, checked by `verify` and tests/integration/test_audit.py",
     "invitation": "log-ins are no part of the log",
     "recovery_request": "lives for a moment",
     "password_recovery": "lives for an hour",

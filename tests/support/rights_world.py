@@ -1,0 +1,280 @@
+"""Two centres of two organisations with one of everything in each, and everybody who may ask for it.
+
+What belongs to `other` has the word CANARY in every text, so that an answer to somebody of `north` can be searched.
+"""
+
+import asyncio
+import itertools
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from typing import Any, Final
+
+import httpx
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from server.services.access import RoleId
+from server.services.accounts import NewUser
+from server.services.journal_intake import DeviceKey
+from sync.attendance import EventKind
+from tests.contract.server_world import Desk, new_id
+from tests.support.api import PASSWORD, Api
+from tests.support.families import Families, families_of
+from tests.support.postgres import FreshDatabase
+
+WHO: Final = (
+    "nobody", "device", "revoked", "father", "mother", "staff", "manager", "theirs", "stranger",
+    "foreign_admin", "admin",
+)  # fmt: skip
+"""Who asks, refused ones first. `theirs`: the manager names, at their own centre, what belongs to another one."""
+
+CANARY: Final = "CANARY"
+PLACE_OF_CANARY: Final = f"""\
+record,external_id,center,name,given_name,family_name,room,child,adult,status,role,relationship,legal_guardian
+room,CAVE,other,{CANARY} room,,,,,,,,,
+child,X-1,other,,{CANARY}given,{CANARY}family,CAVE,,,,,,
+guardian,X-2,other,,{CANARY}adult,{CANARY}family,,,,,,,
+pickup,,other,,,,,X-1,X-2,authorised,,mother,yes
+staff,X-3,other,,{CANARY}staff,{CANARY}family,,,,,educator,,
+"""
+_numbers = itertools.count(1)
+
+
+@dataclass
+class Place:
+    """A centre, who manages it, and the id of one of each thing in it."""
+
+    center: str
+    manager: str
+    word: str
+    ids: dict[str, str] = field(default_factory=dict)
+
+
+class RightsWorld:
+    """Asks as anybody, and keeps one of everything there."""
+
+    def __init__(self, families: Families) -> None:
+        """Begin with the families of north."""
+        self.families = families
+        self.api: Api = families.api
+        self.north = Place(families.center, "manager", "Plain")
+        self.other = Place(self.api.centers["other"], "their_manager", CANARY)
+        self.devices: dict[str, dict[str, str]] = {}
+
+    async def headers(self, who: str) -> dict[str, str]:
+        """What somebody sends to be known."""
+        if who == "nobody":
+            return {}
+        return self.devices.get(who) or await self.families.headers("manager" if who == "theirs" else who)
+
+    async def good(self, place: Place, method: str, path: str, **more: Any) -> Any:
+        """Ask as the manager of a place, and be granted it."""
+        found = await self.api.client.request(
+            method, f"/api/v1{path}", headers=await self.headers(place.manager), **more
+        )
+        assert found.is_success, (method, path, found.text)
+        return found.json() if found.content else None
+
+    async def fill(self) -> None:
+        """Make one of everything in both centres."""
+        self.families._made.add("their_manager")
+        await self.api.services.accounts.create(
+            NewUser("theirs@example.org", f"{CANARY} manager", RoleId.MANAGER, "other"), PASSWORD
+        )
+        form = {"username": "theirs@example.org", "password": PASSWORD}
+        answer = (await self.api.client.post("/api/v1/auth/token", data=form)).raise_for_status().json()
+        self.devices["their_manager"] = {"Authorization": f"Bearer {answer['access_token']}"}
+        await self.families.take_in(PLACE_OF_CANARY)
+        for place, names in ((self.north, ("C-1", "G-3", "S-1")), (self.other, ("X-1", "X-2", "X-3"))):
+            await self._fill(place, *names)
+        self.north.ids["guardian_id"] = self.families.ids["G-1"]
+        self.other.ids["guardian_id"] = self.other.ids["adult_id"]
+        self.other.ids["my_pickup_id"] = self.other.ids["pickup_id"]
+        await self.announce()
+        for who in ("device", "revoked"):
+            await self._device(who)
+
+    async def link_again(self) -> None:
+        """Let the neighbour be the adult that they were."""
+        path = f"/centers/{self.north.center}/adults/{self.north.ids['adult_id']}/account"
+        await self.good(self.north, "PUT", path, json={"user_id": self.north.ids["account_user_id"]})
+
+    async def announce(self) -> None:
+        """Let the mother say who collects her child on a day of its own."""
+        body = {
+            "id": new_id(), "given_name": "Noor", "family_name": "Aziz", "phone": "12345678", "relationship": "aunt",
+            "day": "2026-09-22", "password": PASSWORD,
+        }  # fmt: skip
+        made = await self.families.good("mother", "POST", "/my/children/{C1}/pickups", json=body)
+        self.north.ids["my_pickup_id"] = made["id"]
+
+    async def _fill(self, place: Place, child: str, adult: str, staff: str) -> None:
+        at = f"/centers/{place.center}"
+        statement = "SELECT id FROM person WHERE external_id = :one AND center_id = :center"
+        for name, external_id in (("child_id", child), ("adult_id", adult), ("person_id", staff)):
+            place.ids[name] = str(await self.families.value(statement, one=external_id, center=place.center))
+        place.ids["room_id"] = str(
+            await self.families.value("SELECT id FROM room WHERE center_id = :center", center=place.center)
+        )
+        users = (await self.good(place, "GET", f"{at}/users"))["items"]
+        place.ids["user_id"] = users[0]["id"]
+        place.ids["account_user_id"] = self.families.accounts["neighbour"]
+        for name in ("service_id", "absence_id", "alert_id", "closure_id", "invitation_id"):
+            await self.make(place, name)
+        child_id, service_id = place.ids["child_id"], place.ids["service_id"]
+        schedule: dict[str, Any] = {
+            "id": new_id(),
+            "child_id": child_id,
+            "service_id": service_id,
+            "weekdays": [1],
+            "first_day": day(),
+        }
+        await self.good(place, "POST", f"{at}/schedules", json=schedule)
+        booking = {"id": new_id(), "child_id": child_id, "service_id": service_id, "day": workday()}
+        await self.good(place, "POST", f"{at}/bookings", json=booking)
+        place.ids |= {"schedule_id": schedule["id"], "booking_id": booking["id"], "effective_from": "2026-01-01"}
+        pickups = await self.good(place, "GET", f"{at}/children/{child_id}/pickups")
+        place.ids["pickup_id"] = pickups["items"][0]["id"]
+        await self._attend(place)
+
+    async def _attend(self, place: Place) -> None:
+        """A desk, a stay with a contradiction, and a roll-call."""
+        desk = await self.desk(place)
+        place.ids["device_id"], roll = desk.key.device_id, new_id()
+        came = desk.check_in(place.ids["child_id"], minute=-90)
+        again = desk.check_in(place.ids["child_id"], minute=-30)
+        begun = desk.event("", EventKind.ROLLCALL_START, minute=-5, rollcall_id=roll)
+        await self.families.push(desk, came, again, begun)
+        place.ids |= {"stay_id": came.event_id, "rollcall_id": roll}
+        (finding,) = (await self.good(place, "GET", "/reviews", params={"center_id": place.center}))["items"]
+        timeless = [one["answer"] for one in finding["possible_answers"] if "time" not in one["needs"]]
+        place.ids |= {"finding": finding["finding"], "answer": timeless[0]}
+
+    async def desk(self, place: Place) -> Desk:
+        """Enrol a desk."""
+        key = Ed25519PrivateKey.generate()
+        body = {"device_name": f"{place.word} desk"}
+        code = (await self.good(place, "POST", f"/centers/{place.center}/enrolment-codes", json=body))["code"]
+        found = (await self.api.enrol(code, key)).json()
+        return Desk(DeviceKey(found["center_id"], found["device_id"]), key)
+
+    async def _device(self, who: str) -> None:
+        desk = await self.desk(self.north)
+        device_id = desk.key.device_id
+        nonce = await self.api.nonce(device_id)
+        token = (await self.api.token(device_id, nonce, desk.private_key)).json()["access_token"]
+        self.devices[who] = {"Authorization": f"Bearer {token}"}
+        if who == "revoked":
+            await self.good(self.north, "POST", f"/devices/{device_id}/revoke")
+        self.north.ids[who] = device_id
+
+    async def make(self, place: Place, name: str) -> None:
+        """Make another of what a request uses up."""
+        method, path, body = _MADE[name](place)
+        found = await self.good(place, method, path, json=body)
+        place.ids[name] = str(
+            (found or {}).get("id") or body.get("absence_id") or body.get("id") or place.ids.get(name, "")
+        )
+        if name == "invitation_id":
+            listed = await self.good(place, "GET", f"/centers/{place.center}/invitations")
+            place.ids[name] = next(one["id"] for one in listed["items"] if one["email"] == body["email"])
+        if name == "service_id":
+            place.ids[name] = path.rsplit("/", 1)[1]
+            await self.good(place, "PUT", f"{path}/terms/2026-01-01", json={"price": "25.50"})
+
+    async def status(self, who: str, method: str, path: str, **more: Any) -> httpx.Response | int:
+        """Ask as somebody; of a stream only the status, as it begins."""
+        headers = {**await self.headers(who), **more.pop("headers", {})}
+        if path.endswith("/live"):
+            return await self._beginning(f"/api/v1{path}", headers)
+        return await self.api.client.request(method, f"/api/v1{path}", headers=headers, **more)
+
+    async def _beginning(self, path: str, headers: dict[str, str]) -> int:
+        begun: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        raw = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+        scope = {
+            "type": "http", "method": "GET", "path": path, "raw_path": path.encode(), "query_string": b"",
+            "headers": raw, "http_version": "1.1", "scheme": "http", "server": ("test", 80), "client": ("test", 1),
+            "asgi": {"version": "3.0"}, "root_path": "",
+        }  # fmt: skip
+
+        async def receive() -> dict[str, Any]:
+            await asyncio.Event().wait()
+            return {"type": "http.disconnect"}
+
+        async def send(message: Any) -> None:
+            if message["type"] == "http.response.start" and not begun.done():
+                begun.set_result(message["status"])
+
+        serving = asyncio.create_task(self.api.app(scope, receive, send))
+        try:
+            return await asyncio.wait_for(begun, 10)
+        finally:
+            serving.cancel()
+            await asyncio.gather(serving, return_exceptions=True)
+
+
+def day() -> str:
+    """A day that nothing was said of before."""
+    return (date(2027, 1, 4) + timedelta(days=next(_numbers))).isoformat()
+
+
+def workday() -> str:
+    """A Monday of its own."""
+    return (date(2027, 1, 4) + timedelta(weeks=next(_numbers) % 40)).isoformat()
+
+
+def address() -> str:
+    """An address that nobody has."""
+    return f"invited{next(_numbers)}@example.org"
+
+
+Made = tuple[str, str, dict[str, Any]]
+_MADE: Final[dict[str, Callable[[Place], Made]]] = {
+    "service_id": lambda place: ("PUT", f"/centers/{place.center}/services/{new_id()}", service(place)),
+    "absence_id": lambda place: (
+        "POST", f"/centers/{place.center}/children/{place.ids['child_id']}/absences", absence(place),
+    ),
+    "alert_id": lambda place: (
+        "POST", f"/centers/{place.center}/children/{place.ids['child_id']}/alerts", alert(place),
+    ),
+    "closure_id": lambda place: ("POST", f"/centers/{place.center}/closures", days(place)),
+    "invitation_id": lambda place: (
+        "POST", f"/centers/{place.center}/invitations", {"email": address(), "role": "parent"},
+    ),
+}  # fmt: skip
+
+
+def service(place: Place) -> dict[str, Any]:
+    """A service on every day with room for many."""
+    return {
+        "code": f"S{next(_numbers)}", "name": f"{place.word} mornings", "unit": "session", "currency": "EUR",
+        "capacity": 50, "weekdays": [1, 2, 3, 4, 5, 6, 7], "from_time": "08:00", "to_time": "13:00",
+    }  # fmt: skip
+
+
+def absence(place: Place) -> dict[str, Any]:
+    """An absence of one day."""
+    one = day()
+    return {"absence_id": new_id(), "kind": "sick", "first_day": one, "last_day": one, "note": f"{place.word} note"}
+
+
+def alert(place: Place) -> dict[str, Any]:
+    """An alert."""
+    return {"id": new_id(), "kind": "note", "severity": "info", "text": f"{place.word} alert"}
+
+
+def days(place: Place) -> dict[str, Any]:
+    """A closure of one day."""
+    one = day()
+    return {"first_day": one, "last_day": one, "reason": f"{place.word} closure"}
+
+
+@asynccontextmanager
+async def rights_world(api: Api, database: FreshDatabase) -> AsyncIterator[RightsWorld]:
+    """Give the world, filled."""
+    async with families_of(api, database) as families:
+        world = RightsWorld(families)
+        await world.fill()
+        yield world
