@@ -75,6 +75,7 @@ from server.services.ratio import Ratio
 from server.services.ratio_rules import RatioRules
 from server.services.recoveries import Post, Recoveries
 from server.services.relationships import Relationships
+from server.services.reports import Reports
 from server.services.reviews import Reviews
 from server.services.rollcalls import RollCallReports
 from server.services.roster_import import RosterImport
@@ -283,6 +284,7 @@ def _services(parts: _Parts, draining: _Draining) -> Services:
         projections=Projections(units),
         recoveries=Recoveries(units, clock, new_id, post, writer, throttles),
         sessions=sessions,
+        reports=Reports(units, clock, Statements(units, clock)),
         reviews=Reviews(units, desk, clock, new_id),
         presence=PresenceReports(units, clock),
         rollcalls=RollCallReports(units, clock),
