@@ -275,7 +275,7 @@ def _services(parts: _Parts, draining: _Draining) -> Services:
         expected=Expected(units, clock),
         health=Health(units, newest_revision(), lambda: draining.has_begun),
         incidents=Incidents(units),
-        live_boards=LiveBoards(units, clock),
+        live_boards=LiveBoards(units, clock, Expected(units, clock)),
         invitations=Invitations(units, clock, new_id, post, passwords, throttles),
         members=Members(units, new_id),
         own_account=OwnAccount(units, passwords, writer, throttles),
