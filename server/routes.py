@@ -28,6 +28,7 @@ from server.controllers import (
     health,
     incidents,
     live,
+    mailed_links,
     members,
     my_children,
     my_pickups,
@@ -80,7 +81,7 @@ def build_app(settings: Settings, clock: Clock) -> FastAPI:
     app.include_router(api)
     app.include_router(health.router)
     app.include_router(sync_socket.router)
-    pages = (dashboard_assets, dashboard_sign_in, dashboard, dashboard_reports)
+    pages = (dashboard_assets, dashboard_sign_in, dashboard, dashboard_reports, mailed_links)
     for page in (dashboard.root, *(part.router for part in pages)):
         app.include_router(page)
     app.state.browser_door = browser_door(settings)
