@@ -78,6 +78,7 @@ from server.services.ratio import Ratio
 from server.services.ratio_rules import RatioRules
 from server.services.recoveries import Post, Recoveries
 from server.services.relationships import Relationships
+from server.services.reports import Reports
 from server.services.reviews import Reviews
 from server.services.rollcalls import RollCallReports
 from server.services.roster_import import RosterImport
@@ -280,7 +281,7 @@ def _services(parts: _Parts, draining: _Draining) -> Services:
         expected=Expected(units, clock),
         health=Health(units, newest_revision(), lambda: draining.has_begun),
         incidents=Incidents(units),
-        live_boards=LiveBoards(units, clock),
+        live_boards=LiveBoards(units, clock, Expected(units, clock)),
         invitations=Invitations(units, clock, new_id, post, passwords, throttles),
         members=Members(units, new_id),
         own_account=OwnAccount(units, passwords, writer, throttles),
@@ -289,6 +290,7 @@ def _services(parts: _Parts, draining: _Draining) -> Services:
         projections=Projections(units),
         recoveries=Recoveries(units, clock, new_id, post, writer, throttles),
         sessions=sessions,
+        reports=Reports(units, clock, Statements(units, clock)),
         reviews=Reviews(units, desk, clock, new_id),
         presence=PresenceReports(units, clock),
         rollcalls=RollCallReports(units, clock),

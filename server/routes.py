@@ -22,6 +22,7 @@ from server.controllers import (
     dashboard,
     dashboard_analytics,
     dashboard_assets,
+    dashboard_reports,
     dashboard_sign_in,
     desk_entries,
     devices,
@@ -30,6 +31,7 @@ from server.controllers import (
     health,
     incidents,
     live,
+    mailed_links,
     members,
     my_children,
     my_pickups,
@@ -41,6 +43,7 @@ from server.controllers import (
     problems,
     ratio,
     relationships,
+    reports,
     reviews,
     schedules,
     statements,
@@ -74,18 +77,20 @@ def build_app(settings: Settings, clock: Clock) -> FastAPI:
     people = (auth, users, members)
     roster = (children, adults, relationships, pickups, alerts)
     families = (my_children, my_stays, my_pickups)
-    center = (centers, center_days, absences, people_days, devices, door, *attendances, ratio, incidents, audit, live)
-    planning = (offers, schedules, bookings, expected, statements, analytics)
+    managing = (incidents, audit, live, reports, analytics)
+    center = (centers, center_days, absences, people_days, devices, door, *attendances, ratio, *managing)
+    planning = (offers, schedules, bookings, expected, statements)
     for part in (*people, *center, *roster, *families, *planning):
         api.include_router(part.router)
     app.include_router(api)
     app.include_router(health.router)
     app.include_router(sync_socket.router)
-    for page in (dashboard.root, dashboard_assets.router, dashboard_sign_in.router, dashboard.router):
+    pages = (dashboard_assets, dashboard_sign_in, dashboard, dashboard_reports, dashboard_analytics, mailed_links)
+    for page in (dashboard.root, *(part.router for part in pages)):
         app.include_router(page)
-    app.include_router(dashboard_analytics.router)
     app.state.browser_door = browser_door(settings)
     app.state.base_url = settings.base_url
+    app.state.report_font = settings.report_font
     if settings.docs_enabled:
         api_docs.install(app)
     problems.install(app)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+from server.controllers.plan_shape import not_here_out, overdue_out, plan_out
 from server.core.clock import datetime_of
 from server.schemas.live import (
     BoardAllergiesOut,
@@ -64,7 +65,9 @@ def board_out(board: LiveBoard) -> BoardOut:
         rooms=[_room_out(room, zone) for room in board.rooms],
         without_room=None if board.without_room is None else _room_out(board.without_room, zone),
         visitors=[_person_out(one, zone) for one in board.visitors_in],
-        not_here=_listed_out(board.not_here_count, board.not_here, zone),
+        not_here=not_here_out(board, zone),
+        overdue=overdue_out(board, zone),
+        plan=plan_out(board, zone),
         after_hours=_listed_out(board.after_hours_count, board.after_hours, zone),
         devices=[_device_out(one, zone) for one in board.devices],
         allergies=_allergies_out(board),
@@ -133,7 +136,7 @@ def _person_out(one: PersonIn, zone: ZoneInfo) -> BoardPersonOut:
 
 def _listed_out(count: int, listed: Sequence[Listed], zone: ZoneInfo) -> ListedChildrenOut:
     items = [
-        ListedOut(child_id=one.child_id, name=one.name, room_name=one.room_name, since=_local(one.since_ms, zone))
+        ListedOut(child_id=one.child_id, name=one.name, room_name=one.room_name, since=_moment(one.since_ms, zone))
         for one in listed
     ]
     return ListedChildrenOut(count=count, items=items)

@@ -15,15 +15,14 @@ from server.controllers.page_route import (
     PageCenter,
     PageRoute,
     PageUser,
-    center_frame,
     framed,
     page_response,
     see_other,
 )
+from server.controllers.page_route import center_page_frame as _frame
 from server.controllers.presence import presence_out
 from server.core.errors import InvalidInput
-from server.services.access import STAFF_AND_UP, Center, User
-from server.web.dashboard import Frame
+from server.services.access import STAFF_AND_UP
 from server.web.qr import qr_picture
 
 CENTER: Final = "/dashboard/centers/{center_id}"
@@ -149,13 +148,6 @@ async def present(
         at_local=at and found.at.strftime(_LOCAL),
         known_local=known_at and found.known_at.strftime(_LOCAL),
     )
-
-
-def _frame(  # noqa: PLR0913 - what is around every page
-    request: Request, services: ServicesDep, user: User, center: Center, *, title: str, section: str, script: str
-) -> Frame:
-    frame = framed(request, services, user, title=title, section=section, script=script)
-    return dataclasses.replace(frame, center=center_frame(center, user))
 
 
 def _moment(text: str, zone: ZoneInfo) -> datetime | None:

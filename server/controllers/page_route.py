@@ -1,5 +1,6 @@
 """How pages answer: as HTML that is kept nowhere, also when they refuse, and with the way to the sign-in."""
 
+import dataclasses
 from collections.abc import Callable, Coroutine
 from typing import Annotated, Any, Final
 from urllib.parse import urlencode
@@ -97,6 +98,14 @@ def framed(
         section=section,
         script=script,
     )
+
+
+def center_page_frame(  # noqa: PLR0913 - what is around every page of a centre
+    request: Request, services: ServicesDep, user: User, center: Center, *, title: str, section: str, script: str
+) -> Frame:
+    """Give what is around a page of this user about a centre."""
+    frame = framed(request, services, user, title=title, section=section, script=script)
+    return dataclasses.replace(frame, center=center_frame(center, user))
 
 
 def center_frame(center: Center, user: User) -> CenterFrame:

@@ -112,6 +112,11 @@ class Settings(BaseSettings):
         description="Whether people may sign in to the dashboard over plain http at a loopback address (127.0.0.1, "
         "[::1], localhost), with a cookie that is not `Secure`; refused in production.",
     )
+    report_font: Path | None = Field(
+        None,
+        description="TrueType file for reports as PDF, with the letters of the names at your centres; unset, or "
+        "when it cannot be read: DejaVu, Noto or Liberation Sans where the system has them, else Courier.",
+    )
     access_token_minutes: int = Field(15, ge=1, le=60, description="How long an access token is good.")
     session_days: int = Field(
         30, ge=1, le=90, description="How long a person stays signed in before the password is asked for again."

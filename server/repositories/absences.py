@@ -128,6 +128,14 @@ async def missing(
     return [_called(row) for row in await connection.execute(_MISSING, parameters)]
 
 
+async def announced(
+    connection: Connection, center_id: str, day: date, *, before: datetime, time_zone: str, limit: int
+) -> set[str]:
+    """Give the children of whom an absence says that they do not come on a day; an arrival before it has ended it."""
+    parameters = {"center_id": center_id, "day": day, "before": before, "time_zone": time_zone, "limit": limit}
+    return {str(one) for one in await connection.scalars(_ANNOUNCED, parameters)}
+
+
 async def count_expected(connection: Connection, center_id: str, day: date) -> int:
     """Count the children who are on the roster on a day."""
     return int(await connection.scalar(_EXPECTED, {"center_id": center_id, "day": day}) or 0)
@@ -248,6 +256,12 @@ _MISSING: Final = text(f"""
             AND (came.at IS NULL OR came.at >= :before)
       )
     ORDER BY person.family_name, person.given_name, person.id LIMIT :limit
+""")
+_ANNOUNCED: Final = text(f"""
+    SELECT DISTINCT absence.child_id FROM absence CROSS JOIN {_CAME} AS came
+    WHERE absence.center_id = :center_id AND absence.withdrawn_at IS NULL AND absence.kind <> 'unexplained'
+      AND absence.first_day <= :day AND absence.last_day >= :day AND (came.at IS NULL OR came.at >= :before)
+    ORDER BY absence.child_id LIMIT :limit
 """)
 _EXPECTED: Final = text(f"""
     SELECT count(*) FROM child_profile AS profile WHERE profile.center_id = :center_id AND {_ON_ROSTER}

@@ -1,7 +1,7 @@
 """The SQL behind the live board: stays and findings as they are decided, and who is who, each in one statement."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Final
 
 import msgspec
@@ -69,6 +69,17 @@ class BoardFinding:
     subject_name: str
     since: datetime | None
     found_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class LastCall:
+    """The last call about a child that did not come, and how many there were."""
+
+    at: datetime
+    by_name: str
+    result: str
+    note: str
+    calls: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +170,12 @@ async def last_events(connection: Connection, center_id: str, *, since: datetime
     return [LastEvent(str(row.device_id), bytes(row.body)) for row in rows]
 
 
+async def last_calls(connection: Connection, center_id: str, day: date, *, limit: int) -> dict[str, LastCall]:
+    """Give the last call about each child that was called about on a day."""
+    rows = await connection.execute(_LAST_CALLS, {"center_id": center_id, "day": day, "limit": limit})
+    return {str(row.child_id): LastCall(row.at, row.by_name, row.result, row.note, row.calls) for row in rows}
+
+
 _ROOMS: Final = msgspec.json.Decoder(tuple[tuple[int, str], ...])
 _PEOPLE: Final = text("""
     SELECT person.id, kind, given_name, family_name, preferred_name, birth_date, home_room_id,
@@ -200,6 +217,11 @@ _FINDINGS: Final = text("""
 _FINDING_COUNTS: Final = text("""
     SELECT severity, count(*) AS findings FROM review
     WHERE center_id = :center_id AND state = :open GROUP BY severity ORDER BY severity
+""")
+_LAST_CALLS: Final = text("""
+    SELECT DISTINCT ON (child_id) child_id, at, by_name, result, note, count(*) OVER (PARTITION BY child_id) AS calls
+    FROM absence_follow_up WHERE center_id = :center_id AND day = :day
+    ORDER BY child_id, at DESC, id DESC LIMIT :limit
 """)
 _LAST_EVENTS: Final = text("""
     SELECT DISTINCT ON (device_id) device_id, body FROM attendance_event

@@ -100,12 +100,12 @@ class BoardRoomOut(Output):
 
 
 class ListedOut(Output):
-    """A child in a list; `room_name` is where it is, or belongs. `since` is null where it is not in."""
+    """A child that is in, in a list."""
 
     child_id: str
     name: str
     room_name: str
-    since: datetime | None
+    since: datetime
 
 
 class ListedChildrenOut(Output):
@@ -113,6 +113,73 @@ class ListedChildrenOut(Output):
 
     count: int
     items: list[ListedOut]
+
+
+class CallOut(Output):
+    """The last call about a child that did not come; `calls` is how many there were today."""
+
+    at: datetime
+    by: str
+    result: str
+    note: str
+    calls: int
+
+
+class NotHereOut(Output):
+    """An enrolled child that has not come and is not announced; `expected_at` is null where nothing is booked."""
+
+    child_id: str
+    name: str
+    room_name: str
+    expected_at: datetime | None
+    call: CallOut | None
+
+
+class NotHereListOut(Output):
+    """Those booked earliest first; `count` is whole where `items` are cut. `announced` are not among them."""
+
+    count: int
+    announced: int
+    items: list[NotHereOut]
+
+
+class OverdueOut(Output):
+    """A child that is in after the end of what was booked for it, `due_at`."""
+
+    child_id: str
+    name: str
+    room_name: str
+    since: datetime
+    due_at: datetime
+
+
+class OverdueListOut(Output):
+    """Children who should have been collected by their bookings; `count` is whole where `items` are cut."""
+
+    count: int
+    items: list[OverdueOut]
+
+
+class RoomPlanOut(Output):
+    """How many children that belong to a room are booked for now, and for any time of today."""
+
+    room_id: str
+    now: int
+    today: int
+
+
+class PlanOut(Output):
+    """What bookings and schedules say, as they were known within the last minute; no child is counted who is announced.
+
+    `arrivals` and `departures` are those expected in each step since `starts_at`; the first step has those who are
+    late, too.
+    """
+
+    rooms: list[RoomPlanOut]
+    starts_at: datetime
+    step_min: int
+    arrivals: list[int]
+    departures: list[int]
 
 
 class BoardFindingOut(Output):
@@ -215,7 +282,9 @@ class BoardOut(Output):
     rooms: list[BoardRoomOut]
     without_room: BoardRoomOut | None
     visitors: list[BoardPersonOut]
-    not_here: ListedChildrenOut
+    not_here: NotHereListOut
+    overdue: OverdueListOut
+    plan: PlanOut
     after_hours: ListedChildrenOut
     devices: list[BoardDeviceOut]
     allergies: BoardAllergiesOut

@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Final
 
 from server.models.rooms import Center
-from server.repositories.live_board import BoardAlert, BoardFinding
+from server.repositories.live_board import BoardAlert, BoardFinding, LastCall
 from sync.desk_coverage import Gap
 from sync.ratio import RatioState
 
@@ -94,12 +94,55 @@ class RoomBoard:
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """A child in a list, and the room where it is or belongs; `since_ms` only where it is in."""
+    """A child that is in, in a list, with the room where it is and since when (UTC milliseconds)."""
 
     child_id: str
     name: str
     room_name: str
-    since_ms: int | None = None
+    since_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Missed:
+    """An enrolled child that has not come; `expected_at_ms` (UTC milliseconds) is None where nothing is booked."""
+
+    child_id: str
+    name: str
+    room_name: str
+    expected_at_ms: int | None
+    call: LastCall | None
+
+
+@dataclass(frozen=True, slots=True)
+class Overdue:
+    """A child that is in after the end of what was booked for it."""
+
+    child_id: str
+    name: str
+    room_name: str
+    since_ms: int
+    due_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class RoomPlan:
+    """How many children of a room are booked for now, and for any time of the day."""
+
+    room_id: str
+    now: int
+    today: int
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """Arrivals and departures that are expected in each quarter of an hour since `starts_at_ms`, for two hours.
+
+    The first quarter has begun, and holds those who are late, too.
+    """
+
+    starts_at_ms: int
+    arrivals: tuple[int, ...]
+    departures: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,8 +246,13 @@ class LiveBoard:
     ratio: RatioState
     status: RoomStatus
     says: str
-    not_here: tuple[Listed, ...]
+    not_here: tuple[Missed, ...]
     not_here_count: int
+    announced_count: int
+    overdue: tuple[Overdue, ...]
+    overdue_count: int
+    room_plans: tuple[RoomPlan, ...]
+    forecast: Forecast
     after_hours: tuple[Listed, ...]
     after_hours_count: int
     finding_counts: dict[str, int]

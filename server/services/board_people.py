@@ -4,7 +4,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
-from typing import Final
+from typing import Final, TypeVar
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -30,6 +30,9 @@ from sync.ratio import Group as Together
 
 QUARTER_MS: Final = 15 * 60_000
 _VISITS: Final = frozenset({EventKind.VISITOR_IN, EventKind.VISITOR_OUT})
+
+
+_One = TypeVar("_One")
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,14 +165,9 @@ def person_in(one: Inside) -> PersonIn:
     )
 
 
-def not_here(
-    people: Iterable[BoardPerson], stays: Iterable[BoardStay], room_names: Mapping[str, str], now_ms: int
-) -> list[Listed]:
-    """Give the enrolled children of whom no stay touches the day up to now; `stays` are those of the day."""
-    seen = {stay.subject_id for stay in stays if stay.started_at_ms is None or stay.started_at_ms <= now_ms}
-    missing = [person for person in people if person.is_child and person.is_enrolled and person.id not in seen]
-    listed = [Listed(one.id, display_name(one), room_names.get(one.home_room_id, "")) for one in missing]
-    return sorted(listed, key=lambda one: (one.name.casefold(), one.child_id))
+def seen_today(stays: Iterable[BoardStay], now_ms: int) -> set[str]:
+    """Give of whom a stay touches the day up to now; `stays` are those of the day."""
+    return {stay.subject_id for stay in stays if stay.started_at_ms is None or stay.started_at_ms <= now_ms}
 
 
 def after_hours(inside: Iterable[Inside], closed_at_ms: int | None, room_names: Mapping[str, str]) -> list[Listed]:
@@ -253,6 +251,6 @@ def curve(stays: Iterable[BoardStay], *, start_ms: int, now_ms: int) -> Curve:
     return Curve(start_ms, tuple(bisect_right(came, at_ms) - bisect_right(gone, at_ms) for at_ms in moments))
 
 
-def cut(listed: Sequence[Listed]) -> tuple[Listed, ...]:
+def cut(listed: Sequence[_One]) -> tuple[_One, ...]:
     """Give as many as a list of the board holds."""
     return tuple(listed[:LISTED_MAX])

@@ -43,6 +43,7 @@ from server.services.ratio import Ratio
 from server.services.ratio_rules import RatioRules
 from server.services.recoveries import Recoveries
 from server.services.relationships import Relationships
+from server.services.reports import Reports
 from server.services.reviews import Reviews
 from server.services.rollcalls import RollCallReports
 from server.services.roster_import import RosterImport
@@ -84,6 +85,7 @@ class Services:
     people_days: PeopleDays
     projections: Projections
     recoveries: Recoveries
+    reports: Reports
     reviews: Reviews
     sessions: Sessions
     presence: PresenceReports

@@ -14,12 +14,13 @@ from zoneinfo import ZoneInfo
 from server.core.clock import Clock, datetime_of, ms_of
 from server.core.errors import NotFound
 from server.models.rooms import Center, CenterRatioRules, Room
-from server.repositories import centers, change_log, presence, ratio, reviews
+from server.repositories import absences, centers, change_log, presence, ratio, reviews
 from server.repositories import live_board as reading
 from server.repositories.live_board import BoardAlert, BoardFinding, BoardPerson, BoardStay, LastEvent
 from server.repositories.presence import DeskRow
 from server.repositories.unit_of_work import Connection, UnitsOfWork
 from server.services import board_people as who
+from server.services import board_plan as planned
 from server.services.board import (
     ALERTS_MAX,
     DESKS_MAX,
@@ -35,11 +36,15 @@ from server.services.board import (
     DeviceLine,
     LiveBoard,
     Mark,
+    Overdue,
     RoomBoard,
     SaidFinding,
 )
 from server.services.board_people import Inside
+from server.services.board_plan import DayPlan
 from server.services.board_words import finding_words, gap_words, ratio_words, status_of
+from server.services.day_times import DayTimes, Times
+from server.services.expected import Expected
 from server.services.presence import desk_words
 from server.services.roster_records import ready_rules
 from sync.change_log import Head
@@ -73,15 +78,17 @@ class _Known:
     finding_counts: dict[str, int]
     left: list[ChildLeft]
     left_count: int
+    plan: DayPlan
 
 
 class LiveBoards:
     """Tells everything urgent of a centre at once."""
 
-    def __init__(self, units: UnitsOfWork, clock: Clock) -> None:
-        """Read through `units`."""
+    def __init__(self, units: UnitsOfWork, clock: Clock, expected: Expected) -> None:
+        """Read through `units`; `expected` says who should come."""
         self._units = units
         self._clock = clock
+        self._times = DayTimes(expected)
         self._at_once = asyncio.Semaphore(AT_ONCE_MAX)
 
     async def mark(self, center_id: str) -> Mark:
@@ -101,14 +108,17 @@ class LiveBoards:
         async with self._at_once:
             as_of = self._clock.now()
             async with self._units.read() as connection:
-                known = await _read(connection, center_id, as_of)
+                center = await centers.read(connection, center_id)
+            if center is None:
+                raise NotFound("There is no such centre")
+            times = await self._times.of(center, as_of)
+            async with self._units.read() as connection:
+                known = await _read(connection, center, as_of, times)
             return await asyncio.to_thread(board_of, known, as_of)
 
 
-async def _read(connection: Connection, center_id: str, as_of: datetime) -> _Known:
-    center = await centers.read(connection, center_id)
-    if center is None:
-        raise NotFound("There is no such centre")
+async def _read(connection: Connection, center: Center, as_of: datetime, times: Times) -> _Known:
+    center_id = center.id
     since = datetime_of(_day_start_ms(center, as_of))
     people = await reading.people(connection, center_id, limit=PEOPLE_MAX)
     oldest = as_of - timedelta(days=REPLICA_DAYS)
@@ -128,6 +138,19 @@ async def _read(connection: Connection, center_id: str, as_of: datetime) -> _Kno
         finding_counts=await reading.open_counts(connection, center_id),
         left=left,
         left_count=left_count,
+        plan=await _plan(connection, center, as_of, times),
+    )
+
+
+async def _plan(connection: Connection, center: Center, as_of: datetime, times: Times) -> DayPlan:
+    day = as_of.astimezone(ZoneInfo(center.time_zone)).date()
+    since = datetime_of(_day_start_ms(center, as_of))
+    return DayPlan(
+        times=times,
+        announced=await absences.announced(
+            connection, center.id, day, before=since, time_zone=center.time_zone, limit=PEOPLE_MAX
+        ),
+        calls=await reading.last_calls(connection, center.id, day, limit=PEOPLE_MAX),
     )
 
 
@@ -160,7 +183,9 @@ def board_of(known: _Known, as_of: datetime) -> LiveBoard:
     for alert in known.alerts:
         alerts.setdefault(alert.child_id, []).append(alert)
     rooms = _Rooms(inside, alerts, judged, covered.unconfirmed)
-    missing = who.not_here(known.people, known.stays, room_names, now_ms)
+    seen = who.seen_today(known.stays, now_ms)
+    missing = planned.missed(known.people, seen, known.plan, room_names)
+    overdue = planned.overdue(inside, known.plan, as_of, center)
     late = who.after_hours(inside, who.last_closing_ms(as_of, center.closes_at, center.time_zone), room_names)
     allergies = who.allergies_present(inside, alerts, room_names)
     return LiveBoard(
@@ -179,6 +204,13 @@ def board_of(known: _Known, as_of: datetime) -> LiveBoard:
         says=ratio_words(judged.center),
         not_here=who.cut(missing),
         not_here_count=len(missing),
+        announced_count=sum(
+            one.is_child and one.id not in seen for one in known.people if one.id in known.plan.announced
+        ),
+        overdue=who.cut([_overdue(one, known.plan, as_of, center, room_names) for one in overdue]),
+        overdue_count=len(overdue),
+        room_plans=tuple(planned.room_plans(known.people, known.plan, as_of, room_names)),
+        forecast=planned.forecast(missing, inside, known.plan, as_of, center),
         after_hours=who.cut(late),
         after_hours_count=len(late),
         finding_counts=known.finding_counts,
@@ -190,6 +222,11 @@ def board_of(known: _Known, as_of: datetime) -> LiveBoard:
         left=tuple(known.left),
         left_count=known.left_count,
     )
+
+
+def _overdue(one: Inside, plan: DayPlan, as_of: datetime, center: Center, rooms: Mapping[str, str]) -> Overdue:
+    due_ms = planned.due_ms(one, plan, as_of, center) or 0
+    return Overdue(one.stay.subject_id, one.name, rooms.get(one.room_id, ""), one.since_ms, due_ms)
 
 
 def mark_of(head: Head | None, as_of: datetime) -> Mark:

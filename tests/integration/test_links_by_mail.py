@@ -11,6 +11,7 @@ import httpx
 import pytest
 import structlog
 from sqlalchemy import text
+from structlog.testing import capture_logs
 
 from server.core.database import create_engine
 from server.core.ids import Ids
@@ -18,6 +19,7 @@ from server.core.logging import configure_logging
 from server.repositories.unit_of_work import UnitsOfWork
 from server.services.account_tidying import AccountTidying
 from tests.support.api import PASSWORD, Api, problem, running_api
+from tests.support.forms import POLICY, Browser
 from tests.support.letters import Letters
 from tests.support.post_office import SENDER, post_office
 from tests.support.postgres import FreshDatabase
@@ -234,3 +236,53 @@ async def test_no_password_and_no_token_is_in_the_log_or_in_a_table(api: Api, le
         tables = ("user_session", "password_recovery", "recovery_request", "mail_outbox", "throttle", "user_account")
         rows = [str((await connection.execute(text(f"SELECT * FROM {table}"))).all()) for table in tables]
     assert [canary for canary in canaries if any(canary in row for row in rows)] == []
+
+
+async def test_the_pages_behind_the_links_set_passwords_and_let_people_in(api: Api, letters: Letters) -> None:
+    manager = await api.sign_in("manager")
+    await api.sign_in("staff")
+    await ask(api, STAFF)
+    await invite(api, manager, "new@example.org", "staff")
+    await invite(api, manager, "late@example.org", "staff")
+    (letter,), (invitation,), (late,) = [
+        await letters.to(one) for one in (STAFF, "new@example.org", "late@example.org")
+    ]
+    browser = Browser(api)
+
+    async def send(page: str, **form: str) -> tuple[int, str]:
+        await browser.get(page)
+        answer = await browser.post(page, data={"csrf": browser.form_token, **form})
+        return answer.status_code, answer.headers.get("location", answer.text)
+
+    with capture_logs() as logged:
+        shown = await browser.get("/reset")
+        assert (shown.status_code, shown.headers["cache-control"]) == (200, "no-store")
+        assert (shown.headers["content-security-policy"], shown.headers["referrer-policy"]) == (POLICY, "same-origin")
+        status, page = await send("/reset", token=letter.token, password=NEW, again="another one entirely")
+        assert (status, "not the same" in page, letter.token in page, NEW in page) == (422, True, True, False)
+        status, page = await send("/reset", token=letter.token, password="short", again="short")
+        assert (status, "15" in page) == (422, True)
+        link = f"{api.settings.base_url}/reset#token={letter.token}"
+        assert await send("/reset", token=link, password=NEW, again=NEW) == (303, "/reset/done")
+        assert "Sign in with the new password" in (await browser.get("/reset/done")).text
+        status, page = await send("/reset", token=letter.token, password=NEW, again=NEW)
+        assert (status, "used or is too old" in page) == (403, True)
+        answer = await browser.post("/reset", data={"csrf": "wrong", "token": late.token, "password": NEW})
+        assert answer.status_code == 403
+        form = {"token": invitation.token, "password": NEW, "again": NEW}
+        status, page = await send("/invitation", **form, display_name="<b>")
+        assert (status, page) == (303, "/invitation/welcome")
+        status, page = await send("/invitation", token=late.token, password="short", again="short", display_name="<b>")
+        assert (status, "&lt;b&gt;" in page, "<b>" in page) == (422, True, False)
+    assert await log_in(api, STAFF, NEW) == 200
+    assert await log_in(api, "new@example.org", NEW) == 200
+    said = repr(logged)
+    assert not [one for one in (letter.token, invitation.token, late.token, NEW) if one in said]
+    # Who asks for a link on the page is told the same, whether there is an account or not.
+    for email in (STAFF, NOBODY):
+        await browser.get("/reset")
+        answer = await browser.post("/reset/ask", data={"csrf": browser.form_token, "email": email})
+        assert (answer.status_code, answer.headers["location"]) == (303, "/reset/asked")
+    assert "a mail is on its way" in (await browser.get("/reset/asked")).text
+    # The first link, the word that the password was changed, and the link that was asked for now.
+    assert (len(await letters.to(STAFF)), await letters.to(NOBODY)) == (3, [])

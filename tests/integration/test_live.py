@@ -203,6 +203,9 @@ async def test_the_document_says_who_is_where_and_what_is_urgent(still: Hands) -
     assert [one["name"] for one in others["children"] + others["staff"]] == ["Mia New", "Ruth Appiah"]
     assert [one["name"] for one in board["not_here"]["items"]] == ["Zoë O'Neill-Ünal"]
     assert [one["name"] for one in board["after_hours"]["items"]] == ["Ana Silva"]
+    assert (board["not_here"]["announced"], board["not_here"]["items"][0]["call"]) == (0, None)
+    assert board["plan"]["rooms"] == [{"room_id": bees["room_id"], "now": 0, "today": 0}]
+    assert (board["plan"]["starts_at"], len(board["plan"]["arrivals"])) == ("2026-09-21T15:00:00+01:00", 8)
     assert [one["text"] for one in board["allergies"]["items"]] == ["Peanuts: pen in the office"]
     assert board["curve"]["children"][-5:] == [0, 1, 1, 1, 1]
     assert {one["name"]: (one["waiting"], one["clock_offset_ms"]) for one in board["devices"]} == {

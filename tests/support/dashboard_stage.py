@@ -7,6 +7,8 @@ findings to settle, a family name that is a script, and one that is written from
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import date, time
+from decimal import Decimal
 from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -16,12 +18,15 @@ from server.app import RunningApp
 from server.core.database import create_engine
 from server.core.ids import Ids
 from server.core.settings import Settings
+from server.models.planning import ServiceUnit
 from server.repositories.unit_of_work import UnitsOfWork
 from server.sample.generate import shipped_csv
-from server.services.access import Center, RoleId, User
+from server.services.access import Center, Grant, RoleId, User
 from server.services.accounts import NewUser
+from server.services.booking_board import Wish as Booking
 from server.services.enrolment import Applicant
 from server.services.journal_intake import DeviceKey, JournalIntake
+from server.services.offers import OfferWish, TermsWish
 from server.services.positions import Positions
 from server.services.ratio_rules import Wish
 from server.services.roster_file import SourceFile
@@ -29,7 +34,7 @@ from sync.attendance import EventKind
 from sync.effects import RecordApplied
 from sync.events import BatchStored
 from sync.journal import Entry
-from tests.contract.server_world import MINUTE_MS, Desk
+from tests.contract.server_world import MINUTE_MS, Desk, new_id
 from tests.support.api import PASSWORD
 from tests.support.clock import START_MS, FakeClock
 from tests.support.live_office import served
@@ -121,6 +126,7 @@ async def open_dashboard_stage(settings: Settings) -> AsyncIterator[DashboardSta
         stage = DashboardStage(base_url, running, clock, center, units)
         try:
             await _read(stage)
+            await _bookings(stage)
             await _morning(stage)
             yield stage
         finally:
@@ -145,6 +151,34 @@ async def _read(stage: DashboardStage) -> None:
     stage.people = {row.code: row.id for row in found if row.code}
     for code, room_id in stage.rooms.items():
         stage.home[code] = [row.id for row in found if row.room_id == room_id]
+
+
+# Code, and the local times of a service of every weekday.
+SERVICES: Final = (
+    ("DAY", time(7, 30), time(17, 30)),
+    ("EARLY", time(7, 30), time(10, 30)),
+    ("NOON", time(11), time(14)),
+)
+BOOKED: Final = {"DAY": ("DUCK", "HEDGE", "OTTER"), "EARLY": ("OWL",), "NOON": ("FOX",)}
+
+
+async def _bookings(stage: DashboardStage) -> None:
+    """Who is booked today: most for the day, some until half past ten, some from eleven on."""
+    services, center, day = stage.running.services, stage.center, date(2026, 9, 21)
+    stage.clock.set_wall_ms(START_MS - 600 * MINUTE_MS)
+    members = (await services.members.page(center, after=None, limit=9)).items
+    manager = next(one for one in members if one.email == MANAGER)
+    grants = (Grant(RoleId.MANAGER, center.id),)
+    user = User(manager.id, center.organisation_id, MANAGER, manager.display_name, is_active=True, grants=grants)
+    for code, begin, end in SERVICES:
+        wish = OfferWish(code, code.title(), ServiceUnit.SESSION, "EUR", 50, 31, begin, end, None, False, True)
+        terms = TermsWish(Decimal(30), Decimal(1), 10, 100, 50, 24, 15, requires_booking=True)
+        service_id = new_id()
+        await services.offers.put(center, user, service_id, wish)
+        await services.offers.put_terms(center, user, service_id, date(2026, 1, 1), terms)
+        children = [child for room in BOOKED[code] for child in stage.home[room]]
+        await services.bookings.book_all(center, user, [Booking(new_id(), one, service_id, day) for one in children])
+    stage.clock.set_wall_ms(START_MS + NOW_MINUTE * MINUTE_MS)
 
 
 async def _morning(stage: DashboardStage) -> None:

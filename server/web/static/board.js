@@ -2,6 +2,8 @@
 
 import { curveFigure } from "./curve.js";
 import { h, name, svg } from "./dom.js";
+import { childLink, listed, section } from "./parts.js";
+import { bookedLine, forecast, notHere, overdue } from "./plan.js";
 import { clock, counted, gapWords, span, STATUS, when } from "./words.js";
 
 const CRITICAL_SHOWN = 5;
@@ -16,7 +18,7 @@ export function boardPage(board, { isWall }) {
         totals(board),
         rooms(board, isWall),
         h("div", { class: "columns", "data-key": "columns" },
-          notHere(board), afterHours(board), findings(board), devices(board), allergies(board), leftToday(board)),
+          notHere(board), overdue(board), afterHours(board), forecast(board), findings(board), devices(board), allergies(board), leftToday(board)),
         curve(board),
       ];
   return h("div", { id: "board", class: "board" }, parts);
@@ -32,13 +34,6 @@ export function spokenCounts(board) {
   return `${said.join(". ")}.`;
 }
 
-/** Where the timeline of a child is. */
-export function childLink(board, child) {
-  const label = name(child.name || "not on file");
-  if (child.on_file === false) return label;
-  return h("a", { href: `/dashboard/centers/${board.center.id}/children/${child.child_id}` }, label);
-}
-
 /** A count: what is known, and beside it the range that it may be where desks hold entries or are silent. */
 export function count(number, covered) {
   const known = h("strong", null, String(number.certain));
@@ -52,11 +47,6 @@ export function count(number, covered) {
 
 function countWords(number) {
   return number.least === number.most ? `${number.certain}` : `${number.certain} (${number.least} to ${number.most})`;
-}
-
-function section(key, title, ...content) {
-  const id = `section-${key}`;
-  return h("section", { "data-key": key, class: `panel ${key}`, "aria-labelledby": id }, h("h2", { id }, title), content);
 }
 
 function critical(board, isWall) {
@@ -100,6 +90,7 @@ function roomCard(board, room, isWall) {
     h("p", { class: "number" }, count(room.children_count, board.coverage), capacity,
       h("span", { class: "unseen" }, room.capacity ? " children of the room's capacity" : " children")),
     bar(room),
+    bookedLine(board, room),
     h("p", { class: "ratio" }, room.ratio.says, room.over_capacity ? ". More than the room may hold" : ""),
     isWall ? null : roomNames(board, room));
 }
@@ -129,19 +120,6 @@ function roomNames(board, room) {
     room.children.length ? h("ul", { class: "names" }, room.children.map(child)) : h("p", { class: "muted" }, "No child."),
     hidden > 0 ? h("p", { class: "muted" }, `and ${hidden} more`) : null,
     room.staff.length ? [h("h3", null, "Staff"), h("ul", { class: "names" }, room.staff.map(person))] : null);
-}
-
-function listed(board, list, line) {
-  const hidden = list.count - list.items.length;
-  return [h("ul", { class: "names" }, list.items.map(line)), hidden > 0 ? h("p", { class: "muted" }, `and ${hidden} more`) : null];
-}
-
-function notHere(board) {
-  const line = (child) => h("li", { "data-key": child.child_id }, childLink(board, child), " ", h("span", { class: "muted" }, name(child.room_name)));
-  return section("not-here", `Not here today: ${board.not_here.count}`,
-    board.not_here.count
-      ? h("details", null, h("summary", null, "Enrolled, not come, and nobody has said why"), listed(board, board.not_here, line))
-      : h("p", { class: "muted" }, "Everybody who is enrolled has come."));
 }
 
 function afterHours(board) {

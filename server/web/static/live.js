@@ -1,18 +1,47 @@
 // The live page: the board of one centre as it changes.
 
+import { ask, send } from "./api.js";
 import { boardPage, spokenCounts } from "./board.js";
 import { notice, say, update } from "./dom.js";
 import { follow } from "./stream.js";
 import { stateLine } from "./state.js";
+import { dayOf } from "./words.js";
 
 const isWall = document.body.classList.contains("wall");
 const spoken = document.getElementById("spoken");
+const { center } = document.body.dataset;
+const page = document.getElementById("board");
 let zone = "UTC";
+let day = "";
 
-follow(document.body.dataset.center, {
+page.addEventListener("submit", async (event) => {
+  event.preventDefault();
+  const { submitter, target } = event;
+  submitter.disabled = true;
+  try {
+    const said = new FormData(target);
+    const call = { follow_up_id: crypto.randomUUID(), day, result: said.get("result"), note: said.get("note").trim() };
+    await send(`/centers/${center}/children/${target.dataset.child}/follow-ups`, call);
+    target.reset();
+    target.closest("details").open = false;
+    show((await ask(`/centers/${center}/board`)).body);
+    say(spoken, "The call is noted.");
+  } catch (problem) {
+    notice(document.getElementById("banner"), problem.message);
+  } finally {
+    submitter.disabled = false;
+  }
+});
+
+function show(board) {
+  zone = board.center.time_zone;
+  day = dayOf(board.as_of);
+  update(document.getElementById("board"), boardPage(board, { isWall }));
+}
+
+follow(center, {
   onBoard(board) {
-    zone = board.center.time_zone;
-    update(document.getElementById("board"), boardPage(board, { isWall }));
+    show(board);
     say(spoken, spokenCounts(board));
   },
   onState(state, asOf) {

@@ -18,8 +18,8 @@ from server.services.board_people import (
     departures,
     insiders,
     last_closing_ms,
-    not_here,
     said_event,
+    seen_today,
     together,
 )
 from sync.attendance import AttendanceEvent, EventKind
@@ -114,13 +114,9 @@ def test_the_ratio_counts_every_child_and_the_adults_on_file() -> None:
     assert "" not in together([], ROOMS)
 
 
-def test_only_enrolled_children_without_a_stay_today_are_not_here_yet() -> None:
-    def missing(*stays: BoardStay) -> list[str]:
-        return [one.name for one in not_here(PEOPLE.values(), stays, ROOMS, NOON_MS)]
-
-    assert missing() == ["Ana Silva", "Zoe Silva"]
-    assert missing(stay("ana", 0, 10), stay("zoe", None, 10)) == []
-    assert missing(stay("ana", 721)) == ["Ana Silva", "Zoe Silva"], "a desk whose clock is ahead"
+def test_who_has_a_stay_today_was_seen() -> None:
+    stays = (stay("ana", 0, 10), stay("zoe", None, 10), stay("ruth", 721))
+    assert seen_today(stays, NOON_MS) == {"ana", "zoe"}, "a desk whose clock is ahead shows nobody"
 
 
 def test_who_was_in_when_the_centre_closed_last_and_is_in_still_is_listed() -> None:
