@@ -6,7 +6,9 @@ Exit codes: 0 done; 1 it could not be done, and standard error says why in one s
 
 import asyncio
 import sys
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -57,12 +59,21 @@ def run(
     ctrl_c_quits: Annotated[bool, typer.Option("--ctrl-c-quits", hidden=True)] = False,  # noqa: FBT002 - a flag
 ) -> None:
     """Show the desk on this terminal."""
-    from kiosk.settings import DoorSettings
+    from kiosk.clock import SystemClock
+    from kiosk.screens.calm import BareTerminal
+    from kiosk.settings import DataFolder, DoorSettings
+    from kiosk.steady import run_steadily
 
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         _fail("no_terminal", "There is no terminal here; use rollcall-kiosk agent instead.")
     door = DoorSettings(idle_lock_ms=idle_lock_s * 1_000, list_old_ms=list_old_hours * 3_600_000)
-    _run(_show_screen(data, door, ctrl_c_quits=ctrl_c_quits), log_folder=data)
+    with _calmly(data):
+        run_steadily(
+            partial(_show_screen, data, door, ctrl_c_quits=ctrl_c_quits),
+            BareTerminal(0, 1),
+            DataFolder(data).crashes,
+            SystemClock(),
+        )
 
 
 @app.command()
@@ -96,7 +107,7 @@ def export(
     _run(_export(data, file, everything=everything, force=force), log_folder=None)
 
 
-async def _show_screen(data: Path, door: "DoorSettings", *, ctrl_c_quits: bool) -> None:
+async def _show_screen(data: Path, door: "DoorSettings", *, ctrl_c_quits: bool) -> BaseException | None:
     from kiosk.app import KioskApp
     from kiosk.clock import SystemClock
     from kiosk.services.desk import Desk
@@ -107,9 +118,9 @@ async def _show_screen(data: Path, door: "DoorSettings", *, ctrl_c_quits: bool) 
         await app.run_async()
     finally:
         await desk.close()
-    _refuse_if_revoked(desk.last_words)
-    if app.return_code:
-        raise SystemExit(app.return_code)
+    if app.crash is None:
+        _refuse_if_revoked(desk.last_words)
+    return app.crash
 
 
 async def _run_agent(data: Path) -> None:
@@ -156,6 +167,13 @@ async def _export(data: Path, file: Path, *, everything: bool, force: bool) -> N
 
 def _run(work: Coroutine[Any, Any, Any], *, log_folder: Path | None) -> None:
     """Run one command to its end; a refusal becomes a sentence and an exit code."""
+    with _calmly(log_folder):
+        asyncio.run(work)
+
+
+@contextmanager
+def _calmly(log_folder: Path | None) -> Iterator[None]:
+    """Log into the folder where there is one; whatever goes wrong becomes a sentence and an exit code."""
     from kiosk.services.errors import DeskError
     from kiosk.settings import DataFolder, log_nowhere, log_to_file
 
@@ -164,7 +182,7 @@ def _run(work: Coroutine[Any, Any, Any], *, log_folder: Path | None) -> None:
     else:
         log_nowhere()
     try:
-        asyncio.run(work)
+        yield
     except DeskError as error:
         _fail(error.code, error.message)
     except KeyboardInterrupt:

@@ -51,6 +51,11 @@ class DataFolder:
         return self.path / "rollcalls"
 
     @property
+    def crashes(self) -> Path:
+        """Reports of crashes: kinds, places and versions, no name and no value."""
+        return self.path / "crashes"
+
+    @property
     def lock(self) -> Path:
         """Held by the one program that uses this folder."""
         return self.path / "kiosk.lock"
@@ -125,15 +130,30 @@ def _exception_without_words(_logger: object, _method: str, event: EventDict) ->
     """Log the kind of an exception and where it came from; its own words may hold a name."""
     given = event.pop("exc_info", None)
     error = sys.exc_info()[1] if given is True else given
-    chain: list[BaseException] = []
-    while isinstance(error, BaseException) and len(chain) < FRAMES_MAX:
-        chain.append(error)
-        error = error.__cause__ or error.__context__
-    if chain:
-        frames = [frame for each in chain for frame in traceback.extract_tb(each.__traceback__)][-FRAMES_MAX:]
-        event["error"] = [type(each).__name__ for each in chain]
-        event["places"] = [f"{Path(frame.filename).name}:{frame.lineno} {frame.name}" for frame in frames]
+    if isinstance(error, BaseException):
+        event["error"] = error_kinds(error)
+        event["places"] = error_places(error, FRAMES_MAX)
     return event
+
+
+def error_kinds(error: BaseException) -> list[str]:
+    """The kinds of an error and of those behind it, and never their words."""
+    return [type(each).__name__ for each in _chain(error)]
+
+
+def error_places(error: BaseException, places_max: int) -> list[str]:
+    """Where an error came from, as `file.py:12 function`; the last ones, next to where it happened."""
+    frames = [frame for each in _chain(error) for frame in traceback.extract_tb(each.__traceback__)][-places_max:]
+    return [f"{Path(frame.filename).name}:{frame.lineno} {frame.name}" for frame in frames]
+
+
+def _chain(error: BaseException) -> list[BaseException]:
+    chain: list[BaseException] = []
+    behind: BaseException | None = error
+    while behind is not None and len(chain) < FRAMES_MAX:
+        chain.append(behind)
+        behind = behind.__cause__ or behind.__context__
+    return chain
 
 
 def log_nowhere() -> None:
