@@ -111,8 +111,11 @@ async def _show_screen(data: Path, door: "DoorSettings", *, ctrl_c_quits: bool) 
     from kiosk.app import KioskApp
     from kiosk.clock import SystemClock
     from kiosk.services.desk import Desk
+    from kiosk.services.desk_file import DESK_FILE, read_desk_file
 
+    wanted = read_desk_file(data / DESK_FILE)
     desk = await Desk.open(data, door_settings=door, say=_say)
+    desk.building.labels.settings = wanted.labels
     try:
         app = KioskApp(desk, SystemClock(), ctrl_c_quits=ctrl_c_quits)
         await app.run_async()

@@ -145,6 +145,21 @@ class Revoked:
     sentence: str
 
 
+@dataclass(frozen=True)
+class PrinterTrouble:
+    """A label was not printed, or not as it should be; the sentence says what to do. It names nobody."""
+
+    sentence: str
+
+
 DeskMessage = (
-    EntrySettled | ChildChanged | RosterChanged | LinkChanged | SnapshotProgress | Resync | Quarantined | Revoked
+    EntrySettled
+    | ChildChanged
+    | RosterChanged
+    | LinkChanged
+    | SnapshotProgress
+    | Resync
+    | Quarantined
+    | Revoked
+    | PrinterTrouble
 )

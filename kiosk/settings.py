@@ -111,7 +111,7 @@ def log_to_file(path: Path) -> None:
     path.chmod(0o600)
     handler.setFormatter(logging.Formatter("%(message)s"))
     logging.basicConfig(handlers=[handler], level=logging.INFO, force=True)
-    for noisy in ("httpx", "httpcore", "websockets", "asyncio"):
+    for noisy in ("httpx", "httpcore", "websockets", "asyncio", "fpdf", "fontTools", "PIL"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     structlog.configure(
         processors=[
