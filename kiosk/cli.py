@@ -1,10 +1,11 @@
-"""`rollcall-kiosk`: enrol, run, agent, status, export.
+"""`rollcall-kiosk`: enrol, run, agent, status, sheet, export.
 
 Exit codes: 0 done; 1 it could not be done, and standard error says why in one sentence; 2 wrong command line;
 3 another program uses the folder; 4 the folder is not enrolled, or already is; 5 the desk was revoked.
 """
 
 import asyncio
+import secrets
 import sys
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
@@ -92,6 +93,16 @@ def status(
 
 
 @app.command()
+def sheet(data: DataOption) -> None:
+    """Print the newest roll-call sheet of this desk; works beside a desk that is running, and when its screen does not.
+
+    On standard output, so: rollcall-kiosk sheet --data FOLDER | lp
+    """
+    with _calmly(None):
+        _print_sheet(data)
+
+
+@app.command()
 def export(
     file: Annotated[Path, typer.Argument(help="The file to write; keep it as you keep the children's files.")],
     data: DataOption,
@@ -116,6 +127,7 @@ async def _show_screen(data: Path, door: "DoorSettings", *, ctrl_c_quits: bool) 
     wanted = read_desk_file(data / DESK_FILE)
     desk = await Desk.open(data, door_settings=door, say=_say)
     desk.building.labels.settings = wanted.labels
+    desk.building.rollcalls.settings = wanted.sheets
     try:
         app = KioskApp(desk, SystemClock(), ctrl_c_quits=ctrl_c_quits)
         await app.run_async()
@@ -153,6 +165,24 @@ async def _print_status(data: Path, *, as_json: bool) -> None:
         return
     for line in inspection_lines(found):
         print(line)
+
+
+def _print_sheet(data: Path) -> None:
+    from kiosk.keys import read_enrolled_keys
+    from kiosk.services.errors import LOCAL_ERRORS, DeskError, desk_error
+    from kiosk.services.sheets import SheetDrawer
+    from kiosk.settings import DataFolder
+
+    folder = DataFolder(data)
+    try:
+        keys = read_enrolled_keys(folder.keys)
+    except LOCAL_ERRORS as error:
+        raise desk_error(error) from error
+    drawer = SheetDrawer(folder.rollcalls, keys.replica_key, secrets.token_bytes)
+    newest = drawer.newest()
+    if newest is None:
+        raise DeskError("nothing_kept", "No roll call was kept on this desk yet; F9 begins one.")
+    print(drawer.read(newest), end="")
 
 
 async def _export(data: Path, file: Path, *, everything: bool, force: bool) -> None:

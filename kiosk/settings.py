@@ -1,6 +1,7 @@
 """Where a desk keeps what, how long it waits for what, and its log file."""
 
 import functools
+import json
 import logging
 import sys
 import traceback
@@ -17,6 +18,7 @@ from structlog.typing import EventDict
 LOG_BYTES_MAX: Final = 1024 * 1024
 LOG_FILES: Final = 2
 FRAMES_MAX: Final = 12
+OWN_LOGGER: Final = "rollcall.kiosk"
 
 
 @dataclass(frozen=True)
@@ -109,7 +111,7 @@ def log_to_file(path: Path) -> None:
     """Send the log to a file with rotation, and nothing to the screen."""
     handler = RotatingFileHandler(path, maxBytes=LOG_BYTES_MAX, backupCount=LOG_FILES, encoding="utf-8")
     path.chmod(0o600)
-    handler.setFormatter(logging.Formatter("%(message)s"))
+    handler.setFormatter(_WithoutWords())
     logging.basicConfig(handlers=[handler], level=logging.INFO, force=True)
     for noisy in ("httpx", "httpcore", "websockets", "asyncio", "fpdf", "fontTools", "PIL"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
@@ -120,10 +122,29 @@ def log_to_file(path: Path) -> None:
             _exception_without_words,
             structlog.processors.JSONRenderer(),
         ],
-        logger_factory=structlog.stdlib.LoggerFactory(),
+        logger_factory=lambda *_: logging.getLogger(OWN_LOGGER),
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
+
+
+class _WithoutWords(logging.Formatter):
+    """Writes the lines of this program as they are, and of others only who said something where, and about what kind.
+
+    What asyncio says of a task that failed holds the words of its error, and those may hold a name. `logging` itself
+    would write a traceback with the same words below any line that was logged while an error was handled.
+    """
+
+    def format(self, record: logging.LogRecord) -> str:
+        """One line."""
+        if record.name == OWN_LOGGER:
+            return record.getMessage()
+        line: EventDict = {"event": "other_logged", "logger": record.name, "level": record.levelname.lower()}
+        line["place"] = f"{record.filename}:{record.lineno} {record.funcName}"
+        error = record.exc_info[1] if record.exc_info else None
+        if error is not None:
+            line |= {"error": error_kinds(error), "places": error_places(error, FRAMES_MAX)}
+        return json.dumps(line)
 
 
 def _exception_without_words(_logger: object, _method: str, event: EventDict) -> EventDict:

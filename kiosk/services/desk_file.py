@@ -49,10 +49,18 @@ class LabelSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     time_limit_s: Annotated[int, msgspec.Meta(ge=1, le=120)] = 20
 
 
+class SheetSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How roll-call sheets are printed: plain text of 78 columns, as `LabelSettings` says of a command."""
+
+    print_command: Annotated[tuple[Word, ...], msgspec.Meta(max_length=20)] = ()
+    time_limit_s: Annotated[int, msgspec.Meta(ge=1, le=120)] = 20
+
+
 class DeskFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The whole file."""
 
     labels: LabelSettings = LabelSettings()
+    sheets: SheetSettings = SheetSettings()
 
 
 def read_desk_file(path: Path) -> DeskFile:

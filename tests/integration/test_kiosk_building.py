@@ -103,4 +103,4 @@ async def test_marks_of_two_desks_that_were_cut_off_and_closed_meet_when_the_ser
     assert kinds.count(EventKind.ROLLCALL_MARK) == 4
     assert kinds.count(EventKind.ROLLCALL_END) == 1
     sheets = sorted(path.name for path in (tmp_path / "back" / "rollcalls").iterdir())
-    assert [name.rsplit("-", 1)[1] for name in sheets] == ["end.txt"]
+    assert [name.rsplit("-", 1)[1] for name in sheets] == ["end.sheet"]

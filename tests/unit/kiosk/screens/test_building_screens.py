@@ -124,7 +124,7 @@ async def test_a_roll_call_from_the_first_key_to_its_end(seat: Seat) -> None:
     await seat.press(*"tom", "enter")
     await seat.until_note("tom added as a visitor, and safe")
     await seat.press("p")
-    await seat.until_note("Kept as rollcall-")
+    await seat.until_note("Kept: rollcall-kiosk sheet prints it.")
     await seat.press("b")
     assert seat.app.screen.check_action("begin", ()) is False
     await seat.press("e")
