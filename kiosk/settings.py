@@ -143,7 +143,7 @@ class _WithoutWords(logging.Formatter):
         line["place"] = f"{record.filename}:{record.lineno} {record.funcName}"
         error = record.exc_info[1] if record.exc_info else None
         if error is not None:
-            line |= {"error": error_kinds(error), "places": error_places(error, FRAMES_MAX)}
+            line["error"], line["places"] = error_kinds(error), error_places(error, FRAMES_MAX)
         return json.dumps(line)
 
 

@@ -34,7 +34,7 @@ class CalmPlace(Protocol):
         ...
 
 
-def run_steadily(run_once: RunOnce, place: CalmPlace, reports: Path, clock: Clock) -> None:
+def run_steadily(show: RunOnce, place: CalmPlace, reports: Path, clock: Clock) -> None:
     """Show the screen, and after a crash again, until somebody quits.
 
     Everything is made anew for each start: the event loop, the desk, the screen. What was recorded is in the replica,
@@ -47,8 +47,7 @@ def run_steadily(run_once: RunOnce, place: CalmPlace, reports: Path, clock: Cloc
 
     """
     count = CrashCount()
-    while (error := _outcome(run_once)) is not None:
-        _keep(reports, error, clock)
+    while run_once(show, reports, clock) is not None:
         if count.may_restart(clock.monotonic_ms()):
             place.say(STARTS_AGAIN)
             place.wait(RESTART_S)
@@ -59,9 +58,17 @@ def run_steadily(run_once: RunOnce, place: CalmPlace, reports: Path, clock: Cloc
         count.begin_anew()
 
 
-def _outcome(run_once: RunOnce) -> BaseException | None:
+def run_once(show: RunOnce, reports: Path, clock: Clock) -> BaseException | None:
+    """Show the screen once; keeps a report and gives the error when it crashed. Raises DeskError and OSError."""
+    error = _outcome(show)
+    if error is not None:
+        _keep(reports, error, clock)
+    return error
+
+
+def _outcome(show: RunOnce) -> BaseException | None:
     async def run() -> BaseException | None:
-        return await run_once()
+        return await show()
 
     try:
         return asyncio.run(run())
