@@ -61,6 +61,7 @@ class Desk:
         self._burial = Burial(opened.folder, opened.keys, opened.replica, clock)
         store = self._store()
         self._runner = LinkRunner(opened.keys, store, following.link_changed, clock=clock, luck=luck, settings=link)
+        following.server_version = lambda: self._runner.tokens.server_version
         self._damage = asyncio.Event()
         self._is_in_doubt = False
         surface = Surface(self._offer, self._refusal)
