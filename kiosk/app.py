@@ -2,10 +2,9 @@
 
 from collections.abc import Iterable
 from functools import partial
-from typing import ClassVar, Final
+from typing import ClassVar
 
 import structlog
-from rich.text import Text
 from textual import events, work
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
@@ -16,13 +15,9 @@ from kiosk.screens.commands import COMMANDS, Command, Scene, find_command, hidde
 from kiosk.screens.port import DeskPort, WallClock
 from kiosk.screens.roster import RosterScreen
 from kiosk.screens.scanner import Scanner
+from kiosk.screens.unlock import UnlockScreen
 from kiosk.widgets.themes import DARK, LIGHT
 from kiosk.widgets.wording import zone_of
-
-STOPPED: Final = (
-    "The screen had to stop. Everything recorded is safe on this desk.\n"
-    "Start the kiosk again; if this comes back, show the manager the log file."
-)
 
 log = structlog.get_logger()
 
@@ -31,7 +26,7 @@ class KioskApp(App[None]):
     """A desk on a screen; the caller opens the desk before and closes it after.
 
     Ctrl-C only says how to quit, so that nobody closes a front desk by habit; `ctrl_c_quits` lets a person who tries
-    it out stop it as any other program.
+    it out stop it as any other program. `crash` is what the screen ended of, if it did.
     """
 
     TITLE = "Rollcall"
@@ -54,6 +49,7 @@ class KioskApp(App[None]):
         self._clock = clock
         self._roster: RosterScreen | None = None
         self._scanner = Scanner()
+        self.crash: BaseException | None = None
 
     def on_mount(self) -> None:
         """Show the roster and start the link."""
@@ -73,6 +69,14 @@ class KioskApp(App[None]):
                 yield SystemCommand(one.title, one.words, partial(self.action_command, one.name))
         yield SystemCommand("Light or dark", "Switch the colours", self.action_switch_theme)
         yield SystemCommand("Quit", "Close the screen; entries that wait are sent next time", self.action_quit)
+
+    async def action_quit(self) -> None:
+        """Leave the desk: not while it is locked, since behind its screen is the machine."""
+        covers = [screen for screen in self.screen_stack if isinstance(screen, UnlockScreen)]
+        if covers and self._desk.door.state().hides_names:
+            covers[-1].refuse_to_leave()
+        else:
+            self.exit()
 
     def action_help_quit(self) -> None:
         """Ctrl-C."""
@@ -128,7 +132,8 @@ class KioskApp(App[None]):
             log.exception("link_stopped")
 
     def _handle_exception(self, error: Exception) -> None:
-        """Log what nobody expected and leave with a calm sentence instead of a traceback."""
-        log.error("screen_stopped", exc_info=error.error if isinstance(error, WorkerFailed) else error)
+        """Keep what nobody expected for whoever started the screen, and leave without a word: no traceback here."""
+        if self.crash is None:
+            self.crash = error.error if isinstance(error, WorkerFailed) else error
         super()._handle_exception(error)
-        self._exit_renderables[:] = [Text(STOPPED)]
+        self._exit_renderables.clear()

@@ -1,12 +1,17 @@
-"""`rollcall-kiosk`: enrol, run, agent, status, export.
+"""`rollcall-kiosk`: enrol, run, agent, status, sheet, export.
 
 Exit codes: 0 done; 1 it could not be done, and standard error says why in one sentence; 2 wrong command line;
 3 another program uses the folder; 4 the folder is not enrolled, or already is; 5 the desk was revoked.
 """
 
 import asyncio
+import os
+import secrets
+import signal
 import sys
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -16,6 +21,7 @@ import typer
 
 if TYPE_CHECKING:
     from kiosk.settings import DoorSettings
+    from kiosk.steady import RunOnce
 
 app = typer.Typer(
     name="rollcall-kiosk",
@@ -25,6 +31,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+# What textual-serve tells a screen that is drawn by a browser.
+WEB_DRIVER: Final = "TEXTUAL_DRIVER"
 EXIT_CODES: Final = {"replica_in_use": 3, "not_enrolled": 4, "already_enrolled": 4, "revoked": 5}
 
 DataOption = Annotated[Path, typer.Option("--data", help="The folder of this desk: its keys, replica and log.")]
@@ -46,7 +54,7 @@ def enrol(
 
 
 @app.command()
-def run(
+def run(  # noqa: PLR0913, PLR0917 - each is an option of the command line
     data: DataOption,
     idle_lock_s: Annotated[
         int, typer.Option("--idle-lock-seconds", min=10, max=86_400, help="Lock after so long without a key.")
@@ -55,14 +63,85 @@ def run(
         int, typer.Option("--list-old-hours", min=1, max=720, help="An older pick-up list is to be checked by phone.")
     ] = 12,
     ctrl_c_quits: Annotated[bool, typer.Option("--ctrl-c-quits", hidden=True)] = False,  # noqa: FBT002 - a flag
+    web: Annotated[bool, typer.Option("--web", help="Serve it to a browser instead.")] = False,  # noqa: FBT002 - a flag
+    host: Annotated[
+        str, typer.Option(help="With --web: where to listen; only this machine unless told.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65_535, help="With --web: the port.")] = 8_787,
 ) -> None:
-    """Show the desk on this terminal."""
+    """Show the desk on this terminal, or with --web in a browser."""
     from kiosk.settings import DoorSettings
 
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
-        _fail("no_terminal", "There is no terminal here; use rollcall-kiosk agent instead.")
+    if web:
+        arguments = (
+            "--data",
+            str(data),
+            "--idle-lock-seconds",
+            str(idle_lock_s),
+            "--list-old-hours",
+            str(list_old_hours),
+        )
+        _serve_web(data, host, port, arguments)
+        return
     door = DoorSettings(idle_lock_ms=idle_lock_s * 1_000, list_old_ms=list_old_hours * 3_600_000)
-    _run(_show_screen(data, door, ctrl_c_quits=ctrl_c_quits), log_folder=data)
+    show = partial(_show_screen, data, door, ctrl_c_quits=ctrl_c_quits)
+    if WEB_DRIVER in os.environ:
+        _show_behind_web(data, show)
+    elif sys.stdin.isatty() and sys.stdout.isatty():
+        _show_on_terminal(data, show)
+    else:
+        _fail("no_terminal", "There is no terminal here; use rollcall-kiosk agent instead.")
+
+
+def _show_on_terminal(data: Path, show: "RunOnce") -> None:
+    from kiosk.clock import SystemClock
+    from kiosk.screens.calm import BareTerminal
+    from kiosk.settings import DataFolder
+    from kiosk.steady import run_steadily
+
+    with _calmly(data):
+        run_steadily(show, BareTerminal(0, 1), DataFolder(data).crashes, SystemClock())
+
+
+def _show_behind_web(data: Path, show: "RunOnce") -> None:
+    """Once: the page in the browser has the calm words, and starts the desk again; without its server it ends."""
+    from kiosk.clock import SystemClock
+    from kiosk.settings import DataFolder
+    from kiosk.steady import run_once
+
+    with _calmly(data):
+        if run_once(partial(_while_served, show), DataFolder(data).crashes, SystemClock()) is not None:
+            raise SystemExit(1)
+
+
+async def _while_served(show: "RunOnce") -> BaseException | None:
+    """A server that was killed cannot say so: a screen that nobody sees would hold the replica for ever."""
+    served_by = os.getppid()
+
+    async def watch() -> None:
+        while os.getppid() == served_by:  # noqa: ASYNC110 - the kernel sends no event of it
+            await asyncio.sleep(1)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    watching = asyncio.create_task(watch())
+    try:
+        return await show()
+    finally:
+        watching.cancel()
+
+
+def _serve_web(data: Path, host: str, port: int, arguments: tuple[str, ...]) -> None:
+    from kiosk.keys import read_enrolled_keys
+    from kiosk.services.errors import LOCAL_ERRORS, desk_error
+    from kiosk.settings import DataFolder
+    from kiosk.web.server import WebSettings, desk_command, serve
+
+    with _calmly(None):
+        try:
+            read_enrolled_keys(DataFolder(data).keys)
+        except LOCAL_ERRORS as error:
+            raise desk_error(error) from error
+        serve(WebSettings(host, port, desk_command(arguments)), _say)
 
 
 @app.command()
@@ -81,6 +160,16 @@ def status(
 
 
 @app.command()
+def sheet(data: DataOption) -> None:
+    """Print the newest roll-call sheet of this desk; works beside a desk that is running, and when its screen does not.
+
+    On standard output, so: rollcall-kiosk sheet --data FOLDER | lp
+    """
+    with _calmly(None):
+        _print_sheet(data)
+
+
+@app.command()
 def export(
     file: Annotated[Path, typer.Argument(help="The file to write; keep it as you keep the children's files.")],
     data: DataOption,
@@ -96,20 +185,24 @@ def export(
     _run(_export(data, file, everything=everything, force=force), log_folder=None)
 
 
-async def _show_screen(data: Path, door: "DoorSettings", *, ctrl_c_quits: bool) -> None:
+async def _show_screen(data: Path, door: "DoorSettings", *, ctrl_c_quits: bool) -> BaseException | None:
     from kiosk.app import KioskApp
     from kiosk.clock import SystemClock
     from kiosk.services.desk import Desk
+    from kiosk.services.desk_file import DESK_FILE, read_desk_file
 
+    wanted = read_desk_file(data / DESK_FILE)
     desk = await Desk.open(data, door_settings=door, say=_say)
+    desk.building.labels.settings = wanted.labels
+    desk.building.rollcalls.settings = wanted.sheets
     try:
         app = KioskApp(desk, SystemClock(), ctrl_c_quits=ctrl_c_quits)
         await app.run_async()
     finally:
         await desk.close()
-    _refuse_if_revoked(desk.last_words)
-    if app.return_code:
-        raise SystemExit(app.return_code)
+    if app.crash is None:
+        _refuse_if_revoked(desk.last_words)
+    return app.crash
 
 
 async def _run_agent(data: Path) -> None:
@@ -141,6 +234,24 @@ async def _print_status(data: Path, *, as_json: bool) -> None:
         print(line)
 
 
+def _print_sheet(data: Path) -> None:
+    from kiosk.keys import read_enrolled_keys
+    from kiosk.services.errors import LOCAL_ERRORS, DeskError, desk_error
+    from kiosk.services.sheets import SheetDrawer
+    from kiosk.settings import DataFolder
+
+    folder = DataFolder(data)
+    try:
+        keys = read_enrolled_keys(folder.keys)
+    except LOCAL_ERRORS as error:
+        raise desk_error(error) from error
+    drawer = SheetDrawer(folder.rollcalls, keys.replica_key, secrets.token_bytes)
+    newest = drawer.newest()
+    if newest is None:
+        raise DeskError("nothing_kept", "No roll call was kept on this desk yet; F9 begins one.")
+    print(drawer.read(newest), end="")
+
+
 async def _export(data: Path, file: Path, *, everything: bool, force: bool) -> None:
     from kiosk.clock import SystemClock
     from kiosk.services.export import Extent, export
@@ -156,6 +267,13 @@ async def _export(data: Path, file: Path, *, everything: bool, force: bool) -> N
 
 def _run(work: Coroutine[Any, Any, Any], *, log_folder: Path | None) -> None:
     """Run one command to its end; a refusal becomes a sentence and an exit code."""
+    with _calmly(log_folder):
+        asyncio.run(work)
+
+
+@contextmanager
+def _calmly(log_folder: Path | None) -> Iterator[None]:
+    """Log into the folder where there is one; whatever goes wrong becomes a sentence and an exit code."""
     from kiosk.services.errors import DeskError
     from kiosk.settings import DataFolder, log_nowhere, log_to_file
 
@@ -164,7 +282,7 @@ def _run(work: Coroutine[Any, Any, Any], *, log_folder: Path | None) -> None:
     else:
         log_nowhere()
     try:
-        asyncio.run(work)
+        yield
     except DeskError as error:
         _fail(error.code, error.message)
     except KeyboardInterrupt:

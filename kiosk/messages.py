@@ -42,7 +42,8 @@ class DeskStatus:
 
     `waiting` counts entries without an answer; `is_current`: the replica has everything the server told of.
     `lease_left_ms`: how long the desk may still go on without its server, None when nobody set an end; once that is
-    over it is `locked` and shows no data. `revoked`: it was, and it holds nothing any more.
+    over it is `locked` and shows no data. `revoked`: it was, and it holds nothing any more. `newer_version` is the
+    server's, when it is newer than this program.
     """
 
     link: LinkPhase
@@ -60,6 +61,7 @@ class DeskStatus:
     locked: bool = False
     lease_left_ms: int | None = None
     revoked: bool = False
+    newer_version: str = ""
 
     @property
     def lease_ends_soon(self) -> bool:
@@ -145,6 +147,21 @@ class Revoked:
     sentence: str
 
 
+@dataclass(frozen=True)
+class PrinterTrouble:
+    """A label was not printed, or not as it should be; the sentence says what to do. It names nobody."""
+
+    sentence: str
+
+
 DeskMessage = (
-    EntrySettled | ChildChanged | RosterChanged | LinkChanged | SnapshotProgress | Resync | Quarantined | Revoked
+    EntrySettled
+    | ChildChanged
+    | RosterChanged
+    | LinkChanged
+    | SnapshotProgress
+    | Resync
+    | Quarantined
+    | Revoked
+    | PrinterTrouble
 )

@@ -1,6 +1,7 @@
 """Where a desk keeps what, how long it waits for what, and its log file."""
 
 import functools
+import json
 import logging
 import sys
 import traceback
@@ -17,6 +18,7 @@ from structlog.typing import EventDict
 LOG_BYTES_MAX: Final = 1024 * 1024
 LOG_FILES: Final = 2
 FRAMES_MAX: Final = 12
+OWN_LOGGER: Final = "rollcall.kiosk"
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,11 @@ class DataFolder:
     def rollcalls(self) -> Path:
         """Roll-calls as plain text, to print when nothing else works; names in the clear, for the owner's eyes."""
         return self.path / "rollcalls"
+
+    @property
+    def crashes(self) -> Path:
+        """Reports of crashes: kinds, places and versions, no name and no value."""
+        return self.path / "crashes"
 
     @property
     def lock(self) -> Path:
@@ -104,9 +111,9 @@ def log_to_file(path: Path) -> None:
     """Send the log to a file with rotation, and nothing to the screen."""
     handler = RotatingFileHandler(path, maxBytes=LOG_BYTES_MAX, backupCount=LOG_FILES, encoding="utf-8")
     path.chmod(0o600)
-    handler.setFormatter(logging.Formatter("%(message)s"))
+    handler.setFormatter(_WithoutWords())
     logging.basicConfig(handlers=[handler], level=logging.INFO, force=True)
-    for noisy in ("httpx", "httpcore", "websockets", "asyncio"):
+    for noisy in ("httpx", "httpcore", "websockets", "asyncio", "fpdf", "fontTools", "PIL"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     structlog.configure(
         processors=[
@@ -115,25 +122,59 @@ def log_to_file(path: Path) -> None:
             _exception_without_words,
             structlog.processors.JSONRenderer(),
         ],
-        logger_factory=structlog.stdlib.LoggerFactory(),
+        logger_factory=lambda *_: logging.getLogger(OWN_LOGGER),
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
+
+
+class _WithoutWords(logging.Formatter):
+    """Writes the lines of this program as they are, and of others only who said something where, and about what kind.
+
+    What asyncio says of a task that failed holds the words of its error, and those may hold a name. `logging` itself
+    would write a traceback with the same words below any line that was logged while an error was handled.
+    """
+
+    def format(self, record: logging.LogRecord) -> str:
+        """One line."""
+        if record.name == OWN_LOGGER:
+            return record.getMessage()
+        line: EventDict = {"event": "other_logged", "logger": record.name, "level": record.levelname.lower()}
+        line["place"] = f"{record.filename}:{record.lineno} {record.funcName}"
+        error = record.exc_info[1] if record.exc_info else None
+        if error is not None:
+            line["error"], line["places"] = error_kinds(error), error_places(error, FRAMES_MAX)
+        return json.dumps(line)
 
 
 def _exception_without_words(_logger: object, _method: str, event: EventDict) -> EventDict:
     """Log the kind of an exception and where it came from; its own words may hold a name."""
     given = event.pop("exc_info", None)
     error = sys.exc_info()[1] if given is True else given
-    chain: list[BaseException] = []
-    while isinstance(error, BaseException) and len(chain) < FRAMES_MAX:
-        chain.append(error)
-        error = error.__cause__ or error.__context__
-    if chain:
-        frames = [frame for each in chain for frame in traceback.extract_tb(each.__traceback__)][-FRAMES_MAX:]
-        event["error"] = [type(each).__name__ for each in chain]
-        event["places"] = [f"{Path(frame.filename).name}:{frame.lineno} {frame.name}" for frame in frames]
+    if isinstance(error, BaseException):
+        event["error"] = error_kinds(error)
+        event["places"] = error_places(error, FRAMES_MAX)
     return event
+
+
+def error_kinds(error: BaseException) -> list[str]:
+    """The kinds of an error and of those behind it, and never their words."""
+    return [type(each).__name__ for each in _chain(error)]
+
+
+def error_places(error: BaseException, places_max: int) -> list[str]:
+    """Where an error came from, as `file.py:12 function`; the last ones, next to where it happened."""
+    frames = [frame for each in _chain(error) for frame in traceback.extract_tb(each.__traceback__)][-places_max:]
+    return [f"{Path(frame.filename).name}:{frame.lineno} {frame.name}" for frame in frames]
+
+
+def _chain(error: BaseException) -> list[BaseException]:
+    chain: list[BaseException] = []
+    behind: BaseException | None = error
+    while behind is not None and len(chain) < FRAMES_MAX:
+        chain.append(behind)
+        behind = behind.__cause__ or behind.__context__
+    return chain
 
 
 def log_nowhere() -> None:

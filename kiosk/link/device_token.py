@@ -22,6 +22,8 @@ class _Nonce(msgspec.Struct, frozen=True):
 class _Token(msgspec.Struct, frozen=True):
     access_token: _Text
     expires_in: Annotated[int, msgspec.Meta(ge=1, le=86_400)]
+    # A server of an older version does not tell; one that tells nonsense is taken for one that does not.
+    server_version: str = ""
 
 
 def message_to_sign(device_id: str, nonce: str) -> bytes:
@@ -36,6 +38,7 @@ class TokenSource:
         self._keys = keys
         self._monotonic_ms = monotonic_ms
         self._timeout_ms = timeout_ms
+        self.server_version = ""
         self._token = ""
         self._good_until_ms = 0
 
@@ -54,6 +57,7 @@ class TokenSource:
             return self._token
         bought = await self._buy()
         self._token = bought.access_token
+        self.server_version = bought.server_version
         self._good_until_ms = self._monotonic_ms() + bought.expires_in * 1_000 - MARGIN_MS
         return self._token
 

@@ -24,6 +24,13 @@ async def child_day(scene: Scene) -> str:
     return ""
 
 
+async def label(scene: Scene) -> str:
+    """Print the chosen child's label, and say its pick-up code."""
+    if scene.chosen is None:
+        return "Choose a child first: type part of a name, or press ↓."
+    return await scene.desk.building.labels.again(scene.chosen.child_id)
+
+
 async def people(scene: Scene) -> str:
     """Open staff and visitors."""
     await scene.app.push_screen_wait(PeopleScreen(scene.desk, scene.clock, scene.zone))
@@ -84,6 +91,15 @@ BUILDING_COMMANDS: Final = (
         title="Day of the chosen child",
         words="the chosen child's day: correct, complete, answer",
         run=child_day,
+        in_footer=False,
+    ),
+    Command(
+        name="label",
+        key="ctrl+l",
+        hint="Label",
+        title="Label of the chosen child",
+        words="the chosen child's label again, and its pick-up code",
+        run=label,
         in_footer=False,
     ),
     Command(

@@ -53,6 +53,7 @@ class ChildDayScreen(Screen[None]):
         Binding("x", "void", "Void"),
         Binding("i", "late('check_in')", "Came earlier"),
         Binding("l", "late('check_out')", "Left earlier"),
+        Binding("p", "label", "Label"),
         Binding("enter", "answer", "Answer", key_display="enter"),
         Binding("escape", "close", "Back"),
     ]
@@ -121,6 +122,10 @@ class ChildDayScreen(Screen[None]):
     def action_answer(self) -> None:
         """Answer the chosen question."""
         self._perform(self._answer)
+
+    def action_label(self) -> None:
+        """Print the label again."""
+        self._perform(lambda: self._desk.building.labels.again(self._child_id))
 
     def action_close(self) -> None:
         """Back to the roster."""

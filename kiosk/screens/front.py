@@ -9,12 +9,13 @@ from kiosk.screens.collect import Collection, CollectScreen, Question
 from kiosk.screens.family import FamilyScreen
 from kiosk.screens.identity import IdentityScreen
 from kiosk.screens.override import OverrideScreen
+from kiosk.screens.pickup_codes import code_was_right
 from kiosk.screens.refuse import RefuseScreen
 from kiosk.screens.scene import Scene
 from kiosk.services.desk import Recorded, RosterLine
 from kiosk.services.door import DoorMode
 from kiosk.services.families import FamilyMember
-from kiosk.services.release import NEAR_BLOCKED_NAME, Release, of_all
+from kiosk.services.release import CODE_MATCH, NEAR_BLOCKED_NAME, Release, of_all
 from kiosk.widgets.alert_lines import ALERTS_TO_READ, CHECK_IN, CHECK_OUT, must_read, named
 from kiosk.widgets.wording import moment_text
 
@@ -83,11 +84,11 @@ async def _release(scene: Scene, lines: Sequence[RosterLine], scanned_adult_id: 
     if chosen.is_refused:
         refusal = await scene.app.push_screen_wait(RefuseScreen(names, name=chosen.adult_name))
         return () if refusal is None else await scene.desk.counter.refuse(child_ids, refusal)
-    release = await _made_sure(scene, chosen)
+    release = await _made_sure(scene, chosen, child_ids)
     return () if release is None else await scene.desk.counter.release(child_ids, release)
 
 
-async def _made_sure(scene: Scene, chosen: Collection) -> Release | None:
+async def _made_sure(scene: Scene, chosen: Collection, child_ids: Sequence[str]) -> Release | None:
     """The release with all that must be known of it; None when it was given up."""
     overridden = None
     if chosen.near:
@@ -95,10 +96,12 @@ async def _made_sure(scene: Scene, chosen: Collection) -> Release | None:
         overridden = await scene.app.push_screen_wait(OverrideScreen(scene.desk.door, words))
         if overridden is None:
             return None
-    identity: str | None = "code_match"
+    identity: str | None = CODE_MATCH
     if not chosen.is_scanned:
         question = f"How do you know that this is {chosen.adult_name or 'the person'}?"
         identity = await scene.app.push_screen_wait(IdentityScreen(question))
+        if identity == CODE_MATCH and not await code_was_right(scene, child_ids):
+            return None
     if not identity:
         return None
     return Release(

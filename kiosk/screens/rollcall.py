@@ -116,7 +116,7 @@ class RollCallScreen(Screen[None]):
         self._show(self._view)
 
     def action_print(self) -> None:
-        """Keep the list as a text file, to print or to carry."""
+        """Print the list where there is a printer, and keep it, sealed."""
         self._perform(self._print)
 
     def action_begin(self) -> None:
@@ -185,8 +185,10 @@ class RollCallScreen(Screen[None]):
         return f"{typed[0].strip()} added as a visitor, and safe – recorded here."
 
     async def _print(self) -> str:
-        kept = await self._rollcalls.print_sheet()
-        return f"Kept as {kept.path.name}" if kept.path else f"! {kept.trouble}"
+        kept = await self._rollcalls.print_now()
+        if kept.trouble:
+            return f"! {kept.trouble}"
+        return "To the printer, and kept on this desk." if kept.is_printed else "Kept: rollcall-kiosk sheet prints it."
 
     async def _begin(self) -> str:
         if self._view.goes_on:

@@ -21,6 +21,7 @@ from kiosk.messages import (
     LinkChanged,
     Mark,
     Presence,
+    PrinterTrouble,
     Quarantined,
     Revoked,
     SnapshotProgress,
@@ -114,6 +115,8 @@ class RosterScreen(Screen[None]):
             self._hide_behind(NoticeScreen("This desk was revoked", message.sentence))
         elif isinstance(message, Quarantined):
             result.show_note(quarantine_text(message))
+        elif isinstance(message, PrinterTrouble):
+            result.show_note(message.sentence)
         elif isinstance(message, SnapshotProgress):
             result.show_note(f"Receiving data, part {message.part} of {message.parts}.")
         else:

@@ -48,6 +48,10 @@ class UnlockScreen(Screen[None]):
         """A code was scanned: it opens nothing here."""
         self.query_one(PinPanel).say("Unlock the desk first, then scan again.")
 
+    def refuse_to_leave(self) -> None:
+        """Behind this page is the machine."""
+        self.query_one(PinPanel).say("Unlock the desk with a PIN first; then ^q quits.")
+
     @on(PinPanel.Given)
     def pin_given(self, event: PinPanel.Given) -> None:
         """Try it; what is typed meanwhile is dropped, not queued."""

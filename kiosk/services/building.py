@@ -1,9 +1,10 @@
-"""What a desk does beside its door: roll-calls, staff and visitors, rooms, corrections, today, and its own health."""
+"""What a desk does beside its door: roll-calls, people, rooms, corrections, today, labels, and its own health."""
 
 from collections.abc import Callable
 
 from kiosk.services.corrections import Corrections
 from kiosk.services.health import DeskHealth
+from kiosk.services.label_desk import Labels
 from kiosk.services.moves import Moves
 from kiosk.services.opening import OpenFolder
 from kiosk.services.recorder import DeskParts
@@ -21,6 +22,7 @@ class Building:
         self.moves = Moves(parts)
         self.corrections = Corrections(parts)
         self.health = DeskHealth(parts, opened)
+        self.labels = Labels(parts, opened)
         self._following = parts.following
         self._refusals = parts.refusals
 

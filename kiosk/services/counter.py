@@ -53,6 +53,8 @@ class Counter:
         self._family_key = family_key
         self._center_id = center_id
         self._last: tuple[tuple[Recorded, ...], int] = ((), 0)
+        self.arrived: Callable[[Sequence[Recorded]], None] = lambda _: None
+        """Hears of children who came, once that is durable."""
 
     # -- what can be done
 
@@ -103,7 +105,9 @@ class Counter:
             for child_id in _checked(child_ids):
                 self._refusals.require_known(child_id)
                 self._refusals.require_not_in(child_id)
-            return await self._record([self._wish(EventKind.CHECK_IN, one) for one in child_ids])
+            recorded = await self._record([self._wish(EventKind.CHECK_IN, one) for one in child_ids])
+        self.arrived(recorded)
+        return recorded
 
     async def release(self, child_ids: Sequence[str], release: Release) -> tuple[Recorded, ...]:
         """Record that these children left with somebody: all of them, or none; durable when this returns.

@@ -61,6 +61,7 @@ class Desk:
         self._burial = Burial(opened.folder, opened.keys, opened.replica, clock)
         store = self._store()
         self._runner = LinkRunner(opened.keys, store, following.link_changed, clock=clock, luck=luck, settings=link)
+        following.server_version = lambda: self._runner.tokens.server_version
         self._damage = asyncio.Event()
         self._is_in_doubt = False
         surface = Surface(self._offer, self._refusal)
@@ -74,6 +75,8 @@ class Desk:
         check = PinCheck(PinStore(lambda: self._replica, self._ask, self._note_time))
         self.door = Door(following, check, DoorSettings(), self.keyring.pepper)
         self.counter = Counter(self.parts, self.door, self.keyring.family_key, opened.keys.center_id)
+        self.counter.arrived = self.building.labels.arrived
+        self.building.labels.staff_id = lambda: self.door.state().staff_id
 
     @classmethod
     async def open(
@@ -134,7 +137,8 @@ class Desk:
 
     async def run_link(self) -> None:
         """Keep in touch with the server, and let time pass, until cancelled or revoked; nothing else ends it."""
-        beside = [asyncio.create_task(self._make_rounds()), asyncio.create_task(self.keyring.run())]
+        works = (self._make_rounds(), self.keyring.run(), self.building.labels.run())
+        beside = [asyncio.create_task(work) for work in works]
         try:
             await self._runner.run()
         finally:

@@ -1,5 +1,6 @@
 """Keeps what the desk knows in step with the store and the link, and tells whoever subscribed."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
@@ -34,6 +35,8 @@ from kiosk.services.recording import possible_time
 from kiosk.services.roster import Span, needs_review, standing
 from kiosk.services.subscription import Hub
 from kiosk.services.timekeeping import STEP_MIN_MS, ClockAnchor, Moment, moment_of
+from kiosk.services.versions import newer_version
+from kiosk.settings import app_version
 from kiosk.store.errors import StoreError
 from kiosk.store.journal import OwnEntry
 from kiosk.store.progress import Progress
@@ -91,6 +94,7 @@ class Following:
         self._day_zone, self._day = "", (0, 0)
         self._reviewed_span: Span | None = None
         self._marked: set[str] = set()
+        self.server_version: Callable[[], str] = lambda: ""
 
     def follow(self, replica: Replica) -> None:
         """From now on read this replica."""
@@ -327,6 +331,7 @@ class Following:
             locked=self._is_locked,
             lease_left_ms=self._lease_left_ms,
             revoked=bool(self._last_words),
+            newer_version=newer_version(self.server_version(), app_version()),
         )
 
     def _marked_for_review(self, span: Span) -> set[str]:

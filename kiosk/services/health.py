@@ -106,6 +106,8 @@ def next_steps(health: Health) -> tuple[str, ...]:
         (_is_clock_off(health), "The clock of this machine is wrong: set it, best by network time."),
         (status.needs_review > 0, f"{status.needs_review} to settle: F5 on the child shows the question."),
         (_is_data_old(health), "The data is old: who may collect may have changed. Phone to check."),
+        (bool(status.newer_version),
+         f"Rollcall {status.newer_version} is available: ask for an upgrade. This desk goes on working meanwhile."),
         (health.was_quarantined, "The file was damaged and replaced: tell the manager; the old one is kept."),
     ]  # fmt: skip
     found = tuple(words for holds, words in steps if holds)

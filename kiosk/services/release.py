@@ -14,12 +14,13 @@ NOT_ON_LIST: Final = "not_on_list"
 NEAR_BLOCKED_NAME: Final = "near_blocked_name"
 BLOCKED_TODAY: Final = "not_today"
 OVERRIDE: Final = "override"
+CODE_MATCH: Final = "code_match"
 IDENTITY_CHECKS: Final = (
     ("1", "known_to_staff", "I know this person"),
     ("2", "photo_id", "photo ID seen"),
     ("3", "safe_word", "safe word given"),
     ("4", "call_back", "called back by phone"),
-    ("5", "code_match", "family code matched"),
+    ("5", CODE_MATCH, "pick-up code of the slip"),
 )
 REFUSAL_REASONS: Final = (
     ("1", "not_authorised", "may not collect"),

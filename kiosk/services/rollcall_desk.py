@@ -1,6 +1,7 @@
 """Roll-calls at this desk: begun, marked, added to and ended; every word is durable before the screen shows it."""
 
 import asyncio
+import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,13 +9,16 @@ from typing import Final
 
 import structlog
 
+from kiosk.services.desk_file import SheetSettings
 from kiosk.services.errors import DeskError
 from kiosk.services.opening import OpenFolder
 from kiosk.services.people import Person, in_order, name_of, person_of
+from kiosk.services.printing import PrintFailed, hand_over
 from kiosk.services.recorder import DeskParts
 from kiosk.services.recording import Wish
-from kiosk.services.rollcall_sheet import Place, keep_sheet, sheet
+from kiosk.services.rollcall_sheet import Place, sheet
 from kiosk.services.rollcalls import Link, RollView, roll_view
+from kiosk.services.sheets import SheetDrawer
 from kiosk.services.typed_words import typed_name
 from sync.attendance import EventKind
 from sync.presence import Group
@@ -29,10 +33,11 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True)
 class Kept:
-    """Where a sheet was kept; `trouble` says why it was not, and the roll-call goes on."""
+    """Where a sheet was kept; `trouble` says why it was not, or not printed, and the roll-call goes on."""
 
     path: Path | None = None
     trouble: str = ""
+    is_printed: bool = False
 
 
 class RollCalls:
@@ -44,6 +49,7 @@ class RollCalls:
         self._recorder = parts.recorder
         self._opened = opened
         self._new_id = new_id
+        self.settings = SheetSettings()
 
     async def view(self) -> RollView:
         """The list as this desk knows it; raises DeskError revoked."""
@@ -129,18 +135,33 @@ class RollCalls:
         fitting = [one for one in ids if _fits(words, name_of(knowledge, one))]
         return in_order(knowledge, (person_of(knowledge, one) for one in fitting))[:CANDIDATES_MAX]
 
+    async def print_now(self) -> Kept:
+        """Keep the list as it is now, and give it to the printer of this desk where there is one."""
+        kept = await self.print_sheet()
+        if not self.settings.print_command:
+            return kept
+        text = sheet(self._view(), self.place(), self.now_ms())
+        try:
+            await hand_over(self.settings.print_command, text.encode(), self.settings.time_limit_s)
+        except PrintFailed as error:
+            log.warning("sheet_not_printed", reason=str(error))
+            return Kept(kept.path, "The printer did not take the sheet; another desk may have one that does.")
+        return Kept(kept.path, kept.trouble, is_printed=True)
+
     async def print_sheet(self, stage: str = "now") -> Kept:
-        """Keep the list as it is now as a text in this desk's folder; what goes wrong with that is only said."""
+        """Keep the list as it is now, sealed, in this desk's folder; what goes wrong with that is only said."""
         now_ms = self.now_ms()
         text = sheet(self._view(), self.place(), now_ms)
         try:
-            path = await asyncio.to_thread(
-                keep_sheet, self._opened().folder.rollcalls, text, now_ms=now_ms, stage=stage
-            )
+            path = await asyncio.to_thread(self._drawer().keep, text, now_ms=now_ms, stage=stage)
         except OSError as error:
             log.warning("sheet_not_kept", reason=type(error).__name__)
             return Kept(trouble="The sheet could not be written to the disk; the roll call itself is safe.")
         return Kept(path)
+
+    def _drawer(self) -> SheetDrawer:
+        opened = self._opened()
+        return SheetDrawer(opened.folder.rollcalls, opened.keys.replica_key, secrets.token_bytes)
 
     def _view(self) -> RollView:
         self._refusals.require_alive()

@@ -1,18 +1,14 @@
-"""The roll-call on paper: a plain text that any printer takes, kept on this desk without any network."""
+"""The roll-call on paper: a plain text that any printer takes; `sheets.py` keeps it."""
 
-import os
 from collections.abc import Iterator
 from itertools import groupby
-from pathlib import Path
 from typing import Final
 
-from kiosk.services.moments import clock_words, day_words, rfc3339
+from kiosk.services.moments import clock_words, day_words
 from kiosk.services.people import NO_ROOM
 from kiosk.services.rollcalls import RollLine, RollState, RollView
 from sync.presence import Group
 
-# A fire drill each week, and each with a beginning and an end: half a year.
-SHEETS_MAX: Final = 50
 WIDTH: Final = 78
 _BOX: Final = {
     RollState.TO_DO: "[ ]",
@@ -145,22 +141,3 @@ def _wrapped(text: str, width: int = WIDTH) -> Iterator[str]:
             row = row[width:]
     if row:
         yield row
-
-
-def keep_sheet(folder: Path, text: str, *, now_ms: int, stage: str) -> Path:
-    """Write a sheet where only the desk's owner reads it, whole or not at all, and drop all but the newest 50.
-
-    Returns its path. Raises OSError when the folder cannot be written.
-    """
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    stamp = (rfc3339(now_ms) or "").translate({ord(sign): None for sign in "-:."})
-    path = folder / f"rollcall-{stamp}-{stage}.txt"
-    unfinished = path.with_suffix(".new")
-    with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    unfinished.replace(path)
-    for old in sorted(folder.glob("rollcall-*.txt"))[:-SHEETS_MAX]:
-        old.unlink(missing_ok=True)
-    return path

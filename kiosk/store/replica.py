@@ -45,7 +45,15 @@ class Replica:
         with self.database.transaction():
             if self.journal.queue_depth():
                 raise StorageFailed("An entry waits for its answer; the replica stays until it came.")
-            for table in ("record", "staged_part", "bucket_seal", "journal", "older_journal", "pin_attempt"):
+            for table in (
+                "record",
+                "staged_part",
+                "bucket_seal",
+                "journal",
+                "older_journal",
+                "pin_attempt",
+                "label_print",
+            ):
                 self.database.execute(f"DELETE FROM {table}")
             self.progress.forget_everything()
         self.database.remove()

@@ -171,7 +171,21 @@ _VERSION_5: Final = (
     """,
 )
 
-MIGRATIONS: Final[tuple[Migration, ...]] = (_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4, _VERSION_5)
+_VERSION_6: Final = (
+    # How often each arrival's label was printed here, and who was at the desk the last time.
+    """
+    CREATE TABLE label_print (
+        event_id TEXT PRIMARY KEY,
+        child_id TEXT NOT NULL,
+        times INTEGER NOT NULL CHECK (times > 0),
+        first_ms INTEGER NOT NULL,
+        last_ms INTEGER NOT NULL,
+        staff_id TEXT NOT NULL
+    ) STRICT, WITHOUT ROWID
+    """,
+)
+
+MIGRATIONS: Final[tuple[Migration, ...]] = (_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4, _VERSION_5, _VERSION_6)
 SCHEMA_VERSION: Final = len(MIGRATIONS)
 
 

@@ -140,10 +140,14 @@ def quarantine_text(found: Quarantined) -> str:
     return f"The file of this desk was damaged and has been replaced; {saved}{lost}."
 
 
+NEWER_VERSION: Final = "newer version: ask for an upgrade"
+
+
 def data_text(status: DeskStatus, now_ms: int) -> str:
     """The right half of the status line: what waits for a person, and how old the data is."""
     review = f"! {status.needs_review} needs review" if status.needs_review else ""
-    return "   ".join(part for part in (review, _freshness(status, now_ms)) if part)
+    upgrade = NEWER_VERSION if status.newer_version else ""
+    return "   ".join(part for part in (review, upgrade, _freshness(status, now_ms)) if part)
 
 
 def _freshness(status: DeskStatus, now_ms: int) -> str:

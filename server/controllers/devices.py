@@ -3,14 +3,14 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Response
+from fastapi import APIRouter, Depends, Request, Response
 
 from server.controllers.dependencies import CurrentUser, ServicesDep, require_role
 from server.core.errors import FieldProblem, InvalidInput, NotFound
-from server.schemas.auth import AccessToken
 from server.schemas.devices import (
     DeviceList,
     DeviceOut,
+    DeviceToken,
     DeviceTokenIn,
     EnrolIn,
     EnrolmentCodeIn,
@@ -68,11 +68,13 @@ async def new_nonce(device_id: UUID, services: ServicesDep, response: Response) 
 
 
 @router.post("/devices/{device_id}/token")
-async def device_token(device_id: UUID, asked: DeviceTokenIn, services: ServicesDep, response: Response) -> AccessToken:
+async def device_token(
+    device_id: UUID, asked: DeviceTokenIn, services: ServicesDep, request: Request, response: Response
+) -> DeviceToken:
     """Buy a token for the sync socket by a signature over the nonce."""
     issued = await services.devices.token(str(device_id), asked.nonce, asked.signature)
     response.headers["cache-control"] = "no-store"
-    return AccessToken(access_token=issued.token, expires_in=issued.expires_in_s)
+    return DeviceToken(access_token=issued.token, expires_in=issued.expires_in_s, server_version=request.app.version)
 
 
 @router.post("/devices/{device_id}/revoke")

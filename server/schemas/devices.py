@@ -5,6 +5,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from server.schemas.auth import AccessToken
 from server.schemas.base import Input, Line, Output
 
 NONCE_CHARACTERS = 43  # 32 bytes in base64url
@@ -22,6 +23,12 @@ class EnrolmentCodeOut(Output):
 
     code: str = Field(examples=["7KQX-M2PD"])
     expires_at: datetime
+
+
+class DeviceToken(AccessToken):
+    """The token of a device, and the version of the server's program: an older desk tells its people."""
+
+    server_version: str
 
 
 class EnrolIn(Input):

@@ -100,6 +100,7 @@ async def test_a_signature_buys_a_token(api: Api, device_id: str, key: Ed25519Pr
     assert answer.status_code == 200
     claims = Tokens(SECRET, api.clock).verify(TokenPurpose.DEVICE, answer.json()["access_token"])
     assert claims.subject == device_id
+    assert answer.json()["server_version"]
     assert answer.json()["expires_in"] == claims.expires_at_s - claims.issued_at_s == 900
 
 

@@ -14,8 +14,11 @@ from typing import Final, Never
 from textual.pilot import Pilot
 
 from kiosk.app import KioskApp
+from kiosk.clock import SystemClock
 from kiosk.messages import Mark
+from kiosk.screens.calm import BareTerminal
 from kiosk.settings import log_to_file
+from kiosk.steady import run_steadily
 from tests.support.clock import FakeClock
 from tests.support.fake_desk import MINUTE_MS, FakeDesk
 from tests.support.sample_desk import sample_morning
@@ -146,21 +149,26 @@ class DefectiveDesk(FakeDesk):
         raise RuntimeError("defect near Ottilie Canary")
 
 
-async def show(*, defective: bool = False) -> int:
-    """The screen on this terminal, at a standing 07:58; gives its exit status."""
+async def show(make: type[FakeDesk] = FakeDesk) -> BaseException | None:
+    """The screen on this terminal, at a standing 07:58; gives what it crashed of."""
     desk, clock = await sample_morning()
-    if defective:
-        desk.__class__ = DefectiveDesk
+    desk.__class__ = make
     app = KioskApp(desk, clock)
     await app.run_async()
-    return app.return_code or 0
+    return app.crash
+
+
+def show_defective(folder: Path, crashes: int) -> None:
+    """The same, with a defect at each of the first starts; log and reports go into the folder."""
+    log_to_file(folder / "kiosk.log")
+    starts = iter([DefectiveDesk] * crashes)
+    run_steadily(lambda: show(next(starts, FakeDesk)), BareTerminal(0, 1), folder / "crashes", SystemClock())
 
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--defective"]:
-        log_to_file(Path(sys.argv[2]))
-        sys.exit(asyncio.run(show(defective=True)))
-    if len(sys.argv) > 1:
+        show_defective(Path(sys.argv[2]), int(sys.argv[3]))
+    elif len(sys.argv) > 1:
         for picture in write_pictures(Path(sys.argv[1])):
             print(picture)
     else:

@@ -54,6 +54,7 @@ class FakeServer(FakeCenter):
         self.sockets: set[WebSocket] = set()
         self.links: dict[str, set[Driver[do.ServerEffect]]] = {}
         self.door_keys: dict[str, str] = {}
+        self.server_says: dict[str, str] = {}  # beside a token; older servers say nothing
         self.port = 0
         self._nonces: dict[str, str] = {}
         self._running: tuple[uvicorn.Server, asyncio.Task[None]] | None = None
@@ -107,7 +108,7 @@ class FakeServer(FakeCenter):
             Ed25519PublicKey.from_public_bytes(raw).verify(signature, message)
         except InvalidSignature:
             return _problem(401, "unauthenticated")
-        return JSONResponse({"access_token": f"token-of-{device_id}", "expires_in": 900})
+        return JSONResponse({"access_token": f"token-of-{device_id}", "expires_in": 900, **self.server_says})
 
     async def _door_keys(self, request: Request) -> Response:
         device_id = request.path_params["device_id"]

@@ -13,8 +13,10 @@ from textual.widgets import Digits, Static
 from kiosk.app import KioskApp
 from kiosk.screens.asking import AskScreen, ChooseScreen, SureScreen
 from kiosk.screens.child_day import ChildDayScreen
+from kiosk.screens.collect import CollectScreen
 from kiosk.screens.health import HealthScreen
 from kiosk.screens.help import HelpScreen
+from kiosk.screens.identity import IdentityScreen
 from kiosk.screens.people import PeopleScreen
 from kiosk.screens.rollcall import RollCallScreen
 from kiosk.screens.rooms import RoomScreen, RoomsScreen
@@ -122,7 +124,7 @@ async def test_a_roll_call_from_the_first_key_to_its_end(seat: Seat) -> None:
     await seat.press(*"tom", "enter")
     await seat.until_note("tom added as a visitor, and safe")
     await seat.press("p")
-    await seat.until_note("Kept as rollcall-")
+    await seat.until_note("Kept: rollcall-kiosk sheet prints it.")
     await seat.press("b")
     assert seat.app.screen.check_action("begin", ()) is False
     await seat.press("e")
@@ -212,6 +214,29 @@ async def test_people_rooms_today_and_the_desk_itself_by_keys(seat: Seat) -> Non
     assert all(f" F{number} " in keys for number in (3, 5, 6, 7, 9, 12))
     names = {command.title for command in seat.app.get_system_commands(seat.app.screen_stack[1])}
     assert {"Roll call", "Staff and visitors", "Rooms", "This desk", "Today's names"} <= names
+
+
+async def test_a_label_says_its_code_and_the_code_is_checked_when_the_child_leaves(seat: Seat) -> None:
+    code = seat.desk.building.labels.code_of(ANA)
+    await seat.press(*"ana", "ctrl+l")
+    await seat.until_note(f"Ana Silva: pick-up code {code}. No label printer is set up at this desk.")
+    await seat.press("f5")
+    await seat.until_screen(ChildDayScreen)
+    await seat.press("p")
+    await seat.until_note(f"Ana Silva: pick-up code {code}")
+    await seat.press("escape", "enter")
+    await seat.until_screen(CollectScreen)
+    await seat.press("down", "enter")
+    await seat.until_screen(IdentityScreen)
+    await seat.press("5")
+    for wrong in ("zzzz", "cccc"):
+        await seat.until_screen(AskScreen)
+        await seat.press(*wrong, "enter")
+        await seat.until(lambda: "not the code for Ana Silva" in seat.line("dialog-title"), "the refusal")
+    await seat.press(*code.lower(), "enter")
+    await seat.until_note("Ana Silva checked out")
+    (left,) = (one for one in seat.desk.parts.following.knowledge.facts(ANA).values() if one.event.kind == "check_out")
+    assert (left.event.identity_check, left.event.auth_method) == ("code_match", "staff_attested")
 
 
 @pytest.mark.parametrize("size", [(20, 5), (120, 40)])

@@ -5,6 +5,7 @@ from kiosk.screens.alerts import AlertsScreen
 from kiosk.screens.collect import CollectScreen
 from kiosk.screens.notice import NoticeScreen
 from kiosk.screens.roster import RosterScreen
+from kiosk.screens.unlock import UnlockScreen
 from kiosk.widgets.wording import link_text, quarantine_text, zone_of
 from tests.support.fake_desk import MINUTE_MS
 from tests.unit.kiosk.screens.conftest import Kiosk, OpenKiosk
@@ -100,3 +101,19 @@ async def test_a_replaced_file_is_told_on_the_line_that_answers(open_kiosk: Open
 def test_entries_that_could_not_be_read_are_said_to_a_person() -> None:
     words = quarantine_text(Quarantined("a page", "quarantine/x", settled=5, waiting=0, lost=2))
     assert words.endswith("0 unsent entries saved, 2 not readable: tell the manager.")
+
+
+async def test_nobody_leaves_a_locked_desk_for_the_machine_behind_it(open_kiosk: OpenKiosk) -> None:
+    async with open_kiosk() as kiosk:
+        kiosk.desk.door.pins = {"Ruth Appiah": "483920"}
+        kiosk.app.guard_door()
+        await kiosk.until_screen(UnlockScreen)
+        await kiosk.press("ctrl+q")
+        await kiosk.until(lambda: "Unlock the desk with a PIN first" in shown(kiosk), "the reason")
+        assert kiosk.app.is_running
+        titles = {one.title for one in kiosk.app.get_system_commands(kiosk.app.screen)}
+        assert titles == {"This desk", "Roll call", "Light or dark", "Quit"}  # no screenshot, no keys, no room
+        await kiosk.desk.door.unlock("Ruth Appiah", "483920")
+        kiosk.app.guard_door()
+        await kiosk.press("ctrl+q")
+        await kiosk.until(lambda: not kiosk.app.is_running, "the end")

@@ -54,6 +54,10 @@ def test_a_desk_that_is_well_asks_for_nothing() -> None:
         (replace(WELL, clock_offset_ms=-61_000), "clock of this machine is wrong"),
         (replace(WELL, status=replace(WELL.status, needs_review=2)), "2 to settle"),
         (replace(WELL, status=OFFLINE, now_ms=MORNING_MS + 13 * 3_600_000), "data is old"),
+        (
+            replace(WELL, status=replace(WELL.status, newer_version="2.0")),
+            "Rollcall 2.0 is available: ask for an upgrade",
+        ),
         (replace(WELL, was_quarantined=True), "damaged and replaced"),
     ],
 )

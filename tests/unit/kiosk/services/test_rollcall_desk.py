@@ -1,13 +1,17 @@
 """Roll-calls at a desk: who is on the list, what is merged, what is kept on paper, and what nothing may hide."""
 
+import os
+import sys
 from pathlib import Path
 
 import pytest
 
+from kiosk.services.desk_file import SheetSettings
 from kiosk.services.errors import DeskError
 from kiosk.services.revocation import clear_away
-from kiosk.services.rollcall_sheet import SHEETS_MAX, heard_words, keep_sheet, line_words
+from kiosk.services.rollcall_sheet import heard_words, line_words
 from kiosk.services.rollcalls import RollLine, RollState, RollView
+from kiosk.services.sheets import SHEETS_MAX, SheetDrawer
 from kiosk.settings import DataFolder
 from sync.attendance import EventKind
 from sync.limits import LEASE_MS
@@ -51,7 +55,7 @@ async def test_a_roll_call_lists_everybody_by_room_and_each_word_is_durable_at_o
     assert (before.goes_on, before.count(RollState.TO_DO)) == (False, 4)
     kept = await rollcalls.mark(ANA, RollMark.PRESENT)  # the first word begins it, and a sheet is kept
     assert kept.path is not None
-    assert "[x] Ana Silva" in kept.path.read_text(encoding="utf-8")
+    assert "[x] Ana Silva" in rollcalls._drawer().read(kept.path)
     assert kept.path.stat().st_mode & 0o777 == 0o600
     assert (await desk.status()).waiting == 6
     view = await rollcalls.view()
@@ -102,7 +106,7 @@ async def test_roll_calls_of_desks_that_could_not_hear_each_other_are_one_and_a_
     assert desks.startswith("Last entry of other desks: Back door 07:59.")
     ended = await rollcalls.end()  # ends both
     assert ended.path is not None
-    assert "TO BE FOUND (1)\n[!] Ana Silva" in ended.path.read_text(encoding="utf-8")
+    assert "TO BE FOUND (1)\n[!] Ana Silva" in rollcalls._drawer().read(ended.path)
     assert not (await rollcalls.view()).goes_on
     clock.pass_ms(MINUTE_MS)
     await rollcalls.mark(ANA, RollMark.PRESENT)  # whoever is found late is found
@@ -170,16 +174,47 @@ async def test_a_sheet_that_cannot_be_written_stops_no_roll_call(desk: UnlinkedD
     assert (await desk.building.rollcalls.view()).goes_on
 
 
-def test_only_the_newest_fifty_sheets_are_kept(tmp_path: Path) -> None:
-    for number in range(SHEETS_MAX + 3):
-        keep_sheet(tmp_path, f"sheet {number}", now_ms=1_789_973_880_000 + number, stage="now")
+def drawer(folder: Path, key: bytes = b"k" * 32) -> SheetDrawer:
+    return SheetDrawer(folder, key, os.urandom)
+
+
+def test_only_the_newest_fifty_sheets_are_kept_and_only_this_desks_keys_open_them(tmp_path: Path) -> None:
+    assert drawer(tmp_path).newest() is None
+    (tmp_path / "rollcall-20260101T000000000Z-end.txt").write_text("Ottilie Canary", encoding="utf-8")
+    for number in range(SHEETS_MAX):
+        drawer(tmp_path).keep(f"sheet {number} Ottilie", now_ms=1_789_973_880_000 + number, stage="now")
     names = sorted(path.name for path in tmp_path.iterdir())
     assert len(names) == SHEETS_MAX
-    assert (tmp_path / names[0]).read_text(encoding="utf-8") == "sheet 3"
+    assert all(name.endswith("now.sheet") for name in names)  # the plain one of an earlier version was sealed, and went
+    newest = drawer(tmp_path).newest()
+    assert newest is not None
+    assert drawer(tmp_path).read(newest) == "sheet 49 Ottilie"
+    sealed = newest.read_bytes()
+    assert b"Ottilie" not in sealed
+    with pytest.raises(DeskError, match="other keys"):
+        drawer(tmp_path, b"other" * 6 + b"!!").read(newest)
+    for damaged in (sealed[:-1], sealed[:20], b"", b"plain words"):
+        newest.write_bytes(damaged)
+        with pytest.raises(DeskError, match="damaged"):
+            drawer(tmp_path).read(newest)
 
 
 def test_the_sheets_of_a_revoked_desk_are_deleted_with_everything_else(tmp_path: Path) -> None:
     folder = DataFolder(tmp_path)
-    keep_sheet(folder.rollcalls, "names", now_ms=1_789_973_880_000, stage="end")
+    drawer(folder.rollcalls).keep("names", now_ms=1_789_973_880_000, stage="end")
     clear_away(folder)
     assert not folder.rollcalls.exists()
+
+
+async def test_a_sheet_goes_to_the_printer_where_there_is_one(desk: UnlinkedDesk, tmp_path: Path) -> None:
+    await desk.check_in(ANA)
+    rollcalls, paper = desk.building.rollcalls, tmp_path / "paper"
+    assert not (await rollcalls.print_now()).is_printed
+    program = "import sys; open(sys.argv[1], 'wb').write(sys.stdin.buffer.read())"
+    rollcalls.settings = SheetSettings(print_command=(sys.executable, "-c", program, str(paper)))
+    assert (await rollcalls.print_now()).is_printed
+    assert "Ana Silva" in paper.read_text(encoding="utf-8")
+    rollcalls.settings = SheetSettings(print_command=(str(tmp_path / "nothing"),))
+    kept = await rollcalls.print_now()
+    assert "did not take the sheet" in kept.trouble
+    assert kept.path is not None

@@ -1,0 +1,228 @@
+"""Labels at this desk: made from what is known, counted before they are printed, and checked when a child leaves."""
+
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final, TypeVar
+
+import structlog
+
+from kiosk.messages import PrinterTrouble
+from kiosk.services.desk_file import LabelFormat, LabelSettings, LabelWhen
+from kiosk.services.errors import DeskError, desk_error
+from kiosk.services.labels import Label, Size, as_text, as_zpl, name_tag, pickup_slip
+from kiosk.services.moments import day_words
+from kiosk.services.opening import OpenFolder
+from kiosk.services.people import name_of, person_of
+from kiosk.services.printing import PrintFailed, hand_over
+from kiosk.services.recorder import DeskParts, Recorded
+from kiosk.store.errors import StoreError
+from kiosk.store.label_prints import LabelPrints, LabelPrintStore
+from sync.attendance import EventKind, Stay
+from sync.limits import REPLICA_DAYS
+from sync.pickup_code import pickup_code, typed_codes
+from sync.records import ChildRecord
+
+# A whole room that comes at once; a printer that is slower than that has something else wrong.
+JOBS_MAX: Final = 20
+LABEL_ALERT: Final = "allergy"
+NO_PRINTER: Final = "No label printer is set up at this desk."
+FULL: Final = "The label printer is behind; a label was left out. ^L prints it again."
+FAILED: Final = "The label printer did not take the label; check in goes on. ^L prints it again."
+SIMPLIFIED: Final = "Some letters are not in the label's font; the names on it are simplified."
+_DAY_MS: Final = 86_400_000
+
+T = TypeVar("T")
+
+log = structlog.get_logger()
+
+
+class Labels:
+    """Name tags and pick-up slips. A desk without a printer has codes all the same, to be written by hand."""
+
+    def __init__(self, parts: DeskParts, opened: Callable[[], OpenFolder]) -> None:
+        self.settings = LabelSettings()
+        self.staff_id: Callable[[], str] = lambda: ""
+        self._following = parts.following
+        self._refusals = parts.refusals
+        self._opened = opened
+        self._jobs: asyncio.Queue[tuple[str, ...]] = asyncio.Queue(JOBS_MAX)
+
+    # -- codes
+
+    def code_of(self, child_id: str) -> str:
+        """The pick-up code of the stay that is open; empty when there is none, or nobody saw the child come."""
+        stay = self._open_stay(child_id)
+        return pickup_code(stay.check_in.event.event_id) if stay and stay.check_in else ""
+
+    def lacking(self, child_ids: Iterable[str], typed: str) -> tuple[str, ...]:
+        """The names of the children for whom no code was typed; empty when every one of them has its own.
+
+        Raises:
+            DeskError: locked, revoked, unknown_child.
+
+        """
+        self._refusals.require_unlocked()
+        given = typed_codes(typed)
+        found = []
+        for child_id in child_ids:
+            self._refusals.require_known(child_id)
+            if not given & self._codes(child_id):
+                found.append(name_of(self._following.knowledge, child_id))
+        return tuple(found)
+
+    def _codes(self, child_id: str) -> frozenset[str]:
+        """Every code that may be on a slip of this stay.
+
+        Two desks that each took the child in have printed two; which arrival opens the stay may turn out later.
+        """
+        stay = self._open_stay(child_id)
+        if stay is None:
+            return frozenset()
+        began_ms = stay.started_at_ms or 0
+        facts = self._following.knowledge.facts(child_id).values()
+        since = [fact.event for fact in facts if fact.at_ms >= began_ms]
+        ids = {event.event_id for event in since if event.kind is EventKind.CHECK_IN}
+        ids |= {stay.check_in.event.event_id} if stay.check_in else set()
+        return frozenset(map(pickup_code, ids))
+
+    def _open_stay(self, child_id: str) -> Stay | None:
+        stays = self._following.knowledge.attendance(child_id).stays
+        return stays[-1] if stays and stays[-1].is_open else None
+
+    # -- printing
+
+    def arrived(self, recorded: Sequence[Recorded]) -> None:
+        """These children came together: print their tags and one slip, where that is wanted; never waits."""
+        if self.settings.print_command and self.settings.when is LabelWhen.ARRIVAL:
+            self._put(tuple(one.child_id for one in recorded if one.kind == EventKind.CHECK_IN))
+
+    async def again(self, child_id: str) -> str:
+        """Print the label of a child who is in, and say its code; in words, how often it was printed before.
+
+        Raises:
+            DeskError: locked, revoked, unknown_child, bad_input when it is not in, storage errors.
+
+        """
+        self._refusals.require_unlocked()
+        self._refusals.require_known(child_id)
+        name, code = name_of(self._following.knowledge, child_id), self.code_of(child_id)
+        if not code:
+            raise DeskError("bad_input", f"{name} is not in by an arrival that was recorded; there is no label.")
+        if not self.settings.print_command:
+            return f"{name}: pick-up code {code}. {NO_PRINTER}"
+        before = (await self.prints(child_id)).times
+        if not self._put((child_id,)):
+            return f"{name}: pick-up code {code}. {FULL}"
+        return f"{name}: pick-up code {code}. Label to the printer{_nth(before + 1)}."
+
+    async def prints(self, child_id: str) -> LabelPrints:
+        """How often the label of the open stay was printed at this desk; raises DeskError of the store."""
+        stay = self._open_stay(child_id)
+        if stay is None or stay.check_in is None:
+            return LabelPrints()
+        event_id, replica = stay.check_in.event.event_id, self._opened().replica
+        return await self._ask(lambda: LabelPrintStore(replica.database).read(event_id))
+
+    async def run(self) -> None:
+        """Print what was asked for, one job after the other, until cancelled; a failure is one line at the desk."""
+        while True:
+            child_ids = await self._jobs.get()
+            try:
+                await self._print(child_ids)
+            except PrintFailed as error:
+                log.warning("label_not_printed", reason=str(error))
+                self._tell(FAILED)
+            except DeskError as refusal:
+                self._tell(f"No label was printed. {refusal.message}")
+            except Exception:
+                log.exception("label_not_printed")
+                self._tell(FAILED)
+            finally:
+                self._jobs.task_done()
+
+    async def printed(self) -> None:
+        """Return once nothing waits for the printer."""
+        await self._jobs.join()
+
+    def _put(self, child_ids: tuple[str, ...]) -> bool:
+        if not child_ids:
+            return False
+        try:
+            self._jobs.put_nowait(child_ids)
+        except asyncio.QueueFull:
+            self._tell(FULL)
+            return False
+        return True
+
+    async def _print(self, child_ids: tuple[str, ...]) -> None:
+        """Count, then print: no crash hides a label that exists. Who left meanwhile needs none."""
+        there = [child_id for child_id in child_ids if self.code_of(child_id)]
+        if not there or self._following.is_locked:
+            return
+        settings, labels = self.settings, self._labels(there)
+        await self._count(there)
+        job, is_simplified = await asyncio.to_thread(_job, labels, settings)
+        await hand_over(settings.print_command, job, settings.time_limit_s)
+        if is_simplified:
+            self._tell(SIMPLIFIED)
+
+    def _labels(self, child_ids: Sequence[str]) -> tuple[Label, ...]:
+        knowledge = self._following.knowledge
+        day = day_words(self._following.now_ms(), knowledge.center.time_zone).partition(",")[0]
+        tags = []
+        for child_id in child_ids:
+            child = knowledge.children[child_id]
+            allergies = [one.text for one in child.alerts if one.kind == LABEL_ALERT] if self.settings.allergies else []
+            room_name = person_of(knowledge, child_id).room_name
+            tags.append(name_tag(name_of(knowledge, child_id), self.code_of(child_id), room_name, day, allergies))
+        given = [(_given(knowledge.children[one]), self.code_of(one)) for one in child_ids]
+        return (*tags, pickup_slip(given, day))
+
+    async def _count(self, child_ids: Sequence[str]) -> None:
+        now_ms, staff_id, replica = self._following.now_ms(), self.staff_id(), self._opened().replica
+        stays = [(self._open_stay(child_id), child_id) for child_id in child_ids]
+        arrivals = [(stay.check_in.event.event_id, one) for stay, one in stays if stay and stay.check_in]
+
+        def write() -> list[int]:
+            store = LabelPrintStore(replica.database)
+            with replica.database.transaction():
+                store.drop_before(now_ms - REPLICA_DAYS * _DAY_MS)
+                return [
+                    store.count(event_id, child_id, now_ms=now_ms, staff_id=staff_id).times
+                    for event_id, child_id in arrivals
+                ]
+
+        times = await self._ask(write)
+        for (event_id, _), number in zip(arrivals, times, strict=True):
+            log.info("label_counted", arrival=event_id, times=number, staff=staff_id)
+
+    async def _ask(self, work: Callable[[], T]) -> T:
+        try:
+            return await self._opened().replica.database.run(work)
+        except StoreError as error:
+            raise desk_error(error) from error
+
+    def _tell(self, sentence: str) -> None:
+        self._following.hub.publish(PrinterTrouble(sentence))
+
+
+def _job(labels: Sequence[Label], settings: LabelSettings) -> tuple[bytes, bool]:
+    """What the printer gets, and whether letters had to be simplified; fonts are opened only for PDF."""
+    size = Size(*settings.size_mm)
+    if settings.format is LabelFormat.ZPL:
+        return as_zpl(labels, size, settings.dots_per_mm).encode(), False
+    if settings.format is LabelFormat.TEXT:
+        return as_text(labels).encode(), False
+    from kiosk.services.label_pdf import as_pdf
+
+    made = as_pdf(labels, size, settings.font)
+    return made.content, made.is_simplified
+
+
+def _given(child: ChildRecord) -> str:
+    return child.preferred_name or child.given_name
+
+
+def _nth(times: int) -> str:
+    """Nothing for the first time."""
+    return "" if times == 1 else f", {times} times now"

@@ -1,0 +1,1 @@
+"""The desk in a browser: the same program, drawn by a page that this machine serves."""
