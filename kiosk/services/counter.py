@@ -11,7 +11,6 @@ from kiosk.services.recorder import DeskParts, Recorded
 from kiosk.services.recording import Wish
 from kiosk.services.release import (
     LIST_OLD,
-    OVERRIDE,
     Refusal,
     Release,
     Stop,
@@ -20,7 +19,7 @@ from kiosk.services.release import (
 )
 from kiosk.services.roster import RosterLine
 from kiosk.services.scans import ScanFault, read_scan
-from sync.attendance import EventKind
+from sync.attendance_events import OVERRIDE, EventKind
 
 CHILDREN_MAX = 40
 """At most so many children are recorded at once: a whole room, and one transaction."""
