@@ -17,6 +17,7 @@ from server.core.ids import Ids
 from server.core.mailed_tokens import MailedTokens
 from server.core.migrate import newest_revision
 from server.core.passwords import Passwords
+from server.core.pictures import Pictures
 from server.core.refresh_tokens import RefreshTokens
 from server.core.settings import Settings
 from server.core.smtp import mail_server
@@ -68,6 +69,7 @@ from server.services.notifications import Notifications
 from server.services.offers import Offers
 from server.services.own_account import OwnAccount, PasswordWriter
 from server.services.people_days import PeopleDays
+from server.services.photos import Photos
 from server.services.pickups import Pickups
 from server.services.presence import PresenceReports
 from server.services.projections import Projections
@@ -300,6 +302,7 @@ def _services(parts: _Parts, draining: _Draining) -> Services:
         my_children=MyChildren(units, clock),
         my_pickups=MyPickups(units, passwords, clock, new_id),
         my_stays=MyStays(units, desk_entries, clock),
+        photos=Photos(units, clock, Pictures()),
         pickups=Pickups(units, clock),
         relationships=Relationships(units, clock),
     )

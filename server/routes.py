@@ -29,10 +29,12 @@ from server.controllers import (
     live,
     members,
     my_children,
+    my_photos,
     my_pickups,
     my_stays,
     offers,
     people_days,
+    photos,
     pickups,
     presence,
     problems,
@@ -69,8 +71,8 @@ def build_app(settings: Settings, clock: Clock) -> FastAPI:
     # `presence` first: no `/attendance/{...}` that comes later takes its address.
     attendances = (presence, attendance, desk_entries, stay_evidence, reviews)
     people = (auth, users, members)
-    roster = (children, adults, relationships, pickups, alerts)
-    families = (my_children, my_stays, my_pickups)
+    roster = (children, adults, relationships, pickups, alerts, photos)
+    families = (my_children, my_stays, my_pickups, my_photos)
     center = (centers, center_days, absences, people_days, devices, door, *attendances, ratio, incidents, live)
     planning = (offers, schedules, bookings, expected, statements)
     for part in (*people, *center, *roster, *families, *planning):

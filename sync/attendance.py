@@ -32,8 +32,8 @@ answers it; a child is never shown as gone because of a merge alone.
 | an answer to a finding                       | what follows from it counts         | closed, and kept as answered    |
 
 `two_collectors`, `released_on_stale_authorisation` and `released_by_override` are critical. A move of whom nobody saw
-come is as one after a departure. Staff and visitors come, go and move by the same rows. Refused releases, roll-calls and headcounts change no
-presence.
+come is as one after a departure. Staff and visitors come, go and move by the same rows. Refused releases, roll-calls
+and headcounts change no presence.
 
 Which events a stay depends on. When an arrival finds nobody in, nothing before it matters to what follows: a stay
 depends on the events since the arrival that began it, or for one that was cut off another, since the arrival that

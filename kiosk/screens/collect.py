@@ -7,7 +7,7 @@ from typing import ClassVar, Final
 from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Vertical
+from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Footer, Input, OptionList
@@ -17,6 +17,7 @@ from kiosk.screens.fitting import fit
 from kiosk.services.desk import Collector
 from kiosk.services.roster import NOT_TODAY, is_blocked
 from kiosk.widgets.alert_lines import AlertLines
+from kiosk.widgets.face import Face, Gallery, nobody
 from kiosk.widgets.quiet_line import QuietLine
 from sync.records import AlertRecord
 from sync.resemblance import Resemblance, resemblance
@@ -26,12 +27,16 @@ ADULT_NAME_CHARACTERS_MAX: Final = 80
 
 @dataclass(frozen=True)
 class Question:
-    """Who leaves (their names), what must be seen of them, who may collect all of them, and a word about the list."""
+    """Who leaves (their names), what must be seen of them, who may collect all of them, and a word about the list.
+
+    `child_id` is the one who leaves, or the first of them.
+    """
 
     names: str
     alerts: Sequence[AlertRecord]
     collectors: Sequence[Collector]
     list_note: str = ""
+    child_id: str = ""
 
 
 @dataclass(frozen=True)
@@ -58,8 +63,9 @@ class CollectScreen(ModalScreen[Collection | None]):
         Binding("f8", "refuse", "Do not release", priority=True),
     ]
 
-    def __init__(self, question: Question) -> None:
+    def __init__(self, question: Question, gallery: Gallery = nobody) -> None:
         super().__init__()
+        self._gallery = gallery
         self._question = question
         self._collectors = sorted(question.collectors, key=_order)
         self._warned_of = ""
@@ -70,7 +76,9 @@ class CollectScreen(ModalScreen[Collection | None]):
             yield QuietLine(id="dialog-title")
             yield AlertLines(self._question.alerts)
             yield QuietLine(id="list-note")
-            yield OptionList(*(self._option(each) for each in self._collectors), id="collectors")
+            with Horizontal(classes="beside"):
+                yield OptionList(*(self._option(each) for each in self._collectors), id="collectors")
+                yield Face(id="face")
             yield Input(
                 placeholder="Other adult: type the full name, then ENTER",
                 max_length=ADULT_NAME_CHARACTERS_MAX,
@@ -89,12 +97,20 @@ class CollectScreen(ModalScreen[Collection | None]):
         self.query_one("#list-note").display = bool(self._question.list_note)
         people = self.query_one(OptionList)
         people.highlighted = None
+        if (picture := self._gallery(self._question.child_id)) is not None:
+            self.query_one(Face).show(self._question.names, picture)
         if not all(is_blocked(each) for each in self._collectors):
             people.focus()
             self._say("↑ ↓ choose, then ENTER. Check that this is the person.")
         else:
             self.query_one(Input).focus()
             self._say("Nobody on this list may collect. Ask the manager before anybody does.")
+
+    @on(OptionList.OptionHighlighted)
+    def collector_highlighted(self, event: OptionList.OptionHighlighted) -> None:
+        """Show who is under the cursor; the list says so once before it is told that nobody is."""
+        if event.option_list.highlighted == event.option_index:
+            self._show_face(self._collectors[event.option_index])
 
     @on(OptionList.OptionSelected)
     def collector_selected(self, event: OptionList.OptionSelected) -> None:
@@ -108,6 +124,8 @@ class CollectScreen(ModalScreen[Collection | None]):
         """Warn while the name is typed, not after."""
         event.stop()
         found, blocked = self._closest_blocked(event.value)
+        if blocked:
+            self._show_face(blocked)
         if blocked and found is Resemblance.SAME:
             self._say(_stop_sentence(blocked), "-stop")
         elif blocked:
@@ -161,6 +179,12 @@ class CollectScreen(ModalScreen[Collection | None]):
     def action_cancel(self) -> None:
         """Go back; nothing is recorded."""
         self.dismiss(None)
+
+    def _show_face(self, collector: Collector) -> None:
+        """In a question about somebody who has a picture; the others are shown by their initials."""
+        face, picture = self.query_one(Face), self._gallery(collector.adult_id)
+        if picture is not None or face.shown:
+            face.show(_name_of(collector), picture)
 
     def _collection_of(self, name: str, near: str) -> Collection:
         """A typed name that stands on the list is that adult."""

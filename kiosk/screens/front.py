@@ -57,13 +57,14 @@ async def lock_desk(scene: Scene) -> str:
 
 async def _choose(scene: Scene, members: Sequence[FamilyMember], act: str) -> list[RosterLine]:
     """Who of a family it is about; one child alone is asked about only when something must be read."""
-    first = members[0].line
+    first, gallery = members[0].line, scene.desk.counter.picture
     if len(members) > 1:
         title = f"{first.display_name} and family: who is to {act}?"
-        chosen = await scene.app.push_screen_wait(FamilyScreen(title, members, act=act))
+        chosen = await scene.app.push_screen_wait(FamilyScreen(title, members, act=act, gallery=gallery))
         return [one.line for one in members if chosen and one.line.child_id in chosen]
     if must_read(first.alerts, ALERTS_TO_READ[act]):
-        return [first] if await scene.app.push_screen_wait(AlertsScreen(first, act=act)) else []
+        is_read = await scene.app.push_screen_wait(AlertsScreen(first, act=act, gallery=gallery))
+        return [first] if is_read else []
     return [first]
 
 
@@ -73,7 +74,8 @@ async def _release(scene: Scene, lines: Sequence[RosterLine], scanned_adult_id: 
     alerts = [
         alert for line in lines for alert in (named(line.given_name, line.alerts) if len(lines) > 1 else line.alerts)
     ]
-    screen = CollectScreen(Question(names, alerts, collectors, await _list_note(scene)))
+    question = Question(names, alerts, collectors, await _list_note(scene), lines[0].child_id)
+    screen = CollectScreen(question, scene.desk.counter.picture)
     if scanned_adult_id:
         screen.call_after_refresh(screen.take_scan, scanned_adult_id)
     chosen = await scene.app.push_screen_wait(screen)
@@ -83,12 +85,12 @@ async def _release(scene: Scene, lines: Sequence[RosterLine], scanned_adult_id: 
     if chosen.is_refused:
         refusal = await scene.app.push_screen_wait(RefuseScreen(names, name=chosen.adult_name))
         return () if refusal is None else await scene.desk.counter.refuse(child_ids, refusal)
-    release = await _made_sure(scene, chosen)
+    release = await _made_sure(scene, chosen, lines[0])
     return () if release is None else await scene.desk.counter.release(child_ids, release)
 
 
-async def _made_sure(scene: Scene, chosen: Collection) -> Release | None:
-    """The release with all that must be known of it; None when it was given up."""
+async def _made_sure(scene: Scene, chosen: Collection, child: RosterLine) -> Release | None:
+    """The release with all that must be known of it; None when it was given up. `child` is the first who leaves."""
     overridden = None
     if chosen.near:
         words = f"{chosen.adult_name} is close to {chosen.near}, who may not collect."
@@ -98,7 +100,11 @@ async def _made_sure(scene: Scene, chosen: Collection) -> Release | None:
     identity: str | None = "code_match"
     if not chosen.is_scanned:
         question = f"How do you know that this is {chosen.adult_name or 'the person'}?"
-        identity = await scene.app.push_screen_wait(IdentityScreen(question))
+        picture = scene.desk.counter.picture
+        faces = [(child.display_name, picture(child.child_id))]
+        if chosen.adult_id:
+            faces.append((chosen.adult_name, picture(chosen.adult_id)))
+        identity = await scene.app.push_screen_wait(IdentityScreen(question, faces))
     if not identity:
         return None
     return Release(

@@ -20,6 +20,7 @@ from kiosk.services.release import (
 from kiosk.services.roster import RosterLine
 from kiosk.services.scans import ScanFault, read_scan
 from sync.attendance_events import OVERRIDE, EventKind
+from sync.pictures import Picture, unpack
 
 CHILDREN_MAX = 40
 """At most so many children are recorded at once: a whole room, and one transaction."""
@@ -83,6 +84,12 @@ class Counter:
         if not lines:
             raise DeskError("unknown_code", "This code opens nothing: the adult may collect no child here.")
         return Scanned(found.adult_id, lines)
+
+    def picture(self, person_id: str) -> Picture | None:
+        """The picture of a child or an adult; None when there is none here, and on a desk that hides its names."""
+        record = self._following.knowledge.pictures.get(person_id)
+        hides_names = bool(self._following.last_words) or self._following.is_locked
+        return None if record is None or hides_names else unpack(record)
 
     def is_list_old(self) -> bool:
         """Whether the pick-up list must be checked by phone."""

@@ -34,6 +34,7 @@ from server.services.notifications import Notifications
 from server.services.offers import Offers
 from server.services.own_account import OwnAccount
 from server.services.people_days import PeopleDays
+from server.services.photos import Photos
 from server.services.pickups import Pickups
 from server.services.presence import PresenceReports
 from server.services.projections import Projections
@@ -98,5 +99,6 @@ class Services:
     my_children: MyChildren
     my_pickups: MyPickups
     my_stays: MyStays
+    photos: Photos
     pickups: Pickups
     relationships: Relationships

@@ -22,6 +22,7 @@ from sync.records import (
     ClosureRecord,
     LockRecord,
     PickupRecord,
+    PictureRecord,
     PinRecord,
     RoomRecord,
     StaffRecord,
@@ -31,6 +32,7 @@ from sync.records import (
 
 _RULE_SET: Final = msgspec.json.Decoder(RatioRuleSet)
 _PIN: Final = msgspec.json.Decoder(PinRecord)
+_PICTURE: Final = msgspec.json.Decoder(PictureRecord)
 
 
 def center_record(center: Center, calendar: Iterable[CalendarDays], rules: Iterable[CenterRatioRules]) -> CenterRecord:
@@ -135,6 +137,14 @@ def pickup_record(pickup: PickupAuthorisation, relationship: Relationship) -> Pi
         valid_to=_day(pickup.valid_to),
         history=tuple(StatusChange(since_ms=since_ms, status=status) for since_ms, status in pickup.history) or UNSET,
     )
+
+
+def picture_record(body: bytes) -> PictureRecord | None:
+    """Give the small picture of a photo as its row has it; None when that cannot be read, and `verify` finds it."""
+    try:
+        return _PICTURE.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
 
 
 def _pin(body: bytes | None) -> PinRecord | msgspec.UnsetType:

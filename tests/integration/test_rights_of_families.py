@@ -11,9 +11,12 @@ from tests.contract.server_world import new_id
 from tests.support.api import PASSWORD, SECRET, Api, problem
 from tests.support.clock import FakeClock
 from tests.support.families import Families, families_of
+from tests.support.photo_files import telephone_photo
 from tests.support.postgres import FreshDatabase
 
 pytestmark = pytest.mark.postgres
+
+PHOTO: Final = telephone_photo()
 
 WHO: Final = ("mother", "father", "neighbour", "staff", "stranger", "foreign_admin", "admin", "manager")
 REFUSED: Final = {403: "not_entitled", 404: "not_found"}
@@ -44,6 +47,14 @@ TABLE: Final[dict[tuple[str, str], tuple[int, ...]]] = {
     ("POST", "/centers/{center_id}/children/{child_id}/alerts"): WRITE,
     ("PATCH", "/centers/{center_id}/children/{child_id}/alerts/{alert_id}"): WRITE,
     ("DELETE", "/centers/{center_id}/children/{child_id}/alerts/{alert_id}"): WRITE,
+    ("GET", "/centers/{center_id}/children/{child_id}/photo"): READ,
+    ("PUT", "/centers/{center_id}/children/{child_id}/photo"): WRITE,
+    ("GET", "/centers/{center_id}/adults/{adult_id}/photo"): READ,
+    ("PUT", "/centers/{center_id}/adults/{adult_id}/photo"): WRITE,
+    ("GET", "/my/children/{child_id}/photo"): OWN,
+    ("GET", "/my/children/{child_id}/pickups/{pickup_id}/photo"): OWN,
+    ("DELETE", "/centers/{center_id}/children/{child_id}/photo"): WRITE,
+    ("DELETE", "/centers/{center_id}/adults/{adult_id}/photo"): WRITE,
     ("GET", "/my/children"): ANY,
     ("GET", "/my/children/{child_id}/stays"): OWN,
     ("POST", "/my/children/{child_id}/stays/{stay_id}/confirm"): OWN,
@@ -76,11 +87,13 @@ class Things:
             "pickup_id": await self._pickup(route) if "{pickup_id}" in route else "",
             "alert_id": await self._alert() if "{alert_id}" in route else "",
         }
+        if route.endswith("/photo"):
+            await self._photo(route, found)
         return route.format(**found)
 
     def body(self, method: str, route: str) -> dict[str, Any] | None:
         """What is sent; a request that changes nothing will do."""
-        if method in ("GET", "DELETE"):
+        if method in ("GET", "DELETE") or route.endswith("/photo"):
             return None
         person = {"id": new_id(), "given_name": "Noor", "family_name": "Aziz"}
         alert = {"id": new_id(), "kind": "note", "severity": "info", "text": "Naps late"}
@@ -120,6 +133,17 @@ class Things:
         listed = await self._families.good("manager", "GET", "{north}/children/{C1}/pickups")
         return str(listed["items"][0]["id"])
 
+    async def _photo(self, route: str, found: dict[str, str]) -> None:
+        """There is one of whom the route is about."""
+        adult_id = found["adult_id"]
+        if found["pickup_id"]:
+            statement = "SELECT adult_id FROM pickup_authorisation WHERE id = :id"
+            adult_id = str(await self._families.value(statement, id=found["pickup_id"]))
+        whose = (
+            f"children/{found['child_id']}" if "pickup" not in route and "child_id" in route else f"adults/{adult_id}"
+        )
+        await self._families.good("manager", "PUT", f"{{north}}/{whose}/photo", content=PHOTO, kind="image/jpeg")
+
     async def _alert(self) -> str:
         body = self.body("POST", "/x/alerts")
         return str((await self._families.good("manager", "POST", "{north}/children/{C1}/alerts", json=body))["id"])
@@ -139,7 +163,8 @@ async def test_every_route_of_rosters_and_families_answers_as_the_table_says(fam
                 await _link_again(families, route)
             if body is not None and "adult_id" in body:
                 body["adult_id"] = await things.new_adult()
-            answer = await families.ask(who, method, path, tag=_tag(method, route), json=body)
+            sent = {"content": PHOTO, "kind": "image/jpeg"} if _is_photo(method, route) else {"json": body}
+            answer = await families.ask(who, method, path, tag=_tag(method, route), **sent)
             case = (method, route, who, answer.status_code, answer.text)
             if status == 200:
                 assert answer.is_success, case
@@ -154,6 +179,10 @@ async def _link_again(families: Families, route: str) -> None:
     if route.endswith("/account"):
         body = {"user_id": families.accounts["neighbour"]}
         await families.good("manager", "PUT", "{north}/adults/{G3}/account", json=body)
+
+
+def _is_photo(method: str, route: str) -> bool:
+    return method == "PUT" and route.endswith("/photo")
 
 
 def _tag(method: str, route: str) -> str:
