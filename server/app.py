@@ -37,6 +37,7 @@ from server.services.alerts import Alerts
 from server.services.attendance import Attendance
 from server.services.auth import Auth
 from server.services.auto_close import AutoClose
+from server.services.barcodes import Barcodes
 from server.services.booking_upkeep import BookingUpkeep
 from server.services.bookings import Bookings
 from server.services.browser_sessions import BrowserSessions
@@ -266,6 +267,7 @@ def _services(parts: _Parts, draining: _Draining) -> Services:
         attendance=Attendance(units, clock),
         auto_close=AutoClose(units, desk, clock),
         browser_sessions=BrowserSessions(units, auth, clock, secrets.token_bytes, new_id, secret_key),
+        barcodes=Barcodes(units, clock, secret_key),
         bookings=Bookings(units, clock, GuardianRights(units)),
         center_days=CenterDays(units, clock, new_id),
         centers=Centers(units),

@@ -13,6 +13,7 @@ from server.controllers import (
     api_docs,
     attendance,
     auth,
+    barcodes,
     bookings,
     center_days,
     centers,
@@ -71,7 +72,7 @@ def build_app(settings: Settings, clock: Clock) -> FastAPI:
     # `presence` first: no `/attendance/{...}` that comes later takes its address.
     attendances = (presence, attendance, desk_entries, stay_evidence, reviews)
     people = (auth, users, members)
-    roster = (children, adults, relationships, pickups, alerts, photos)
+    roster = (children, adults, relationships, pickups, alerts, photos, barcodes)
     families = (my_children, my_stays, my_pickups, my_photos)
     center = (centers, center_days, absences, people_days, devices, door, *attendances, ratio, incidents, live)
     planning = (offers, schedules, bookings, expected, statements)

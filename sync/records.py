@@ -46,6 +46,7 @@ class Entity(StrEnum):
     PICKUP = "pickup"
     STAFF = "staff"
     EVENT = "event"
+    CREDENTIAL = "credential"
     PICTURE = "picture"
 
 
@@ -58,6 +59,7 @@ SNAPSHOT_PRIORITY: Final = (
     Entity.PICKUP,
     Entity.ADULT,
     Entity.STAFF,
+    Entity.CREDENTIAL,
     Entity.EVENT,
     Entity.PICTURE,
 )
@@ -219,6 +221,20 @@ class EventRecord(msgspec.Struct, gc=False, frozen=True, kw_only=True, omit_defa
     witnessed_by: str = ""
 
 
+class CredentialRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """A card or fob by which a child or an adult (`person_id`) is found; what it says stands nowhere.
+
+    `kind` is a word: `barcode`. `seal` is base64 of what its text comes to under the centre's key (`sync.barcodes`),
+    and `pepper_id` says under which. `revoked_at_ms` is since when (UTC milliseconds) it is good for nothing.
+    """
+
+    kind: Annotated[str, msgspec.Meta(max_length=40)]
+    person_id: str
+    seal: Annotated[str, msgspec.Meta(max_length=64)]
+    pepper_id: Annotated[str, msgspec.Meta(max_length=32)]
+    revoked_at_ms: int | msgspec.UnsetType = msgspec.UNSET
+
+
 class PictureRecord(msgspec.Struct, frozen=True, kw_only=True):
     """The small picture of a child or an adult, whose id is that of the record; `sync.pictures` reads and makes it.
 
@@ -238,6 +254,7 @@ RECORD_TYPES: Final[dict[Entity, type[msgspec.Struct]]] = {
     Entity.PICKUP: PickupRecord,
     Entity.STAFF: StaffRecord,
     Entity.EVENT: EventRecord,
+    Entity.CREDENTIAL: CredentialRecord,
     Entity.PICTURE: PictureRecord,
 }
 

@@ -14,6 +14,7 @@ from textual.widgets import Footer, Input, OptionList
 from textual.widgets.option_list import Option
 
 from kiosk.screens.fitting import fit
+from kiosk.services.counter import Scanned
 from kiosk.services.desk import Collector
 from kiosk.services.roster import NOT_TODAY, is_blocked
 from kiosk.widgets.alert_lines import AlertLines
@@ -43,15 +44,15 @@ class Question:
 class Collection:
     """The answer: an adult of the list by id, or a typed name.
 
-    `near` is the name of the blocked adult that a typed one is close to. `is_refused`: the child stays. `is_scanned`:
-    the adult's family code was read here.
+    `near` is the name of the blocked adult that a typed one is close to. `is_refused`: the child stays. `method`: by
+    what the adult was found, when their family code or card was read here.
     """
 
     adult_id: str = ""
     adult_name: str = ""
     near: str = ""
     is_refused: bool = False
-    is_scanned: bool = False
+    method: str = ""
 
 
 class CollectScreen(ModalScreen[Collection | None]):
@@ -69,6 +70,7 @@ class CollectScreen(ModalScreen[Collection | None]):
         self._question = question
         self._collectors = sorted(question.collectors, key=_order)
         self._warned_of = ""
+        self._said_of_scan = ""
 
     def compose(self) -> ComposeResult:
         """List, other adult, warning."""
@@ -131,8 +133,10 @@ class CollectScreen(ModalScreen[Collection | None]):
         elif blocked:
             words = f"{event.value.strip()} is close to {blocked.name}, who {_may_not(blocked)}"
             self._say(f"! {words}. Check photo ID.", "-stop")
+        elif event.value.strip():
+            self._say("ENTER goes on with this adult.")
         else:
-            self._say("ENTER goes on with this adult." if event.value.strip() else "")
+            self._say(self._said_of_scan, "-stop" if self._said_of_scan else "")
 
     @on(Input.Submitted)
     def name_submitted(self, event: Input.Submitted) -> None:
@@ -152,17 +156,21 @@ class CollectScreen(ModalScreen[Collection | None]):
             near = blocked.name if blocked else ""
             self.dismiss(self._collection_of(name, near))
 
-    def take_scan(self, adult_id: str) -> None:
-        """Answer with the adult whose code was read, unless blocked or on nobody's list."""
-        chosen = next((each for each in self._collectors if each.adult_id == adult_id and not is_blocked(each)), None)
-        if chosen is None:
-            self._say("! The adult of this code may not collect here. Ask the manager.", "-stop")
+    def take_scan(self, scanned: Scanned) -> None:
+        """Answer with the adult whose code or card was read, unless blocked or on nobody's list."""
+        wanted = scanned.adult_id
+        chosen = next((each for each in self._collectors if each.adult_id == wanted and not is_blocked(each)), None)
+        if not wanted:
+            self.warn("This is a child's card: it says nothing of who collects.")
+        elif chosen is None:
+            self.warn("The adult of this code may not collect here. Ask the manager.")
         else:
-            self.dismiss(Collection(adult_id=chosen.adult_id, adult_name=chosen.name, is_scanned=True))
+            self.dismiss(Collection(adult_id=chosen.adult_id, adult_name=chosen.name, method=scanned.method))
 
     def warn(self, sentence: str) -> None:
-        """Say why a code was not taken."""
-        self._say(f"! {sentence}", "-stop")
+        """Say why a code was not taken, also once its letters are out of the field where they landed."""
+        self._said_of_scan = f"! {sentence}"
+        self._say(self._said_of_scan, "-stop")
 
     def on_key(self, event: events.Key) -> None:
         """Letters typed on the list begin the name of another adult."""

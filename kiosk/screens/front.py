@@ -11,6 +11,7 @@ from kiosk.screens.identity import IdentityScreen
 from kiosk.screens.override import OverrideScreen
 from kiosk.screens.refuse import RefuseScreen
 from kiosk.screens.scene import Scene
+from kiosk.services.counter import Scanned
 from kiosk.services.desk import Recorded, RosterLine
 from kiosk.services.door import DoorMode
 from kiosk.services.families import FamilyMember
@@ -18,7 +19,6 @@ from kiosk.services.release import NEAR_BLOCKED_NAME, Release, of_all
 from kiosk.widgets.alert_lines import ALERTS_TO_READ, CHECK_IN, CHECK_OUT, must_read, named
 from kiosk.widgets.wording import moment_text
 
-BY_CODE: Final = "signed_code"
 NO_PINS: Final = "Nobody has a PIN here: this desk is open to whoever stands at it."
 
 
@@ -28,15 +28,15 @@ async def act_on(scene: Scene, line: RosterLine) -> tuple[Recorded, ...]:
 
 
 async def act_on_family(
-    scene: Scene, members: Sequence[FamilyMember], scanned_adult_id: str = ""
+    scene: Scene, members: Sequence[FamilyMember], scanned: Scanned | None = None
 ) -> tuple[Recorded, ...]:
-    """The same for children that were found together, and where it was by a family code with its adult."""
+    """The same for children that were found together, and where it was by an adult's code or card with that adult."""
     leaves = members[0].line.status is Presence.IN
     lines = await _choose(scene, members, CHECK_OUT if leaves else CHECK_IN)
     if not lines:
         return ()
     if leaves:
-        return await _release(scene, lines, scanned_adult_id)
+        return await _release(scene, lines, scanned)
     return await scene.desk.counter.arrive([line.child_id for line in lines])
 
 
@@ -68,7 +68,7 @@ async def _choose(scene: Scene, members: Sequence[FamilyMember], act: str) -> li
     return [first]
 
 
-async def _release(scene: Scene, lines: Sequence[RosterLine], scanned_adult_id: str) -> tuple[Recorded, ...]:
+async def _release(scene: Scene, lines: Sequence[RosterLine], scanned: Scanned | None) -> tuple[Recorded, ...]:
     names = names_of(lines)
     collectors = of_all([await scene.desk.collectors(line.child_id) for line in lines])
     alerts = [
@@ -76,8 +76,8 @@ async def _release(scene: Scene, lines: Sequence[RosterLine], scanned_adult_id: 
     ]
     question = Question(names, alerts, collectors, await _list_note(scene), lines[0].child_id)
     screen = CollectScreen(question, scene.desk.counter.picture)
-    if scanned_adult_id:
-        screen.call_after_refresh(screen.take_scan, scanned_adult_id)
+    if scanned is not None:
+        screen.call_after_refresh(screen.take_scan, scanned)
     chosen = await scene.app.push_screen_wait(screen)
     child_ids = [line.child_id for line in lines]
     if chosen is None:
@@ -98,7 +98,7 @@ async def _made_sure(scene: Scene, chosen: Collection, child: RosterLine) -> Rel
         if overridden is None:
             return None
     identity: str | None = "code_match"
-    if not chosen.is_scanned:
+    if not chosen.method:
         question = f"How do you know that this is {chosen.adult_name or 'the person'}?"
         picture = scene.desk.counter.picture
         faces = [(child.display_name, picture(child.child_id))]
@@ -111,7 +111,7 @@ async def _made_sure(scene: Scene, chosen: Collection, child: RosterLine) -> Rel
         adult_id=chosen.adult_id,
         adult_name=chosen.adult_name,
         identity_check=identity,
-        auth_method=BY_CODE if chosen.is_scanned else "staff_attested",
+        auth_method=chosen.method or "staff_attested",
         warnings=(NEAR_BLOCKED_NAME,) if chosen.near else (),
         reason=overridden.reason if overridden else "",
         approval=overridden.approval if overridden else None,

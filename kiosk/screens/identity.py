@@ -11,7 +11,7 @@ from textual.widgets import Footer, Static
 
 from kiosk.screens.fitting import fit
 from kiosk.services.release import IDENTITY_CHECKS
-from kiosk.widgets.face import Face
+from kiosk.widgets.face import SIDE_OF_TWO, Face
 from kiosk.widgets.quiet_line import QuietLine
 from sync.pictures import Picture
 
@@ -38,7 +38,7 @@ class IdentityScreen(ModalScreen[str | None]):
                     "\n".join(f"  {key}  {words}" for key, _, words in IDENTITY_CHECKS), id="keys", markup=False
                 )
                 for _ in self._faces:
-                    yield Face()
+                    yield Face(side_max=SIDE_OF_TWO)
             yield QuietLine(id="dialog-note")
         yield Footer(show_command_palette=False)
 

@@ -18,7 +18,7 @@ IDENTITY_CHECKS: Final = (
     ("2", "photo_id", "photo ID seen"),
     ("3", "safe_word", "safe word given"),
     ("4", "call_back", "called back by phone"),
-    ("5", "code_match", "family code matched"),
+    ("5", "code_match", "family code or card matched"),
 )
 REFUSAL_REASONS: Final = (
     ("1", "not_authorised", "may not collect"),

@@ -13,12 +13,14 @@ from textual.style import Style
 from textual.widgets import Static
 
 from sync.pictures import Picture, scaled
+from sync.records import PICTURE_SIDE
 
 HALF_BLOCK: Final = "▀"
 INITIALS_MAX: Final = 2
 INITIALS_COLUMNS: Final = INITIALS_MAX + 4  # with a blank and a line on each side
 # Points along a side by the rows of the terminal: what leaves room for the question beside it, and for its alerts.
-SIDES: Final = ((44, 32), (30, 24), (24, 16))
+SIDES: Final = ((30, 24), (24, 16))
+SIDE_OF_TWO: Final = 16
 _COLOURFUL: Final = frozenset({"truecolor", "256"})
 
 Gallery: TypeAlias = Callable[[str], Picture | None]
@@ -68,9 +70,10 @@ def lettered(name: str) -> Content:
 class Face(Static):
     """Who is meant, with the name below; nothing at all until somebody is shown."""
 
-    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002  Textual's name
+    def __init__(self, *, id: str | None = None, side_max: int = PICTURE_SIDE) -> None:  # noqa: A002  Textual's name
         super().__init__(id=id, classes="face", markup=False)
         self.shown = ""
+        self._side_max = side_max
 
     def on_mount(self) -> None:
         """Take no room for nobody."""
@@ -78,7 +81,7 @@ class Face(Static):
 
     def show(self, name: str, picture: Picture | None) -> None:
         """Show somebody: the picture if there is one and the terminal can draw it, else the initials."""
-        app, side = self.app, side_for(self.app.size.height)
+        app, side = self.app, min(side_for(self.app.size.height), self._side_max)
         is_drawn = picture is not None and can_draw(
             app.console.color_system, no_color=app.no_color, ansi=app.ansi_color is True
         )

@@ -8,6 +8,7 @@ from sqlalchemy import literal, union_all
 from sqlmodel import SQLModel, col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from server.models.credentials import Credential
 from server.models.people import (
     Alert,
     ChildProfile,
@@ -21,7 +22,16 @@ from server.repositories import absences, photos
 from sync.records import AbsenceRecord
 
 Table = TypeVar(
-    "Table", Room, CenterRatioRules, Person, ChildProfile, StaffProfile, Alert, Relationship, PickupAuthorisation
+    "Table",
+    Room,
+    CenterRatioRules,
+    Person,
+    ChildProfile,
+    StaffProfile,
+    Alert,
+    Relationship,
+    PickupAuthorisation,
+    Credential,
 )
 
 
@@ -46,6 +56,7 @@ class Roster:
     calendar: list[CalendarDays] = field(default_factory=list)
     absences: dict[str, tuple[AbsenceRecord, ...]] = field(default_factory=dict)
     pictures: dict[str, bytes] = field(default_factory=dict)
+    credentials: list[Credential] = field(default_factory=list)
 
 
 async def find_center(session: AsyncSession, code: str) -> Center | None:
@@ -72,6 +83,7 @@ async def load(session: AsyncSession, center: Center) -> Roster:
     roster.pickups = {(row.child_id, row.adult_id): row for row in pickups}
     roster.calendar = await calendar(session, center.id)
     roster.absences = await absences.told_at(await session.connection(), center.id)
+    roster.credentials = await _all(session, Credential, center.id)
     roster.pictures = await photos.pictures(session, center.id)
     return roster
 

@@ -12,6 +12,7 @@ from server.services.alerts import Alerts
 from server.services.attendance import Attendance
 from server.services.auth import Auth
 from server.services.auto_close import AutoClose
+from server.services.barcodes import Barcodes
 from server.services.bookings import Bookings
 from server.services.browser_sessions import BrowserSessions
 from server.services.center_days import CenterDays
@@ -62,6 +63,7 @@ class Services:
     accounts: Accounts
     attendance: Attendance
     auto_close: AutoClose
+    barcodes: Barcodes
     bookings: Bookings
     browser_sessions: BrowserSessions
     center_days: CenterDays

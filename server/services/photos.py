@@ -23,7 +23,7 @@ from server.services.guardian_rights import child_of
 from sync.pictures import pack
 from sync.records import PICTURE_COLOURS_MAX, PICTURE_SIDE, Entity, encode_record
 
-__all__ = ["Photos", "Shown", "Upload", "Whose", "WhoseKind"]
+__all__ = ["Photos", "Shown", "Upload", "Whose", "WhoseKind", "find_person"]
 
 _NONE: Final = "There is no photo of this person"
 _log = structlog.get_logger(__name__)
@@ -131,7 +131,7 @@ class Photos:
         fresh = self._row(center.id, user, whose, drawn, mosaic)
         async with self._units.begin(actor=user.id, origin="api") as unit:
             await unit.lock_head(center.id)
-            await _find_person(unit, center.id, whose)
+            await find_person(unit, center.id, whose)
             standing = await photos.find(unit.session, center.id, whose.id)
             if standing is not None and standing.tag == fresh.tag:
                 return _shown(standing)
@@ -153,7 +153,7 @@ class Photos:
         """
         async with self._units.begin(actor=user.id, origin="api") as unit:
             await unit.lock_head(center.id)
-            await _find_person(unit, center.id, whose)
+            await find_person(unit, center.id, whose)
             standing = await photos.find(unit.session, center.id, whose.id)
             if standing is None:
                 raise NotFound(_NONE)
@@ -178,7 +178,8 @@ class Photos:
         )
 
 
-async def _find_person(unit: UnitOfWork, center_id: str, whose: Whose) -> None:
+async def find_person(unit: UnitOfWork, center_id: str, whose: Whose) -> None:
+    """See that a person is on file at a centre, whose file is about to be changed. Raises NotFound."""
     if whose.kind is WhoseKind.CHILD:
         await find_child(unit, center_id, whose.id)
     else:

@@ -9,6 +9,7 @@ from msgspec import UNSET
 
 from server.core.clock import ms_of
 from server.core.errors import Conflict
+from server.models.credentials import Credential
 from server.models.people import Alert, ChildProfile, Person, PickupAuthorisation, Relationship, StaffProfile
 from server.models.rooms import CalendarDays, CalendarKind, Center, CenterRatioRules, Room
 from sync.limits import RECORD_BODY_BYTES_MAX
@@ -20,6 +21,7 @@ from sync.records import (
     CenterRecord,
     ChildRecord,
     ClosureRecord,
+    CredentialRecord,
     LockRecord,
     PickupRecord,
     PictureRecord,
@@ -136,6 +138,17 @@ def pickup_record(pickup: PickupAuthorisation, relationship: Relationship) -> Pi
         valid_from=_day(pickup.valid_from),
         valid_to=_day(pickup.valid_to),
         history=tuple(StatusChange(since_ms=since_ms, status=status) for since_ms, status in pickup.history) or UNSET,
+    )
+
+
+def credential_record(row: Credential) -> CredentialRecord:
+    """Give a card as a device sees it."""
+    return CredentialRecord(
+        kind=row.kind,
+        person_id=row.person_id,
+        seal=row.seal,
+        pepper_id=row.pepper_id,
+        revoked_at_ms=ms_of(row.revoked_at) if row.revoked_at else UNSET,
     )
 
 

@@ -170,7 +170,12 @@ async def _leave(unit: UnitOfWork, old: Roster, family: _Family, leaving: list[P
     seen = [photo for photo in family.photos if photo.person_id in gone]
     for photo in seen:
         unit.remove(center_id, Entity.PICTURE, photo.person_id)
-    rows: list[TableRow] = [*seen, *family.alerts, *family.pickups, *family.relationships, family.profile]
+    cards = [card for card in old.credentials if card.person_id in gone]
+    for card in cards:
+        unit.remove(
+            center_id, Entity.CREDENTIAL, card.id
+        )  # sealed for the desks of this centre, and of no use elsewhere
+    rows: list[TableRow] = [*cards, *seen, *family.alerts, *family.pickups, *family.relationships, family.profile]
     await scope.take_out(unit.session, rows, leaving)
 
 

@@ -51,6 +51,12 @@ TABLE: Final[dict[tuple[str, str], tuple[int, ...]]] = {
     ("PUT", "/centers/{center_id}/children/{child_id}/photo"): WRITE,
     ("GET", "/centers/{center_id}/adults/{adult_id}/photo"): READ,
     ("PUT", "/centers/{center_id}/adults/{adult_id}/photo"): WRITE,
+    ("GET", "/centers/{center_id}/children/{child_id}/barcodes"): READ,
+    ("POST", "/centers/{center_id}/children/{child_id}/barcodes"): WRITE,
+    ("DELETE", "/centers/{center_id}/children/{child_id}/barcodes/{barcode_id}"): WRITE,
+    ("GET", "/centers/{center_id}/adults/{adult_id}/barcodes"): READ,
+    ("POST", "/centers/{center_id}/adults/{adult_id}/barcodes"): WRITE,
+    ("DELETE", "/centers/{center_id}/adults/{adult_id}/barcodes/{barcode_id}"): WRITE,
     ("GET", "/my/children/{child_id}/photo"): OWN,
     ("GET", "/my/children/{child_id}/pickups/{pickup_id}/photo"): OWN,
     ("DELETE", "/centers/{center_id}/children/{child_id}/photo"): WRITE,
@@ -89,6 +95,8 @@ class Things:
         }
         if route.endswith("/photo"):
             await self._photo(route, found)
+        if "{barcode_id}" in route:
+            found["barcode_id"] = await self._barcode(route.removesuffix("/{barcode_id}").format(**found))
         return route.format(**found)
 
     def body(self, method: str, route: str) -> dict[str, Any] | None:
@@ -105,6 +113,7 @@ class Things:
             "relationships": {"kind": "aunt"},
             "pickups": {} if method == "PATCH" else {"id": new_id(), "adult_id": "", "status": "authorised"},
             "alerts": {} if method == "PATCH" else alert,
+            "barcodes": {"id": new_id(), "barcode": new_id()},
             "confirm": {"event_id": new_id()},
             "dispute": {"event_id": new_id(), "reason": "At home"},
         }
@@ -132,6 +141,10 @@ class Things:
             return str((await self._families.good("mother", "POST", "/my/children/{C1}/pickups", json=body))["id"])
         listed = await self._families.good("manager", "GET", "{north}/children/{C1}/pickups")
         return str(listed["items"][0]["id"])
+
+    async def _barcode(self, path: str) -> str:
+        body = self.body("POST", "/x/barcodes")
+        return str((await self._families.good("manager", "POST", path, json=body))["id"])
 
     async def _photo(self, route: str, found: dict[str, str]) -> None:
         """There is one of whom the route is about."""

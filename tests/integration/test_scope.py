@@ -106,11 +106,14 @@ async def test_photos_come_along_and_leave_the_desks_where_nobody_needs_them(boo
     child, mother = await books.person("C-1"), await books.person("G-1")
     await books.show("elm", child)
     await books.show("elm", mother, WhoseKind.ADULT)
+    await books.give_card("elm", child)
     before = [key for key in await held(books, "elm") if key[0] == "picture"]
     assert sorted(before) == sorted([("picture", child), ("picture", mother)])
     await move(books)
     assert {("picture", child), ("picture", mother)} <= await held(books, "oak")
     assert ("picture", child) not in await held(books, "elm")
+    both = {entity for code in ("elm", "oak") for entity, _ in await held(books, code)}
+    assert "credential" not in both, "a card is sealed for one centre"
     assert ("picture", mother) in await held(books, "elm"), "a sibling needs her there"
     await move(books, "C-2")
     assert "picture" not in {entity for entity, _ in await held(books, "elm")}

@@ -29,6 +29,7 @@ async def books(postgres_server: PostgresServer, database: FreshDatabase) -> Asy
         await opened.keep_calendar("oak")
         await opened.announce("oak", "C-3")
         await opened.show("oak", await opened.person("C-3", "oak"))
+        await opened.give_card("oak", await opened.person("C-3", "oak"))
         desk = await opened.morning()
         incident = DeviceIncident(
             event_id=new_id(), incident=Incident.BUCKET_REPAIRED, occurred_at_ms=NOW_MS, detail={"bucket": "reference"}

@@ -16,6 +16,7 @@ from server.core.pictures import Pictures
 from server.repositories.unit_of_work import UnitsOfWork
 from server.services.absences import AbsenceKind, Absences, Announcement, Terms
 from server.services.access import Centers, User
+from server.services.barcodes import Barcodes, NewBarcode
 from server.services.center_days import CenterDays, Days
 from server.services.photos import Photos, Upload, Whose, WhoseKind
 from server.services.ratio_rules import RatioRules, Wish
@@ -134,6 +135,13 @@ class Books:
         whose = Whose(kind, person_id)
         photos = Photos(self.world.units, self.clock, Pictures())
         await photos.put(center, nobody, whose, Upload(telephone_photo(), "image/jpeg"), None)
+
+    async def give_card(self, code: str, person_id: str, text: str = "4012345678901") -> None:
+        """A child of a centre is found by a card."""
+        nobody = User("", "", "", "", is_active=True, grants=())
+        center = await Centers(self.world.units).by_code(code)
+        cards = Barcodes(self.world.units, self.clock, "k" * 32)
+        await cards.add(center, nobody, Whose(WhoseKind.CHILD, person_id), NewBarcode(self.new_id(), text))
 
     async def rule_ratio(self, code: str) -> None:
         """Give a centre the rules of a preset, with fewer adults in its first hour."""
