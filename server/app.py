@@ -18,6 +18,7 @@ from server.core.ids import Ids
 from server.core.mailed_tokens import MailedTokens
 from server.core.migrate import newest_revision
 from server.core.passwords import Passwords
+from server.core.pictures import Pictures
 from server.core.refresh_tokens import RefreshTokens
 from server.core.settings import Settings
 from server.core.smtp import mail_server
@@ -39,6 +40,7 @@ from server.services.attendance import Attendance
 from server.services.audit import Audit
 from server.services.auth import Auth
 from server.services.auto_close import AutoClose
+from server.services.barcodes import Barcodes
 from server.services.booking_upkeep import BookingUpkeep
 from server.services.bookings import Bookings
 from server.services.browser_sessions import BrowserSessions
@@ -71,6 +73,7 @@ from server.services.notifications import Notifications
 from server.services.offers import Offers
 from server.services.own_account import OwnAccount, PasswordWriter
 from server.services.people_days import PeopleDays
+from server.services.photos import Photos
 from server.services.pickups import Pickups
 from server.services.presence import PresenceReports
 from server.services.projections import Projections
@@ -271,6 +274,7 @@ def _services(parts: _Parts, draining: _Draining) -> Services:
         attendance=Attendance(units, clock),
         auto_close=AutoClose(units, desk, clock),
         browser_sessions=BrowserSessions(units, auth, clock, secrets.token_bytes, new_id, secret_key),
+        barcodes=Barcodes(units, clock, secret_key),
         bookings=Bookings(units, clock, GuardianRights(units)),
         center_days=CenterDays(units, clock, new_id),
         centers=Centers(units),
@@ -308,6 +312,7 @@ def _services(parts: _Parts, draining: _Draining) -> Services:
         my_children=MyChildren(units, clock),
         my_pickups=MyPickups(units, passwords, clock, new_id),
         my_stays=MyStays(units, desk_entries, clock),
+        photos=Photos(units, clock, Pictures()),
         pickups=Pickups(units, clock),
         relationships=Relationships(units, clock),
     )

@@ -15,6 +15,7 @@ from server.controllers import (
     attendance,
     audit,
     auth,
+    barcodes,
     bookings,
     center_days,
     centers,
@@ -34,10 +35,12 @@ from server.controllers import (
     mailed_links,
     members,
     my_children,
+    my_photos,
     my_pickups,
     my_stays,
     offers,
     people_days,
+    photos,
     pickups,
     presence,
     problems,
@@ -75,8 +78,8 @@ def build_app(settings: Settings, clock: Clock) -> FastAPI:
     # `presence` first: no `/attendance/{...}` that comes later takes its address.
     attendances = (presence, attendance, desk_entries, stay_evidence, reviews)
     people = (auth, users, members)
-    roster = (children, adults, relationships, pickups, alerts)
-    families = (my_children, my_stays, my_pickups)
+    roster = (children, adults, relationships, pickups, alerts, photos, barcodes)
+    families = (my_children, my_stays, my_pickups, my_photos)
     managing = (incidents, audit, live, reports, analytics)
     center = (centers, center_days, absences, people_days, devices, door, *attendances, ratio, *managing)
     planning = (offers, schedules, bookings, expected, statements)

@@ -13,6 +13,7 @@
 | time_uncertain                  | time_right, time_corrected (corrected), wrong (voided)                        |
 | unknown_reference               | known, wrong (voided)                                                         |
 | actor_not_entitled              | in_order, wrong (voided)                                                      |
+| released_by_override            | in_order, not_in_order                                                        |
 | disputed_by_guardian            | stands, event_wrong (all but the dispute voided), time_corrected (the same)   |
 
 An answer is a `review_resolved` event, and acts as `sync.amendments` says. What nothing follows from closes the finding
@@ -153,6 +154,11 @@ POSSIBLE_ANSWERS: Final[dict[FindingKind, tuple[PossibleAnswer, ...]]] = {
     ),
     FindingKind.UNKNOWN_REFERENCE: (_plain("known", "It is known who or what is meant."), _EVENT_WRONG),
     FindingKind.ACTOR_NOT_ENTITLED: (_plain("in_order", "It was in order."), _EVENT_WRONG),
+    FindingKind.RELEASED_BY_OVERRIDE: (
+        _plain("in_order", "The release was right: it was checked who this person is."),
+        _plain("not_in_order", "The child should not have been given to this person.",
+               "The release stands, on record as an incident."),
+    ),
     FindingKind.DISPUTED_BY_GUARDIAN: (
         _plain("stands", "The record is right."),
         _wrong("The guardian is right: it did not happen.", "The disputed events no longer count.", code="event_wrong",

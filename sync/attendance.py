@@ -17,6 +17,7 @@ answers it; a child is never shown as gone because of a merge alone.
 | room move while in                           | current room of the stay            | -                               |
 | room move after the child left               | ignored for presence                | movement_after_departure        |
 | check-out to whom it had been withdrawn      | the fact stands                     | released_on_stale_authorisation |
+| check-out that somebody overrode a doubt for | the fact stands                     | released_by_override            |
 | check-in during an announced absence         | presence wins, absence ends         | -                               |
 | check-in while the centre is closed          | stands                              | presence_on_closure             |
 | a correction names events                    | supersedes those (`amendments`)     | as computed                     |
@@ -30,9 +31,9 @@ answers it; a child is never shown as gone because of a merge alone.
 | a guardian disputes an event                 | stands                              | disputed_by_guardian            |
 | an answer to a finding                       | what follows from it counts         | closed, and kept as answered    |
 
-`two_collectors` and `released_on_stale_authorisation` are critical. A move of whom nobody saw come is as one after a
-departure. Staff and visitors come, go and move by the same rows. Refused releases, roll-calls and headcounts change no
-presence.
+`two_collectors`, `released_on_stale_authorisation` and `released_by_override` are critical. A move of whom nobody saw
+come is as one after a departure. Staff and visitors come, go and move by the same rows. Refused releases, roll-calls
+and headcounts change no presence.
 
 Which events a stay depends on. When an arrival finds nobody in, nothing before it matters to what follows: a stay
 depends on the events since the arrival that began it, or for one that was cut off another, since the arrival that

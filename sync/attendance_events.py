@@ -23,6 +23,8 @@ from sync.limits import EVENT_NAMES_MAX, EVENT_NESTING_MAX, INT64_MAX, WALL_MS_M
 # A desk's clock that is off by less than this is taken at its word: times stay exactly as they were recorded.
 CLOCK_TOLERANCE_MS: Final = 2_000
 HEADCOUNT_MAX: Final = 100_000
+# The `reason_code` of a check-out that went on although something spoke against it; `reason` says why it did.
+OVERRIDE: Final = "override"
 
 _UUID: Final = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 Uuid = Annotated[str, msgspec.Meta(pattern=rf"^{_UUID}$")]

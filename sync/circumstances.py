@@ -9,7 +9,7 @@ from typing import Final
 
 import msgspec
 
-from sync.attendance_events import AttendanceEvent, EventKind, Fact
+from sync.attendance_events import OVERRIDE, AttendanceEvent, EventKind, Fact
 from sync.findings import Finding, FindingKind
 
 # A person types whole minutes: a time that lies so little ahead of the clock is no time in the future.
@@ -71,9 +71,14 @@ NOTHING_KNOWN: Final = Circumstances()
 
 def speaks_for_itself(event: AttendanceEvent) -> bool:
     """Whether the event says something of itself that a person should see, whatever else is known."""
-    if event.clock_suspect or event.disputes or event.provisional_name:
+    if event.clock_suspect or event.disputes or event.provisional_name or is_override(event):
         return True
     return event.occurred_at_ms - event.recorded_at_ms > AHEAD_MS
+
+
+def is_override(event: AttendanceEvent) -> bool:
+    """Whether a child was given to somebody against whom something spoke, by the word of a second person."""
+    return event.kind is EventKind.CHECK_OUT and event.reason_code == OVERRIDE
 
 
 def judge(fact: Fact, known: Circumstances) -> Iterator[Finding]:
@@ -84,6 +89,8 @@ def judge(fact: Fact, known: Circumstances) -> Iterator[Finding]:
         yield Finding(FindingKind.RELEASED_ON_STALE_AUTHORISATION, (event.event_id,), since_ms)
     if event.answer:
         return  # a departure that an answer tells of: the answer itself is judged as an act
+    if is_override(event):
+        yield Finding(FindingKind.RELEASED_BY_OVERRIDE, (event.event_id,))
     if is_adjustment(event.event_id, fact.at_ms, known):
         yield Finding(FindingKind.ADJUSTMENT_AFTER_LOCK, (event.event_id,))
     if _is_time_uncertain(fact, known):

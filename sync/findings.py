@@ -21,9 +21,16 @@ class FindingKind(StrEnum):
     UNKNOWN_REFERENCE = "unknown_reference"
     ACTOR_NOT_ENTITLED = "actor_not_entitled"
     DISPUTED_BY_GUARDIAN = "disputed_by_guardian"
+    RELEASED_BY_OVERRIDE = "released_by_override"
 
 
-CRITICAL_FINDINGS: Final = frozenset({FindingKind.TWO_COLLECTORS, FindingKind.RELEASED_ON_STALE_AUTHORISATION})
+CRITICAL_FINDINGS: Final = frozenset(
+    {
+        FindingKind.TWO_COLLECTORS,
+        FindingKind.RELEASED_ON_STALE_AUTHORISATION,
+        FindingKind.RELEASED_BY_OVERRIDE,
+    }
+)
 
 
 class Finding(msgspec.Struct, gc=False, frozen=True, order=True):

@@ -26,6 +26,12 @@ DAY_BUCKET_PREFIX: Final = "day:"
 # Of one child, in its record: a year of single days and of holidays; 64 of 120 bytes are 8 KiB of a record's 64.
 ABSENCES_MAX: Final = 64
 
+# A picture of 32 by 32 points with 64 colours is 1.3 kB in JSON: of 3,000 people 4 MB, and one in a page is not felt.
+PICTURE_SIDE: Final = 32
+PICTURE_COLOURS_MAX: Final = 64
+PIXELS: Final = PICTURE_SIDE * PICTURE_SIDE
+PALETTE_CHARACTERS_MAX: Final = PICTURE_COLOURS_MAX * 4  # three bytes are four characters of base64
+
 Name = Annotated[str, msgspec.Meta(max_length=200)]
 ShortText = Annotated[str, msgspec.Meta(max_length=500)]
 
@@ -40,9 +46,12 @@ class Entity(StrEnum):
     PICKUP = "pickup"
     STAFF = "staff"
     EVENT = "event"
+    CREDENTIAL = "credential"
+    PICTURE = "picture"
 
 
 # A snapshot is sent in this order, so that a desk that is cut off early already holds what keeps children safe.
+# Pictures are last: they are the most of the bytes, and a desk can do without.
 SNAPSHOT_PRIORITY: Final = (
     Entity.CENTER,
     Entity.ROOM,
@@ -50,7 +59,9 @@ SNAPSHOT_PRIORITY: Final = (
     Entity.PICKUP,
     Entity.ADULT,
     Entity.STAFF,
+    Entity.CREDENTIAL,
     Entity.EVENT,
+    Entity.PICTURE,
 )
 
 
@@ -210,6 +221,31 @@ class EventRecord(msgspec.Struct, gc=False, frozen=True, kw_only=True, omit_defa
     witnessed_by: str = ""
 
 
+class CredentialRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """A card or fob by which a child or an adult (`person_id`) is found; what it says stands nowhere.
+
+    `kind` is a word: `barcode`. `seal` is base64 of what its text comes to under the centre's key (`sync.barcodes`),
+    and `pepper_id` says under which. `revoked_at_ms` is since when (UTC milliseconds) it is good for nothing.
+    """
+
+    kind: Annotated[str, msgspec.Meta(max_length=40)]
+    person_id: str
+    seal: Annotated[str, msgspec.Meta(max_length=64)]
+    pepper_id: Annotated[str, msgspec.Meta(max_length=32)]
+    revoked_at_ms: int | msgspec.UnsetType = msgspec.UNSET
+
+
+class PictureRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """The small picture of a child or an adult, whose id is that of the record; `sync.pictures` reads and makes it.
+
+    `palette` is base64 of three bytes (red, green, blue) for each of at most 64 colours. `pixels` are 32 rows of 32
+    points, from the top left; each is one character of the base64 alphabet, and stands for the colour of its number.
+    """
+
+    palette: Annotated[str, msgspec.Meta(max_length=PALETTE_CHARACTERS_MAX)]
+    pixels: Annotated[str, msgspec.Meta(max_length=PIXELS)]
+
+
 RECORD_TYPES: Final[dict[Entity, type[msgspec.Struct]]] = {
     Entity.CENTER: CenterRecord,
     Entity.ROOM: RoomRecord,
@@ -218,6 +254,8 @@ RECORD_TYPES: Final[dict[Entity, type[msgspec.Struct]]] = {
     Entity.PICKUP: PickupRecord,
     Entity.STAFF: StaffRecord,
     Entity.EVENT: EventRecord,
+    Entity.CREDENTIAL: CredentialRecord,
+    Entity.PICTURE: PictureRecord,
 }
 
 

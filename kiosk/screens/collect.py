@@ -7,16 +7,18 @@ from typing import ClassVar, Final
 from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Vertical
+from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Footer, Input, OptionList
 from textual.widgets.option_list import Option
 
 from kiosk.screens.fitting import fit
+from kiosk.services.counter import Scanned
 from kiosk.services.desk import Collector
 from kiosk.services.roster import NOT_TODAY, is_blocked
 from kiosk.widgets.alert_lines import AlertLines
+from kiosk.widgets.face import Face, Gallery, nobody
 from kiosk.widgets.quiet_line import QuietLine
 from sync.records import AlertRecord
 from sync.resemblance import Resemblance, resemblance
@@ -26,27 +28,31 @@ ADULT_NAME_CHARACTERS_MAX: Final = 80
 
 @dataclass(frozen=True)
 class Question:
-    """Who leaves (their names), what must be seen of them, who may collect all of them, and a word about the list."""
+    """Who leaves (their names), what must be seen of them, who may collect all of them, and a word about the list.
+
+    `child_id` is the one who leaves, or the first of them.
+    """
 
     names: str
     alerts: Sequence[AlertRecord]
     collectors: Sequence[Collector]
     list_note: str = ""
+    child_id: str = ""
 
 
 @dataclass(frozen=True)
 class Collection:
     """The answer: an adult of the list by id, or a typed name.
 
-    `near` is the name of the blocked adult that a typed one is close to. `is_refused`: the child stays. `is_scanned`:
-    the adult's family code was read here.
+    `near` is the name of the blocked adult that a typed one is close to. `is_refused`: the child stays. `method`: by
+    what the adult was found, when their family code or card was read here.
     """
 
     adult_id: str = ""
     adult_name: str = ""
     near: str = ""
     is_refused: bool = False
-    is_scanned: bool = False
+    method: str = ""
 
 
 class CollectScreen(ModalScreen[Collection | None]):
@@ -58,11 +64,13 @@ class CollectScreen(ModalScreen[Collection | None]):
         Binding("f8", "refuse", "Do not release", priority=True),
     ]
 
-    def __init__(self, question: Question) -> None:
+    def __init__(self, question: Question, gallery: Gallery = nobody) -> None:
         super().__init__()
+        self._gallery = gallery
         self._question = question
         self._collectors = sorted(question.collectors, key=_order)
         self._warned_of = ""
+        self._said_of_scan = ""
 
     def compose(self) -> ComposeResult:
         """List, other adult, warning."""
@@ -70,7 +78,9 @@ class CollectScreen(ModalScreen[Collection | None]):
             yield QuietLine(id="dialog-title")
             yield AlertLines(self._question.alerts)
             yield QuietLine(id="list-note")
-            yield OptionList(*(self._option(each) for each in self._collectors), id="collectors")
+            with Horizontal(classes="beside"):
+                yield OptionList(*(self._option(each) for each in self._collectors), id="collectors")
+                yield Face(id="face")
             yield Input(
                 placeholder="Other adult: type the full name, then ENTER",
                 max_length=ADULT_NAME_CHARACTERS_MAX,
@@ -89,12 +99,20 @@ class CollectScreen(ModalScreen[Collection | None]):
         self.query_one("#list-note").display = bool(self._question.list_note)
         people = self.query_one(OptionList)
         people.highlighted = None
+        if (picture := self._gallery(self._question.child_id)) is not None:
+            self.query_one(Face).show(self._question.names, picture)
         if not all(is_blocked(each) for each in self._collectors):
             people.focus()
             self._say("↑ ↓ choose, then ENTER. Check that this is the person.")
         else:
             self.query_one(Input).focus()
             self._say("Nobody on this list may collect. Ask the manager before anybody does.")
+
+    @on(OptionList.OptionHighlighted)
+    def collector_highlighted(self, event: OptionList.OptionHighlighted) -> None:
+        """Show who is under the cursor; the list says so once before it is told that nobody is."""
+        if event.option_list.highlighted == event.option_index:
+            self._show_face(self._collectors[event.option_index])
 
     @on(OptionList.OptionSelected)
     def collector_selected(self, event: OptionList.OptionSelected) -> None:
@@ -108,13 +126,17 @@ class CollectScreen(ModalScreen[Collection | None]):
         """Warn while the name is typed, not after."""
         event.stop()
         found, blocked = self._closest_blocked(event.value)
+        if blocked:
+            self._show_face(blocked)
         if blocked and found is Resemblance.SAME:
             self._say(_stop_sentence(blocked), "-stop")
         elif blocked:
             words = f"{event.value.strip()} is close to {blocked.name}, who {_may_not(blocked)}"
             self._say(f"! {words}. Check photo ID.", "-stop")
+        elif event.value.strip():
+            self._say("ENTER goes on with this adult.")
         else:
-            self._say("ENTER goes on with this adult." if event.value.strip() else "")
+            self._say(self._said_of_scan, "-stop" if self._said_of_scan else "")
 
     @on(Input.Submitted)
     def name_submitted(self, event: Input.Submitted) -> None:
@@ -134,17 +156,21 @@ class CollectScreen(ModalScreen[Collection | None]):
             near = blocked.name if blocked else ""
             self.dismiss(self._collection_of(name, near))
 
-    def take_scan(self, adult_id: str) -> None:
-        """Answer with the adult whose code was read, unless blocked or on nobody's list."""
-        chosen = next((each for each in self._collectors if each.adult_id == adult_id and not is_blocked(each)), None)
-        if chosen is None:
-            self._say("! The adult of this code may not collect here. Ask the manager.", "-stop")
+    def take_scan(self, scanned: Scanned) -> None:
+        """Answer with the adult whose code or card was read, unless blocked or on nobody's list."""
+        wanted = scanned.adult_id
+        chosen = next((each for each in self._collectors if each.adult_id == wanted and not is_blocked(each)), None)
+        if not wanted:
+            self.warn("This is a child's card: it says nothing of who collects.")
+        elif chosen is None:
+            self.warn("The adult of this code may not collect here. Ask the manager.")
         else:
-            self.dismiss(Collection(adult_id=chosen.adult_id, adult_name=chosen.name, is_scanned=True))
+            self.dismiss(Collection(adult_id=chosen.adult_id, adult_name=chosen.name, method=scanned.method))
 
     def warn(self, sentence: str) -> None:
-        """Say why a code was not taken."""
-        self._say(f"! {sentence}", "-stop")
+        """Say why a code was not taken, also once its letters are out of the field where they landed."""
+        self._said_of_scan = f"! {sentence}"
+        self._say(self._said_of_scan, "-stop")
 
     def on_key(self, event: events.Key) -> None:
         """Letters typed on the list begin the name of another adult."""
@@ -161,6 +187,12 @@ class CollectScreen(ModalScreen[Collection | None]):
     def action_cancel(self) -> None:
         """Go back; nothing is recorded."""
         self.dismiss(None)
+
+    def _show_face(self, collector: Collector) -> None:
+        """In a question about somebody who has a picture; the others are shown by their initials."""
+        face, picture = self.query_one(Face), self._gallery(collector.adult_id)
+        if picture is not None or face.shown:
+            face.show(_name_of(collector), picture)
 
     def _collection_of(self, name: str, near: str) -> Collection:
         """A typed name that stands on the list is that adult."""

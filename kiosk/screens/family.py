@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from typing import ClassVar
 
+from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Vertical
+from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Footer, OptionList
@@ -14,6 +15,7 @@ from textual.widgets.option_list import Option
 from kiosk.screens.fitting import fit
 from kiosk.services.families import FamilyMember
 from kiosk.widgets.alert_lines import ALERTS_TO_READ, AlertLines, must_read, named
+from kiosk.widgets.face import Face, Gallery, nobody
 from kiosk.widgets.quiet_line import QuietLine
 from kiosk.widgets.wording import ALERT_SYMBOL
 
@@ -28,18 +30,23 @@ class FamilyScreen(ModalScreen[tuple[str, ...] | None]):
         Binding("escape", "cancel", "Cancel"),
     ]
 
-    def __init__(self, title: str, members: Sequence[FamilyMember], *, act: str) -> None:
+    def __init__(self, title: str, members: Sequence[FamilyMember], *, act: str, gallery: Gallery = nobody) -> None:
         super().__init__()
         self._title = title
         self._members = list(members)
         self._chosen = {one.line.child_id for one in members if one.chosen}
         self._act = act
+        self._pictures = [gallery(one.line.child_id) for one in self._members]
 
     def compose(self) -> ComposeResult:
         """The children, then the alerts of those that are chosen."""
         with Vertical(id="dialog", classes="-family"):
             yield QuietLine(id="dialog-title")
-            yield OptionList(*(Option(self._words(one), id=one.line.child_id) for one in self._members), id="family")
+            with Horizontal(classes="beside"):
+                yield OptionList(
+                    *(Option(self._words(one), id=one.line.child_id) for one in self._members), id="family"
+                )
+                yield Face(id="child-face")
             yield AlertLines([])
             yield QuietLine(id="dialog-note")
         yield Footer(show_command_palette=False)
@@ -52,6 +59,13 @@ class FamilyScreen(ModalScreen[tuple[str, ...] | None]):
         children.highlighted = 0
         children.focus()
         self._show()
+
+    @on(OptionList.OptionHighlighted)
+    def child_highlighted(self, event: OptionList.OptionHighlighted) -> None:
+        """Show who is under the cursor, in a family of which anybody has a picture."""
+        if any(self._pictures):
+            name = self._members[event.option_index].line.display_name
+            self.query_one(Face).show(name, self._pictures[event.option_index])
 
     def action_choose(self) -> None:
         """Take the child under the cursor in, or leave it out."""

@@ -12,6 +12,7 @@ from kiosk.screens.override import OverrideScreen
 from kiosk.screens.pickup_codes import code_was_right
 from kiosk.screens.refuse import RefuseScreen
 from kiosk.screens.scene import Scene
+from kiosk.services.counter import Scanned
 from kiosk.services.desk import Recorded, RosterLine
 from kiosk.services.door import DoorMode
 from kiosk.services.families import FamilyMember
@@ -19,7 +20,6 @@ from kiosk.services.release import CODE_MATCH, NEAR_BLOCKED_NAME, Release, of_al
 from kiosk.widgets.alert_lines import ALERTS_TO_READ, CHECK_IN, CHECK_OUT, must_read, named
 from kiosk.widgets.wording import moment_text
 
-BY_CODE: Final = "signed_code"
 NO_PINS: Final = "Nobody has a PIN here: this desk is open to whoever stands at it."
 
 
@@ -29,15 +29,15 @@ async def act_on(scene: Scene, line: RosterLine) -> tuple[Recorded, ...]:
 
 
 async def act_on_family(
-    scene: Scene, members: Sequence[FamilyMember], scanned_adult_id: str = ""
+    scene: Scene, members: Sequence[FamilyMember], scanned: Scanned | None = None
 ) -> tuple[Recorded, ...]:
-    """The same for children that were found together, and where it was by a family code with its adult."""
+    """The same for children that were found together, and where it was by an adult's code or card with that adult."""
     leaves = members[0].line.status is Presence.IN
     lines = await _choose(scene, members, CHECK_OUT if leaves else CHECK_IN)
     if not lines:
         return ()
     if leaves:
-        return await _release(scene, lines, scanned_adult_id)
+        return await _release(scene, lines, scanned)
     return await scene.desk.counter.arrive([line.child_id for line in lines])
 
 
@@ -58,25 +58,27 @@ async def lock_desk(scene: Scene) -> str:
 
 async def _choose(scene: Scene, members: Sequence[FamilyMember], act: str) -> list[RosterLine]:
     """Who of a family it is about; one child alone is asked about only when something must be read."""
-    first = members[0].line
+    first, gallery = members[0].line, scene.desk.counter.picture
     if len(members) > 1:
         title = f"{first.display_name} and family: who is to {act}?"
-        chosen = await scene.app.push_screen_wait(FamilyScreen(title, members, act=act))
+        chosen = await scene.app.push_screen_wait(FamilyScreen(title, members, act=act, gallery=gallery))
         return [one.line for one in members if chosen and one.line.child_id in chosen]
     if must_read(first.alerts, ALERTS_TO_READ[act]):
-        return [first] if await scene.app.push_screen_wait(AlertsScreen(first, act=act)) else []
+        is_read = await scene.app.push_screen_wait(AlertsScreen(first, act=act, gallery=gallery))
+        return [first] if is_read else []
     return [first]
 
 
-async def _release(scene: Scene, lines: Sequence[RosterLine], scanned_adult_id: str) -> tuple[Recorded, ...]:
+async def _release(scene: Scene, lines: Sequence[RosterLine], scanned: Scanned | None) -> tuple[Recorded, ...]:
     names = names_of(lines)
     collectors = of_all([await scene.desk.collectors(line.child_id) for line in lines])
     alerts = [
         alert for line in lines for alert in (named(line.given_name, line.alerts) if len(lines) > 1 else line.alerts)
     ]
-    screen = CollectScreen(Question(names, alerts, collectors, await _list_note(scene)))
-    if scanned_adult_id:
-        screen.call_after_refresh(screen.take_scan, scanned_adult_id)
+    question = Question(names, alerts, collectors, await _list_note(scene), lines[0].child_id)
+    screen = CollectScreen(question, scene.desk.counter.picture)
+    if scanned is not None:
+        screen.call_after_refresh(screen.take_scan, scanned)
     chosen = await scene.app.push_screen_wait(screen)
     child_ids = [line.child_id for line in lines]
     if chosen is None:
@@ -84,11 +86,11 @@ async def _release(scene: Scene, lines: Sequence[RosterLine], scanned_adult_id: 
     if chosen.is_refused:
         refusal = await scene.app.push_screen_wait(RefuseScreen(names, name=chosen.adult_name))
         return () if refusal is None else await scene.desk.counter.refuse(child_ids, refusal)
-    release = await _made_sure(scene, chosen, child_ids)
+    release = await _made_sure(scene, chosen, lines)
     return () if release is None else await scene.desk.counter.release(child_ids, release)
 
 
-async def _made_sure(scene: Scene, chosen: Collection, child_ids: Sequence[str]) -> Release | None:
+async def _made_sure(scene: Scene, chosen: Collection, lines: Sequence[RosterLine]) -> Release | None:
     """The release with all that must be known of it; None when it was given up."""
     overridden = None
     if chosen.near:
@@ -97,10 +99,9 @@ async def _made_sure(scene: Scene, chosen: Collection, child_ids: Sequence[str])
         if overridden is None:
             return None
     identity: str | None = CODE_MATCH
-    if not chosen.is_scanned:
-        question = f"How do you know that this is {chosen.adult_name or 'the person'}?"
-        identity = await scene.app.push_screen_wait(IdentityScreen(question))
-        if identity == CODE_MATCH and not await code_was_right(scene, child_ids):
+    if not chosen.method:
+        identity = await _identity(scene, chosen, lines[0])
+        if identity == CODE_MATCH and not await code_was_right(scene, [line.child_id for line in lines]):
             return None
     if not identity:
         return None
@@ -108,11 +109,21 @@ async def _made_sure(scene: Scene, chosen: Collection, child_ids: Sequence[str])
         adult_id=chosen.adult_id,
         adult_name=chosen.adult_name,
         identity_check=identity,
-        auth_method=BY_CODE if chosen.is_scanned else "staff_attested",
+        auth_method=chosen.method or "staff_attested",
         warnings=(NEAR_BLOCKED_NAME,) if chosen.near else (),
         reason=overridden.reason if overridden else "",
         approval=overridden.approval if overridden else None,
     )
+
+
+async def _identity(scene: Scene, chosen: Collection, first: RosterLine) -> str | None:
+    """How the person was known; with their picture, and that of the first child who leaves."""
+    picture = scene.desk.counter.picture
+    faces = [(first.display_name, picture(first.child_id))]
+    if chosen.adult_id:
+        faces.append((chosen.adult_name, picture(chosen.adult_id)))
+    question = f"How do you know that this is {chosen.adult_name or 'the person'}?"
+    return await scene.app.push_screen_wait(IdentityScreen(question, faces))
 
 
 async def _list_note(scene: Scene) -> str:

@@ -11,6 +11,7 @@ from kiosk.services.door import Approval, DoorState, StaffMember
 from kiosk.services.families import FamilyMember
 from kiosk.services.release import Refusal, Release
 from kiosk.services.subscription import Subscription
+from sync.pictures import Picture
 
 
 class WallClock(Protocol):
@@ -62,6 +63,10 @@ class CounterPort(Protocol):
 
     def scan(self, text: str) -> Scanned:
         """The children of the adult whose code this is."""
+        ...
+
+    def picture(self, person_id: str) -> Picture | None:
+        """The picture of a child or an adult, if there is one here."""
         ...
 
     def is_list_old(self) -> bool:

@@ -157,7 +157,7 @@ class RosterScreen(Screen[None]):
             screen.hear_scan()
         elif isinstance(screen, CollectScreen):
             try:
-                screen.take_scan(self._desk.counter.scan(code).adult_id)
+                screen.take_scan(self._desk.counter.scan(code))
             except DeskError as refusal:
                 screen.warn(refusal.message)
         elif screen is self:
@@ -229,8 +229,11 @@ class RosterScreen(Screen[None]):
             self.query_one(RosterTable).choose("")
             self.query_one(ResultLine).show_note("The children of this code: choose one with ↑ ↓, then ENTER.")
             return
+        if not found.adult_id:
+            self._show_recorded(await act_on(self._scene(), found.lines[0]), found.lines[0])
+            return
         members = [FamilyMember(line, chosen=True) for line in found.lines]
-        self._show_recorded(await act_on_family(self._scene(), members, found.adult_id), found.lines[0])
+        self._show_recorded(await act_on_family(self._scene(), members, found), found.lines[0])
 
     def _scene(self, chosen: RosterLine | None = None) -> Scene:
         return Scene(self.app, self._desk, self._clock, self._zone, chosen)

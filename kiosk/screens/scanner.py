@@ -1,6 +1,6 @@
 """The scanner among the keys: what it typed is taken out of the field where it landed, and handed on as one code."""
 
-from typing import Any
+from typing import Any, Final
 
 from textual import events
 from textual.screen import Screen
@@ -9,6 +9,11 @@ from textual.widgets import Input
 from kiosk.services.scans import Heard, ScanEar
 from sync.family_code import looks_like_code
 from sync.pins import is_pin
+
+# Where names are typed, and so no digits.
+NAME_FIELDS: Final = frozenset({"search", "other-adult"})
+# A time or a number in a field made for it may be typed as quickly as a short card is read; what is longer is a card.
+TYPED_MAX: Final = 6
 
 
 class Scanner:
@@ -38,7 +43,8 @@ class Scanner:
         heard, code = self._ear.enter(at_ms)
         focused = screen.focused
         is_quick_pin = isinstance(focused, Input) and focused.password and is_pin(code)
-        if heard is Heard.KEY or is_quick_pin:
+        is_quick_number = isinstance(focused, Input) and focused.id not in NAME_FIELDS and len(code) < TYPED_MAX
+        if heard is Heard.KEY or is_quick_pin or is_quick_number:
             return None
         if self._field is not None and self._field is focused:
             # Behind the keys that still wait for the field: what was there before the scanner typed comes back.

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from kiosk.services import roster as rosters
+from kiosk.services.cards import BY_CARD, BY_CODE, find_card
 from kiosk.services.door import Door, DoorMode
 from kiosk.services.errors import DeskError
 from kiosk.services.families import FamilyMember, children_of, family
@@ -11,7 +12,6 @@ from kiosk.services.recorder import DeskParts, Recorded
 from kiosk.services.recording import Wish
 from kiosk.services.release import (
     LIST_OLD,
-    OVERRIDE,
     Refusal,
     Release,
     Stop,
@@ -20,7 +20,8 @@ from kiosk.services.release import (
 )
 from kiosk.services.roster import RosterLine
 from kiosk.services.scans import ScanFault, read_scan
-from sync.attendance import EventKind
+from sync.attendance_events import OVERRIDE, EventKind
+from sync.pictures import Picture, unpack
 
 CHILDREN_MAX = 40
 """At most so many children are recorded at once: a whole room, and one transaction."""
@@ -36,10 +37,14 @@ class Undoable:
 
 @dataclass(frozen=True)
 class Scanned:
-    """Whose code it was, and the children to act on."""
+    """Whose code it was, and the children to act on; `adult_id` is empty when it is a child's own card.
+
+    `method` is the `auth_method` of what is recorded by it.
+    """
 
     adult_id: str
     lines: tuple[RosterLine, ...]
+    method: str = BY_CODE
 
 
 class Counter:
@@ -71,21 +76,41 @@ class Counter:
         return Undoable(recorded, left_ms) if recorded and left_ms > 0 else None
 
     def scan(self, text: str) -> Scanned:
-        """The children of the adult whose code this is.
+        """The children of the adult whose code or card this is, or the child whose card it is.
 
         Raises:
             DeskError: locked, revoked, or unknown_code with the reason.
 
         """
         self._refusals.require_unlocked()
+        knowledge = self._following.knowledge
+        card = find_card(text, self._door.pepper(), knowledge.credentials)
+        if isinstance(card, ScanFault):
+            raise DeskError("unknown_code", card.words)
+        if card is not None:
+            return self._opened_by_card(card.person_id)
         found = read_scan(text, self._family_key(), self._center_id, self._following.now_ms())
         if isinstance(found, ScanFault):
             raise DeskError("unknown_code", found.words)
+        return Scanned(found.adult_id, self._lines(children_of(knowledge, found.adult_id)))
+
+    def _opened_by_card(self, person_id: str) -> Scanned:
+        knowledge = self._following.knowledge
+        if person_id in knowledge.children:
+            return Scanned("", self._lines((person_id,)), BY_CARD)
+        return Scanned(person_id, self._lines(children_of(knowledge, person_id)), BY_CARD)
+
+    def _lines(self, child_ids: Sequence[str]) -> tuple[RosterLine, ...]:
         knowledge, today = self._following.knowledge, self._following.span_of_today()
-        lines = tuple(rosters.line_of(knowledge, one, today) for one in children_of(knowledge, found.adult_id))
-        if not lines:
+        if not child_ids:
             raise DeskError("unknown_code", "This code opens nothing: the adult may collect no child here.")
-        return Scanned(found.adult_id, lines)
+        return tuple(rosters.line_of(knowledge, one, today) for one in child_ids)
+
+    def picture(self, person_id: str) -> Picture | None:
+        """The picture of a child or an adult; None when there is none here, and on a desk that hides its names."""
+        record = self._following.knowledge.pictures.get(person_id)
+        hides_names = bool(self._following.last_words) or self._following.is_locked
+        return None if record is None or hides_names else unpack(record)
 
     def is_list_old(self) -> bool:
         """Whether the pick-up list must be checked by phone."""

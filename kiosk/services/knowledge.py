@@ -24,9 +24,11 @@ from sync.records import (
     AdultRecord,
     CenterRecord,
     ChildRecord,
+    CredentialRecord,
     Entity,
     EventRecord,
     PickupRecord,
+    PictureRecord,
     RoomRecord,
     StaffRecord,
 )
@@ -40,6 +42,8 @@ _DECODERS: Final[dict[str, msgspec.json.Decoder[Any]]] = {
     Entity.PICKUP: msgspec.json.Decoder(PickupRecord),
     Entity.STAFF: msgspec.json.Decoder(StaffRecord),
     Entity.EVENT: msgspec.json.Decoder(EventRecord),
+    Entity.CREDENTIAL: msgspec.json.Decoder(CredentialRecord),
+    Entity.PICTURE: msgspec.json.Decoder(PictureRecord),
 }
 _EVENT_KINDS: Final = frozenset(kind.value for kind in EventKind)
 
@@ -80,6 +84,8 @@ class Knowledge:
     adults: dict[str, AdultRecord] = field(default_factory=dict)
     pickups: dict[str, PickupRecord] = field(default_factory=dict)
     staff: dict[str, StaffRecord] = field(default_factory=dict)
+    credentials: dict[str, CredentialRecord] = field(default_factory=dict)
+    pictures: dict[str, PictureRecord] = field(default_factory=dict)
     _confirmed: dict[str, dict[str, Confirmed]] = field(default_factory=dict)
     _child_of_event: dict[str, str] = field(default_factory=dict)
     _own: dict[str, OwnEntry] = field(default_factory=dict)
@@ -115,6 +121,8 @@ class Knowledge:
             self.adults,
             self.pickups,
             self.staff,
+            self.credentials,
+            self.pictures,
             self._confirmed,
             self._child_of_event,
         ):
@@ -255,6 +263,10 @@ class Knowledge:
                 self.staff[entity_id] = record
                 if self._around.put_staff(entity_id, record):
                     self._judge_anew(tuple(self._made))
+            case CredentialRecord():
+                self.credentials[entity_id] = record
+            case PictureRecord():
+                self.pictures[entity_id] = record
 
     def _put_event(self, event_id: str, record: EventRecord) -> None:
         try:
@@ -288,6 +300,10 @@ class Knowledge:
                 self.staff.pop(entity_id, None)
                 if self._around.remove_staff(entity_id):
                     self._judge_anew(tuple(self._made))
+            case Entity.CREDENTIAL:
+                self.credentials.pop(entity_id, None)
+            case Entity.PICTURE:
+                self.pictures.pop(entity_id, None)
 
     # -- what is known
 

@@ -13,7 +13,6 @@ LIST_OLD: Final = "list_old"
 NOT_ON_LIST: Final = "not_on_list"
 NEAR_BLOCKED_NAME: Final = "near_blocked_name"
 BLOCKED_TODAY: Final = "not_today"
-OVERRIDE: Final = "override"
 CODE_MATCH: Final = "code_match"
 IDENTITY_CHECKS: Final = (
     ("1", "known_to_staff", "I know this person"),

@@ -12,11 +12,12 @@ from typing import Final
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+from sync.barcodes import BARCODE_CHARACTERS_MIN
 from sync.family_code import CODE_CHARACTERS, PREFIX, FamilyCode, read_code
 
 # Scanners send a key every 1 to 20 ms; the quickest typist needs 60.
 KEY_INTERVAL_MAX_MS: Final = 50
-SCAN_CHARACTERS_MIN: Final = 6
+SCAN_CHARACTERS_MIN: Final = BARCODE_CHARACTERS_MIN
 SCAN_CHARACTERS_MAX: Final = 400
 # A code that stays before the scanner is read again and again.
 SAME_CODE_MS: Final = 3_000

@@ -34,6 +34,7 @@ FINDING_WORDS: Final = {
     FindingKind.TWO_COLLECTORS: "two people collected it",
     FindingKind.MOVEMENT_AFTER_DEPARTURE: "moved after it left?",
     FindingKind.RELEASED_ON_STALE_AUTHORISATION: "given to somebody not allowed",
+    FindingKind.RELEASED_BY_OVERRIDE: "given in spite of a doubt",
     FindingKind.PRESENCE_ON_CLOSURE: "here on a closed day",
     FindingKind.ADJUSTMENT_AFTER_LOCK: "entered after the lock",
     FindingKind.TIME_UNCERTAIN: "time not certain",

@@ -91,10 +91,12 @@ async def child(
     child_id: UUID,
     day: Annotated[date | None, Query()] = None,
 ) -> Response:
-    """Show a child's day: stays, and every event behind them."""
+    """Show a child's day: its photo, stays, and every event behind them."""
     await services.attendance.of_day(center, day, str(child_id))
+    photo = await services.photos.tag_of_child(center, str(child_id))
     frame = _frame(request, services, user, center, title="A child's day", section="", script="timeline.js")
-    return page_response("child", frame, child_id=str(child_id), day=day.isoformat() if day else "")
+    shown_day = day.isoformat() if day else ""
+    return page_response("child", frame, child_id=str(child_id), day=shown_day, photo=photo[:16])
 
 
 @router.get(f"{CENTER}/devices")

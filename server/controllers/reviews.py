@@ -105,5 +105,6 @@ def _witness_out(witness: Witness, zone: ZoneInfo) -> WitnessOut:
         clock_suspect=event.clock_suspect,
         warnings=list(event.warnings),
         reason=event.reason,
+        note=event.note,
         knew_version=witness.testimony.base_version,
     )

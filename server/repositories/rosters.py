@@ -8,6 +8,7 @@ from sqlalchemy import literal, union_all
 from sqlmodel import SQLModel, col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from server.models.credentials import Credential
 from server.models.people import (
     Alert,
     ChildProfile,
@@ -17,11 +18,20 @@ from server.models.people import (
     StaffProfile,
 )
 from server.models.rooms import CalendarDays, Center, CenterRatioRules, Organisation, Room
-from server.repositories import absences
+from server.repositories import absences, photos
 from sync.records import AbsenceRecord
 
 Table = TypeVar(
-    "Table", Room, CenterRatioRules, Person, ChildProfile, StaffProfile, Alert, Relationship, PickupAuthorisation
+    "Table",
+    Room,
+    CenterRatioRules,
+    Person,
+    ChildProfile,
+    StaffProfile,
+    Alert,
+    Relationship,
+    PickupAuthorisation,
+    Credential,
 )
 
 
@@ -31,7 +41,7 @@ class Roster:
 
     Rooms and alerts are found by their external id, people by kind and external id, profiles by the
     person's id, relationships and pick-ups by the ids of child and adult. `absences` are those that devices hold, by
-    child; they are read and not changed here.
+    child, and `pictures` what they hold of photos, by person; both are read and not changed here.
     """
 
     center: Center
@@ -45,6 +55,8 @@ class Roster:
     pickups: dict[tuple[str, str], PickupAuthorisation] = field(default_factory=dict)
     calendar: list[CalendarDays] = field(default_factory=list)
     absences: dict[str, tuple[AbsenceRecord, ...]] = field(default_factory=dict)
+    pictures: dict[str, bytes] = field(default_factory=dict)
+    credentials: list[Credential] = field(default_factory=list)
 
 
 async def find_center(session: AsyncSession, code: str) -> Center | None:
@@ -71,6 +83,8 @@ async def load(session: AsyncSession, center: Center) -> Roster:
     roster.pickups = {(row.child_id, row.adult_id): row for row in pickups}
     roster.calendar = await calendar(session, center.id)
     roster.absences = await absences.told_at(await session.connection(), center.id)
+    roster.credentials = await _all(session, Credential, center.id)
+    roster.pictures = await photos.pictures(session, center.id)
     return roster
 
 

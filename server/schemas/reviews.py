@@ -10,8 +10,9 @@ from server.schemas.base import Input, Line, Output
 class WitnessOut(Output):
     """One event behind a finding: who said what, when, where, and what that desk knew.
 
-    `clock_offset_ms` is the server's clock minus the desk's as last measured, null when it never was. `knew_version` is
-    the version of the centre's log that the desk had when it recorded the event.
+    `clock_offset_ms` is the server's clock minus the desk's as last measured, null when it never was. `note` names the
+    second person of an override. `knew_version` is the version of the centre's log that the desk had when it recorded
+    the event.
     """
 
     event_id: str
@@ -33,6 +34,7 @@ class WitnessOut(Output):
     clock_suspect: bool
     warnings: list[str]
     reason: str
+    note: str
     knew_version: int
 
 

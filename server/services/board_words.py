@@ -17,6 +17,7 @@ _CALM_TO_DANGER: Final = tuple(RoomStatus)
 FINDING_WORDS: Final[dict[str, str]] = {
     FindingKind.TWO_COLLECTORS: "Two different people collected this child",
     FindingKind.RELEASED_ON_STALE_AUTHORISATION: "Handed over to somebody who was no longer allowed to collect",
+    FindingKind.RELEASED_BY_OVERRIDE: "Handed over although something spoke against it, by a second person's word",
     FindingKind.POSSIBLE_MISSED_CHECK_OUT: "Came again without having left; a check-out may be missing",
     FindingKind.OVERLAPPING_STAYS: "Two desks disagree about when this child was in",
     FindingKind.CHECK_OUT_WITHOUT_CHECK_IN: "Left, and nobody saw this child come",

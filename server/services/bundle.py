@@ -14,6 +14,7 @@ from server.services.attendance import Attendance
 from server.services.audit import Audit
 from server.services.auth import Auth
 from server.services.auto_close import AutoClose
+from server.services.barcodes import Barcodes
 from server.services.bookings import Bookings
 from server.services.browser_sessions import BrowserSessions
 from server.services.center_days import CenterDays
@@ -36,6 +37,7 @@ from server.services.notifications import Notifications
 from server.services.offers import Offers
 from server.services.own_account import OwnAccount
 from server.services.people_days import PeopleDays
+from server.services.photos import Photos
 from server.services.pickups import Pickups
 from server.services.presence import PresenceReports
 from server.services.projections import Projections
@@ -66,6 +68,7 @@ class Services:
     accounts: Accounts
     attendance: Attendance
     auto_close: AutoClose
+    barcodes: Barcodes
     bookings: Bookings
     browser_sessions: BrowserSessions
     center_days: CenterDays
@@ -104,5 +107,6 @@ class Services:
     my_children: MyChildren
     my_pickups: MyPickups
     my_stays: MyStays
+    photos: Photos
     pickups: Pickups
     relationships: Relationships

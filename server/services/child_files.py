@@ -27,6 +27,7 @@ class Part(StrEnum):
     STATUS = "status"
     STAYS = "stays"
     ANNOUNCEMENTS = "announcements"
+    PHOTO = "photo"
 
 
 @dataclass(frozen=True, slots=True)

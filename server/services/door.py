@@ -156,7 +156,12 @@ class Door:
         return found
 
     def _pepper(self, center_id: str) -> bytes:
-        return derive_key(self._secret_key, f"pin-pepper:{center_id}")
+        return pepper_of(self._secret_key, center_id)
 
     def _signer(self, center_id: str) -> Ed25519PrivateKey:
         return Ed25519PrivateKey.from_private_bytes(derive_key(self._secret_key, f"family-code:{center_id}"))
+
+
+def pepper_of(secret_key: str, center_id: str) -> bytes:
+    """Give the key of a centre under which its desks check PINs, and from which that of its cards is made."""
+    return derive_key(secret_key, f"pin-pepper:{center_id}")

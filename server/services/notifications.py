@@ -21,6 +21,9 @@ WORDS: Final[dict[str, str]] = {
     FindingKind.RELEASED_ON_STALE_AUTHORISATION: (
         "A child was handed over to somebody who was no longer allowed to collect it. The desk did not know yet."
     ),
+    FindingKind.RELEASED_BY_OVERRIDE: (
+        "A child was handed over although something spoke against it: a second person overrode the desk's warning."
+    ),
 }
 WHY_THIS_MAIL: Final = (
     "You get this mail because you are a manager of this centre. It names nobody on purpose: mail is read on many "

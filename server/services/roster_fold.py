@@ -30,6 +30,12 @@ def all_records(roster: Roster) -> Iterator[Record]:
         relationship = roster.relationships.get(pair)
         if relationship is not None:
             yield Entity.PICKUP, pickup.id, roster_records.pickup_record(pickup, relationship)
+    for row in roster.credentials:
+        yield Entity.CREDENTIAL, row.id, roster_records.credential_record(row)
+    for person_id, body in roster.pictures.items():
+        picture = roster_records.picture_record(body)
+        if picture is not None:
+            yield Entity.PICTURE, person_id, picture
 
 
 def alerts_by_child(roster: Roster) -> dict[str, list[Alert]]:

@@ -9,6 +9,7 @@ from msgspec import UNSET
 
 from server.core.clock import ms_of
 from server.core.errors import Conflict
+from server.models.credentials import Credential
 from server.models.people import Alert, ChildProfile, Person, PickupAuthorisation, Relationship, StaffProfile
 from server.models.rooms import CalendarDays, CalendarKind, Center, CenterRatioRules, Room
 from sync.limits import RECORD_BODY_BYTES_MAX
@@ -20,8 +21,10 @@ from sync.records import (
     CenterRecord,
     ChildRecord,
     ClosureRecord,
+    CredentialRecord,
     LockRecord,
     PickupRecord,
+    PictureRecord,
     PinRecord,
     RoomRecord,
     StaffRecord,
@@ -31,6 +34,7 @@ from sync.records import (
 
 _RULE_SET: Final = msgspec.json.Decoder(RatioRuleSet)
 _PIN: Final = msgspec.json.Decoder(PinRecord)
+_PICTURE: Final = msgspec.json.Decoder(PictureRecord)
 
 
 def center_record(center: Center, calendar: Iterable[CalendarDays], rules: Iterable[CenterRatioRules]) -> CenterRecord:
@@ -135,6 +139,25 @@ def pickup_record(pickup: PickupAuthorisation, relationship: Relationship) -> Pi
         valid_to=_day(pickup.valid_to),
         history=tuple(StatusChange(since_ms=since_ms, status=status) for since_ms, status in pickup.history) or UNSET,
     )
+
+
+def credential_record(row: Credential) -> CredentialRecord:
+    """Give a card as a device sees it."""
+    return CredentialRecord(
+        kind=row.kind,
+        person_id=row.person_id,
+        seal=row.seal,
+        pepper_id=row.pepper_id,
+        revoked_at_ms=ms_of(row.revoked_at) if row.revoked_at else UNSET,
+    )
+
+
+def picture_record(body: bytes) -> PictureRecord | None:
+    """Give the small picture of a photo as its row has it; None when that cannot be read, and `verify` finds it."""
+    try:
+        return _PICTURE.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
 
 
 def _pin(body: bytes | None) -> PinRecord | msgspec.UnsetType:

@@ -14,8 +14,9 @@ from server.core.errors import Conflict, NotFound
 from server.models.absences import Absence
 from server.models.columns import TableRow
 from server.models.people import Alert, ChildProfile, Person, PersonKind, PickupAuthorisation, Relationship
+from server.models.photos import Photo
 from server.models.rooms import Center
-from server.repositories import absences, attendance, rosters, scope
+from server.repositories import absences, attendance, photos, rosters, scope
 from server.repositories.rosters import Roster
 from server.repositories.unit_of_work import UnitOfWork, UnitsOfWork
 from server.services import roster_records
@@ -58,6 +59,7 @@ class _Family:
     relationships: list[Relationship]
     pickups: list[PickupAuthorisation]
     adults: dict[str, Person]
+    photos: list[Photo]
 
 
 class Scope:
@@ -87,7 +89,7 @@ class Scope:
             source, target = await self._centers(unit, move)
             await unit.lock_heads((source.id, target.id))
             old, new = await rosters.load(unit.session, source), await rosters.load(unit.session, target)
-            family = _family(old, move.child)
+            family = await _family(unit, old, move.child)
             await self._refuse_present(unit, source, family.person)
             leaving = _adults_nobody_needs(old, family)
             today = self._clock.now().astimezone(ZoneInfo(target.time_zone)).date()
@@ -152,6 +154,7 @@ class Scope:
         for old_id, pickup in pickups.items():
             allowed = roster_records.pickup_record(pickup, relationships[old_id])
             unit.put(center_id, Entity.PICKUP, pickup.id, allowed)
+        await _take_photos(unit, new, family, {family.person.id: person, **adults})
         return {old_id: adult.id for old_id, adult in adults.items()}
 
 
@@ -163,15 +166,36 @@ async def _leave(unit: UnitOfWork, old: Roster, family: _Family, leaving: list[P
     unit.remove(center_id, Entity.CHILD, family.person.id)
     for adult in leaving:
         unit.remove(center_id, Entity.ADULT, adult.id)
-    rows: list[TableRow] = [*family.alerts, *family.pickups, *family.relationships, family.profile]
+    gone = {family.person.id, *(adult.id for adult in leaving)}
+    seen = [photo for photo in family.photos if photo.person_id in gone]
+    for photo in seen:
+        unit.remove(center_id, Entity.PICTURE, photo.person_id)
+    cards = [card for card in old.credentials if card.person_id in gone]
+    for card in cards:
+        unit.remove(
+            center_id, Entity.CREDENTIAL, card.id
+        )  # sealed for the desks of this centre, and of no use elsewhere
+    rows: list[TableRow] = [*cards, *seen, *family.alerts, *family.pickups, *family.relationships, family.profile]
     await scope.take_out(unit.session, rows, leaving)
 
 
-def _family(old: Roster, external_id: str) -> _Family:
+async def _take_photos(unit: UnitOfWork, new: Roster, family: _Family, people: dict[str, Person]) -> None:
+    """Let photos come along; whom the new centre has a photo of already is seen as it knows them."""
+    coming = [photo for photo in family.photos if people[photo.person_id].id not in new.pictures]
+    rows = [_copy(photo, new.center.id, person_id=people[photo.person_id].id) for photo in coming]
+    await rosters.add(unit.session, rows)
+    for row in rows:
+        picture = roster_records.picture_record(row.picture)
+        if picture is not None:
+            unit.put(new.center.id, Entity.PICTURE, row.person_id, picture)
+
+
+async def _family(unit: UnitOfWork, old: Roster, external_id: str) -> _Family:
     child = old.people[PersonKind.CHILD, external_id]
     relationships = [one for one in old.relationships.values() if one.child_id == child.id]
     pickups = [one for one in old.pickups.values() if one.child_id == child.id]
     adult_ids = {one.adult_id for one in relationships} | {one.adult_id for one in pickups}
+    seen = [person_id for person_id in (child.id, *sorted(adult_ids)) if person_id in old.pictures]
     return _Family(
         person=child,
         profile=old.profiles[child.id],
@@ -179,6 +203,7 @@ def _family(old: Roster, external_id: str) -> _Family:
         relationships=relationships,
         pickups=pickups,
         adults={person.id: person for person in old.people.values() if person.id in adult_ids},
+        photos=await photos.of_people(unit.session, old.center.id, seen) if seen else [],
     )
 
 
@@ -225,7 +250,7 @@ def _room(new: Roster, external_id: str) -> str | None:
     return room.id
 
 
-Row = TypeVar("Row", Person, ChildProfile, Alert, Relationship, PickupAuthorisation, Absence)
+Row = TypeVar("Row", Person, ChildProfile, Alert, Relationship, PickupAuthorisation, Absence, Photo)
 
 
 def _copy(row: Row, center_id: str, **changes: str | None) -> Row:

@@ -19,6 +19,8 @@ _TABLE_OF: Final = {
     Entity.ADULT: "person",
     Entity.STAFF: "person",
     Entity.PICKUP: "pickup_authorisation",
+    Entity.CREDENTIAL: "credential",
+    Entity.PICTURE: "photo",
 }
 # Fields of a record that come from another table than the one it is named for.
 _TABLE_OF_FIELD: Final = {

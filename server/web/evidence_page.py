@@ -54,6 +54,7 @@ _WORDS: Final = {
     "two_collectors": "Two different adults collected",
     "movement_after_departure": "Changed rooms after leaving",
     "released_on_stale_authorisation": "Collected by an adult who was not allowed to any more",
+    "released_by_override": "Handed over although something spoke against it",
     "presence_on_closure": "Here while the centre was closed",
     "adjustment_after_lock": "Entered after the period was locked",
     "time_uncertain": "The time is uncertain",

@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from kiosk.keys import read_keys
 from kiosk.messages import Presence
+from kiosk.services.counter import Counter
 from kiosk.services.desk import Desk, DeskError, Wish
 from kiosk.services.door import DoorMode
 from kiosk.services.enrolment import Request, enrol
@@ -19,9 +20,11 @@ from kiosk.services.pins import stretched
 from kiosk.services.release import Refusal, Release
 from kiosk.store.pin_attempts import PinAttempts, Tries
 from sync.attendance import AttendanceEvent, EventKind, decode_event
+from sync.barcodes import seal_of
 from sync.family_code import FamilyCode, code_text
-from sync.pins import sealed
-from sync.records import Entity, PickupRecord, StaffRecord
+from sync.pins import pepper_id, sealed
+from sync.records import CredentialRecord, Entity, PickupRecord, StaffRecord
+from tests.support.faces import face, face_record
 from tests.support.kiosk_clock import MovableClock
 from tests.support.kiosk_server import ADA, BEN, BLOCKED, CODE, MOTHER, ZOE, FakeServer, until
 
@@ -136,6 +139,33 @@ async def test_a_desk_opens_by_pin_and_counts_wrong_ones_whatever_is_restarted(
         assert desk.door._by is None
 
 
+def give_cards(server: FakeServer) -> None:
+    """Cards of the mother and of Ben, one that was blocked, one of somebody who may collect nobody; and Ben's photo."""
+    held = {"4012345678901": MOTHER, "BEN7": BEN, "LOST-1": MOTHER, "NOBODY-1": RUTH}
+    for number, (text, person_id) in enumerate(held.items()):
+        revoked = {"revoked_at_ms": 1} if text == "LOST-1" else {}
+        card = CredentialRecord(
+            kind="barcode", person_id=person_id, seal=seal_of(text, PEPPER), pepper_id=pepper_id(PEPPER), **revoked
+        )
+        server.put(Entity.CREDENTIAL, f"018f0000-0000-7000-8000-0000000000f{number}", card)
+    server.put(Entity.PICTURE, BEN, face_record())
+
+
+async def cards_are_read_and_said_to_be_blocked(desk: Desk, counter: Counter) -> None:
+    found = counter.scan("4012345678901")
+    assert (found.adult_id, found.method) == (MOTHER, "barcode")
+    assert {BEN, ZOE} <= {line.child_id for line in found.lines}
+    assert [line.child_id for line in counter.scan("BEN7").lines] == [BEN]
+    assert counter.scan("BEN7").adult_id == ""
+    for text, words in (("LOST-1", "blocked"), ("LOST-2", "not known here"), ("NOBODY-1", "may collect no child")):
+        with pytest.raises(DeskError, match=words):
+            counter.scan(text)
+    kept = "".join(record.body for record in desk._replica.records.all())
+    assert not any(text in kept for text in ("4012345678901", "BEN7", "LOST-1"))
+    assert counter.picture(BEN) == face()
+    assert counter.picture(ZOE) is None
+
+
 async def test_a_family_comes_and_goes_as_one_and_the_last_entry_is_taken_back(
     server: FakeServer, tmp_path: Path
 ) -> None:
@@ -143,6 +173,7 @@ async def test_a_family_comes_and_goes_as_one_and_the_last_entry_is_taken_back(
     server.door_keys = {"pin_pepper": text_of(PEPPER), "family_key": text_of(KEY.public_key().public_bytes_raw())}
     give_pin(server, RUTH, "Ruth", PIN)
     give_pin(server, SAM, "Sam", OTHER_PIN)
+    give_cards(server)
     await enrol(Request(server=server.url, code=CODE, data_dir=folder, name="Front door"), lambda _: None)
     async with opened(folder, clock) as desk:
         await desk.door.unlock(RUTH, PIN)
@@ -151,6 +182,7 @@ async def test_a_family_comes_and_goes_as_one_and_the_last_entry_is_taken_back(
         async def inside() -> set[str]:
             return {line.child_id for line in await desk.roster() if line.status is Presence.IN}
 
+        await cards_are_read_and_said_to_be_blocked(desk, counter)
         code = FamilyCode(server.center_id, MOTHER, clock.wall_ms() // 1_000 + 60, b"12345678")
         scanned = counter.scan(code_text(code, KEY.sign(code.to_sign())))
         family = [line.child_id for line in scanned.lines]

@@ -183,6 +183,15 @@ async def test_managers_are_mailed_a_critical_finding_once_and_no_mail_names_a_p
     assert recipient == "manager@example.org"
     assert "North House" in subject
     assert not any(name in subject + body for name in ("Ana", "Silva", "Ann", "Bob"))
+    forced = {"reason_code": "override", "reason": "sent by Ana's mother", "note": "Second person: Sam (5)"}
+    await intake.store_batch(desk.key, [desk.check_out(child, minute=-10, adult_name="Cid", **forced)])
+    (_, (_, subject, body)) = await mails(inbox)
+    assert "a second person overrode" in body
+    assert not any(name in subject + body for name in ("Ana", "Cid", "Sam"))
+    (found,) = await inbox.listed(severity="critical", kind="released_by_override")
+    (said,) = found["evidence"]
+    assert (said["adult_name"], said["reason"], said["note"]) == ("Cid", forced["reason"], forced["note"])
+    assert [one["answer"] for one in found["possible_answers"]] == ["in_order", "not_in_order"]
 
 
 async def mails(inbox: Inbox) -> list[tuple[str, str, str]]:

@@ -11,6 +11,7 @@ from server.models.people import GuardianAccount
 from server.repositories import change_log
 from server.services.attendance import Attendance
 from server.services.directory import Directory
+from server.services.photos import WhoseKind
 from server.services.scope import Move, Moved, Scope
 from server.services.verification import Verification
 from sync.change_log import Change, Operation
@@ -98,6 +99,27 @@ async def test_an_adult_whom_a_sibling_needs_stays_and_comes_along(books: Books)
     second = await move(books, "C-2")
     assert second.adults_removed == 1
     assert ("adult", mother) not in await held(books, "elm")
+    assert await wrong(books) == []
+
+
+async def test_photos_come_along_and_leave_the_desks_where_nobody_needs_them(books: Books) -> None:
+    child, mother = await books.person("C-1"), await books.person("G-1")
+    await books.show("elm", child)
+    await books.show("elm", mother, WhoseKind.ADULT)
+    await books.give_card("elm", child)
+    before = [key for key in await held(books, "elm") if key[0] == "picture"]
+    assert sorted(before) == sorted([("picture", child), ("picture", mother)])
+    await move(books)
+    assert {("picture", child), ("picture", mother)} <= await held(books, "oak")
+    assert ("picture", child) not in await held(books, "elm")
+    both = {entity for code in ("elm", "oak") for entity, _ in await held(books, code)}
+    assert "credential" not in both, "a card is sealed for one centre"
+    assert ("picture", mother) in await held(books, "elm"), "a sibling needs her there"
+    await move(books, "C-2")
+    assert "picture" not in {entity for entity, _ in await held(books, "elm")}
+    statement = "SELECT count(*) FROM photo WHERE center_id = :center_id"
+    assert await books.value(statement, center_id=await books.center("elm")) == 0
+    assert await books.value(statement, center_id=await books.center("oak")) == 2
     assert await wrong(books) == []
 
 

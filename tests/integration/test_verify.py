@@ -31,6 +31,8 @@ async def write_books(opened: Books) -> None:
     await opened.rule_ratio("oak")
     await opened.keep_calendar("oak")
     await opened.announce("oak", "C-3")
+    await opened.show("oak", await opened.person("C-3", "oak"))
+    await opened.give_card("oak", await opened.person("C-3", "oak"))
     desk = await opened.morning(key=KEY_OF_THE_DESK)
     incident = DeviceIncident(
         event_id=new_id(), incident=Incident.BUCKET_REPAIRED, occurred_at_ms=NOW_MS, detail={"bucket": "reference"}

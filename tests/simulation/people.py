@@ -6,6 +6,7 @@ import msgspec
 
 from kiosk.store.progress import Progress
 from sync.attendance import AttendanceEvent, Correction, EventKind, encode_event
+from sync.attendance_events import OVERRIDE
 from sync.change_log import ChangeDraft, Operation
 from sync.journal import Draft
 from sync.records import (
@@ -218,6 +219,8 @@ class Visitors:
         found = {"staff_id": luck.pick(("", *office.staff))}
         if kind is EventKind.CHECK_OUT and luck.chance(0.7):
             found["adult_id"] = luck.pick(office.adults)
+        if kind is EventKind.CHECK_OUT and luck.chance(0.2):
+            found |= {"reason_code": OVERRIDE, "reason": "sent by the mother"}
         return found
 
     def _what_goes_with(self, kind: EventKind, told: list[str], luck: Luck) -> dict[str, Any]:

@@ -13,10 +13,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server.core.database import create_engine, parts_of, with_database
 from server.core.ids import Ids
+from server.core.pictures import Pictures
 from server.repositories.unit_of_work import UnitsOfWork
 from server.services.absences import AbsenceKind, Absences, Announcement, Terms
 from server.services.access import Centers, User
+from server.services.barcodes import Barcodes, NewBarcode
 from server.services.center_days import CenterDays, Days
+from server.services.photos import Photos, Upload, Whose, WhoseKind
 from server.services.ratio_rules import RatioRules, Wish
 from server.services.roster_file import SourceFile
 from server.services.roster_import import RosterImport
@@ -25,6 +28,7 @@ from sync.ratio_rules import RatioRelaxation, RelaxationKind
 from tests.contract.postgres_world import PostgresWorld, make_world
 from tests.contract.server_world import Desk, make_desk, push
 from tests.support.clock import FakeClock
+from tests.support.photo_files import telephone_photo
 from tests.support.postgres import FreshDatabase, PostgresServer
 
 ROSTER = """\
@@ -121,6 +125,21 @@ class Books:
         said = Announcement(self.new_id(), date(2026, 9, 22), date(2026, 9, 23), Terms(AbsenceKind.SICK))
         absences = Absences(self.world.units, self.clock)
         await absences.announce(center, nobody, await self.person(child, code), said)
+
+    async def show(self, code: str, person_id: str, kind: WhoseKind = WhoseKind.CHILD) -> None:
+        """A photo of somebody at a centre is kept."""
+        nobody = User("", "", "", "", is_active=True, grants=())
+        center = await Centers(self.world.units).by_code(code)
+        whose = Whose(kind, person_id)
+        photos = Photos(self.world.units, self.clock, Pictures())
+        await photos.put(center, nobody, whose, Upload(telephone_photo(), "image/jpeg"), None)
+
+    async def give_card(self, code: str, person_id: str, text: str = "4012345678901") -> None:
+        """A child of a centre is found by a card."""
+        nobody = User("", "", "", "", is_active=True, grants=())
+        center = await Centers(self.world.units).by_code(code)
+        cards = Barcodes(self.world.units, self.clock, "k" * 32)
+        await cards.add(center, nobody, Whose(WhoseKind.CHILD, person_id), NewBarcode(self.new_id(), text))
 
     async def rule_ratio(self, code: str) -> None:
         """Give a centre the rules of a preset, with fewer adults in its first hour."""

@@ -10,6 +10,7 @@ from kiosk.services.door import Approval, DoorMode, DoorState, StaffMember
 from kiosk.services.errors import DeskError
 from kiosk.services.families import FamilyMember
 from kiosk.services.release import Refusal, Release
+from sync.pictures import Picture
 from tests.support.clock import FakeClock
 
 IDLE_MS = 120_000
@@ -69,6 +70,7 @@ class FakeCounter:
     list_is_old: bool = False
     released: list[Release] = field(default_factory=list)
     refused: list[Refusal] = field(default_factory=list)
+    pictures: dict[str, Picture] = field(default_factory=dict)
     last: tuple[Recorded, ...] = ()
     before: dict[str, RosterLine] = field(default_factory=dict)
     last_ms: int = 0
@@ -89,7 +91,12 @@ class FakeCounter:
         adult_id = self.codes.get(text)
         if adult_id is None:
             raise DeskError("unknown_code", "This code is not known here; find the child by name.")
+        if adult_id in self.lines():
+            return Scanned("", (self.lines()[adult_id],), "barcode")
         return Scanned(adult_id, tuple(self.lines()[one] for one in self.families[adult_id]))
+
+    def picture(self, person_id: str) -> Picture | None:
+        return self.pictures.get(person_id)
 
     def is_list_old(self) -> bool:
         return self.list_is_old

@@ -70,11 +70,15 @@ class Families:
         """Log-ins run out; whoever asks next signs in again."""
         self._tokens.clear()
 
-    async def ask(self, who: str, method: str, path: str, *, tag: str = "", **more: Any) -> Response:
-        """A request; `{north}` and ids of the roster in the path stand for what they are here. `tag`: If-Match."""
+    async def ask(self, who: str, method: str, path: str, *, tag: str = "", kind: str = "", **more: Any) -> Response:
+        """A request; `{north}` and ids of the roster in the path stand for what they are here.
+
+        `tag`: If-Match. `kind`: the Content-Type of `content`.
+        """
         names = {external_id.replace("-", ""): one for external_id, one in self.ids.items()}
         address = path.format(north=f"/centers/{self.center}", **names)
-        headers = {**await self.headers(who), **({"If-Match": tag} if tag else {})}
+        said = {"If-Match": tag, "Content-Type": kind}
+        headers = {**await self.headers(who), **{name: value for name, value in said.items() if value}}
         return await self.api.client.request(method, f"/api/v1{address}", headers=headers, **more)
 
     async def good(self, who: str, method: str, path: str, *, tag: str = "", **more: Any) -> Any:

@@ -10,6 +10,8 @@ PIN_OF_NOBODY: Final = (
     r"'\x7b2273616c74223a22222c227365616c223a22222c227065707065725f69"
     "64223a22222c227365745f61745f6d73223a317d'"
 )
+# The JSON of a PictureRecord without a point.
+PICTURE_OF_NOBODY: Final = r"'\x7b2270616c65747465223a22222c22706978656c73223a22227d'"
 FIRST: Final = "version = 1 AND center_id = (SELECT id FROM center WHERE code = 'elm')"
 
 # What somebody could do to each column: its new value, and in which rows.
@@ -79,6 +81,15 @@ CHANGES: Final[dict[tuple[str, str], tuple[str, str]]] = {
     ("staff_profile", "pin"): (PIN_OF_NOBODY, "role = 'educator'"),
     ("staff_profile", "employed_from"): ("'2020-01-01'", "role = 'educator'"),
     ("staff_profile", "employed_to"): ("'2020-01-01'", "role = 'educator'"),
+    ("credential", "center_id"): (OTHER_ID, "true"),
+    ("credential", "id"): (OTHER_ID, "true"),
+    ("credential", "person_id"): (OTHER_ID, "true"),
+    ("credential", "seal"): ("'x'", "true"),
+    ("credential", "pepper_id"): ("'x'", "true"),
+    ("credential", "revoked_at"): ("created_at", "true"),
+    ("photo", "center_id"): (OTHER_ID, "true"),
+    ("photo", "person_id"): (OTHER_ID, "true"),
+    ("photo", "picture"): (PICTURE_OF_NOBODY, "true"),
     ("device", "center_id"): (OTHER_ID, "true"),
     ("device", "id"): (OTHER_ID, "true"),
     ("device", "public_key"): (r"decode(repeat('ab', 32), 'hex')", "true"),
@@ -200,6 +211,17 @@ NOT_GUARDED: Final = {
     ("absence", "created_at"): "a note for people",
     ("absence", "created_by"): "a note for people",
     ("center_calendar", "made_by"): "a note for people",
+    ("credential", "kind"): "there is one kind, and a rule of the table lets nobody write another",
+    ("credential", "label"): "no device sees it: what people call a card",
+    ("credential", "created_at"): "a note for people",
+    ("credential", "created_by"): "a note for people",
+    ("credential", "revoked_by"): "a note for people",
+    ("photo", "body"): "no device sees it: its `tag` says whether it is what it was",
+    ("photo", "width"): "no device sees it",
+    ("photo", "height"): "no device sees it",
+    ("photo", "tag"): "no device sees it",
+    ("photo", "set_at"): "a note for people",
+    ("photo", "set_by"): "a note for people",
     ("device", "kind"): "decides which devices are listed as kiosks; what each signed is proved by its key",
     ("device", "name"): "an office word for a desk; facts carry the name they were recorded under",
     ("device", "state"): "decided by managers from day to day, and no part of the log",

@@ -126,7 +126,8 @@ function witness(one) {
       fact("Arrived", when(one.received_at, one.occurred_at)),
       one.clock_suspect ? fact("Clock", "cannot be trusted") : null,
       one.warnings.length ? fact("Was warned", one.warnings.join(", ").replaceAll("_", " ")) : null,
-      one.reason ? fact("Reason", name(one.reason)) : null));
+      one.reason ? fact("Reason", name(one.reason)) : null,
+      one.note ? fact("Note", name(one.note)) : null));
 }
 
 function fact(label, value) {

@@ -6,7 +6,7 @@ import { checkWords, clock, kindWords, methodWords, plain, when } from "./words.
 
 const { center, manage } = document.body.dataset;
 const place = document.getElementById("timeline");
-const { child, day } = place.dataset;
+const { child, day, photo } = place.dataset;
 const AGAIN_MS = 15000;
 const base = `/dashboard/centers/${center}`;
 let etag = "";
@@ -25,12 +25,22 @@ async function load() {
 
 function show(found) {
   const one = found.children[0];
-  const fresh = h("div", { id: "timeline", "data-child": child, "data-day": day },
-    h("div", { class: "headline" }, h("h1", null, one ? fullName(one) : "Nothing on this day"),
+  const fresh = h("div", { id: "timeline", "data-child": child, "data-day": day, "data-photo": photo },
+    h("div", { class: "headline" }, h("h1", null, one ? portrait(one) : null, one ? fullName(one) : "Nothing on this day"),
       h("p", { class: "as-of" }, `${found.day}, as of ${when(found.as_of.time, found.day)}`)),
     days(found.day),
     one ? [stays(one), findings(one), events(one)] : h("p", { class: "muted" }, "The child was not enrolled then, and nothing was recorded."));
   update(place, fresh);
+}
+
+// The name stands beside it: for whoever cannot see it there is nothing to be told.
+function portrait(one) {
+  if (photo) {
+    const src = `/api/v1/centers/${center}/children/${child}/photo?v=${photo}`;
+    return h("img", { class: "portrait", src, alt: "", width: 72, height: 72 });
+  }
+  const letters = [one.given_name, one.family_name].map((text) => [...text][0] ?? "").join("");
+  return h("span", { class: "portrait", "aria-hidden": "true" }, letters.toUpperCase());
 }
 
 function fullName(one) {

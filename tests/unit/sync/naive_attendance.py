@@ -32,6 +32,7 @@ def decide(facts: Iterable[Fact], around: Around = NOTHING) -> dict[str, Any]:
     stays, questions = _visits([row for row in rows if row["role"] in ("come", "go", "close")])
     questions += _rooms(stays, rows)
     questions += asked(rows, stays, acts, around)
+    questions += [("released_by_override", (row["id"],)) for row in rows if _is_forced(row)]
     disputed = [row for row in rows if row["disputed"] is not None]
     questions += [("disputed_by_guardian", (*row["disputed"], row["id"])) for row in disputed]
     answers = sorted((row["finding"], row["answer"], row["id"]) for row in acting if row["kind"] == "review_resolved")
@@ -94,8 +95,13 @@ def _row(fact: Fact) -> Row:
         "disputed": list(event.confirms) if event.disputes else None,
         "suspect": event.clock_suspect,
         "staff": event.staff_id,
+        "why": event.reason_code,
         "is_answer": False,
     }
+
+
+def _is_forced(row: Row) -> bool:
+    return row["kind"] == "check_out" and row["why"] == "override"
 
 
 def _about(act: Row, acting: list[Row], rows: list[Row]) -> list[int]:

@@ -29,6 +29,10 @@ CASES: dict[FindingKind, tuple[list[Fact], dict[str, tuple[int, bool]]]] = {
         [came(1, 0), fact(event(2, kind=EventKind.CHECK_OUT, minute=30, adult_id=uuid_of(0xAD)), "A")],
         {"in_order": (1, False), "not_in_order": (1, False)},
     ),
+    FindingKind.RELEASED_BY_OVERRIDE: (
+        [came(1, 0), told(2, EventKind.CHECK_OUT, 30, reason_code="override")],
+        {"in_order": (1, False), "not_in_order": (1, False)},
+    ),
     FindingKind.PRESENCE_ON_CLOSURE: ([came(1, 610)], {"was_open": (1, True), "wrong": (0, False)}),
     FindingKind.TIME_UNCERTAIN: (
         [fact(event(1, minute=0, clock_suspect=True), "A")],

@@ -43,6 +43,8 @@ def _more(kind: EventKind, one: int, other: int, minute: int, is_so: bool) -> di
     """What goes with a kind."""
     names = tuple(sorted({uuid_of(one), uuid_of(other)}))
     match kind:
+        case EventKind.CHECK_OUT:
+            return {"reason_code": "override"} if is_so else {}
         case EventKind.ROOM_MOVE:
             return {"to_room_id": uuid_of(0xF0 + is_so)}
         case EventKind.VOID:

@@ -5,13 +5,15 @@ from typing import Any
 import msgspec
 import pytest
 
-from sync.attendance_events import Correction, EventKind, Fact
+from sync.attendance import fold
+from sync.attendance_events import OVERRIDE, Correction, EventKind, Fact
 from sync.circumstances import (
     AHEAD_MS,
     NOTHING_KNOWN,
     Circumstances,
     PeriodLock,
     Span,
+    is_override,
     judge,
     judge_act,
     speaks_for_itself,
@@ -67,6 +69,27 @@ def test_a_departure_that_an_answer_tells_of_is_judged_as_a_release_alone() -> N
     known = Circumstances(must_not_collect={ANN: (HOUR,)}, revoked_at_ms={"": 0}, enrolled_from_ms=at_ms(1))
     told_of = msgspec.structs.replace(collected(0, answer="left"), device_id="")
     assert [finding.kind for finding in judge(told_of, known)] == [FindingKind.RELEASED_ON_STALE_AUTHORISATION]
+
+
+def test_a_release_that_was_overridden_is_raised_whatever_else_is_known() -> None:
+    forced = collected(0, reason_code=OVERRIDE, reason="she is the aunt")
+    raised = Finding(FindingKind.RELEASED_BY_OVERRIDE, (uuid_of(1),))
+    assert is_override(forced.event)
+    assert speaks_for_itself(forced.event)
+    assert list(judge(forced, NOTHING_KNOWN)) == [raised]
+    blocked = judge(forced, Circumstances(must_not_collect={ANN: (HOUR,)}))
+    assert [one.kind for one in blocked] == [FindingKind.RELEASED_ON_STALE_AUTHORISATION, raised.kind]
+    refused = told(1, EventKind.RELEASE_REFUSED, 0, reason_code=OVERRIDE)
+    others = (collected(0), collected(0, reason_code="undo"), refused)
+    assert not any(is_override(one.event) or list(judge(one, NOTHING_KNOWN)) for one in others)
+
+
+def test_only_what_takes_an_override_back_lets_it_be_raised_no_more() -> None:
+    facts = [came(2, -60), collected(0, reason_code=OVERRIDE)]
+    assert [one.kind for one in fold(facts).findings] == [FindingKind.RELEASED_BY_OVERRIDE]
+    assert fold([*facts, told(3, EventKind.VOID, 1, supersedes=(1,))]).findings == ()
+    corrected = fold([*facts, told(3, EventKind.CORRECT, 9, supersedes=(1,), corrected=Correction(adult_name="Bo"))])
+    assert [one.kind for one in corrected.findings] == [FindingKind.RELEASED_BY_OVERRIDE], "another name hides nothing"
 
 
 @pytest.mark.parametrize(("ahead_ms", "is_found"), [(AHEAD_MS, False), (AHEAD_MS + 1, True)])

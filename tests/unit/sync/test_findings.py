@@ -4,9 +4,14 @@ from sync.findings import CRITICAL_FINDINGS, Finding, FindingKind
 from tests.unit.sync.builders import uuid_of
 
 
-def test_two_collectors_and_a_stale_authorisation_are_critical() -> None:
+def test_what_may_have_given_a_child_to_the_wrong_person_is_critical() -> None:
     critical = {kind for kind in FindingKind if Finding(kind, (uuid_of(1),)).is_critical}
-    assert critical == {FindingKind.TWO_COLLECTORS, FindingKind.RELEASED_ON_STALE_AUTHORISATION} == CRITICAL_FINDINGS
+    assert critical == CRITICAL_FINDINGS
+    assert critical == {
+        FindingKind.TWO_COLLECTORS,
+        FindingKind.RELEASED_ON_STALE_AUTHORISATION,
+        FindingKind.RELEASED_BY_OVERRIDE,
+    }
 
 
 def test_a_key_depends_on_kind_and_events_alone() -> None:

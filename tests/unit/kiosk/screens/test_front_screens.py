@@ -151,7 +151,7 @@ async def test_a_scan_works_wherever_the_focus_is_and_leaves_nothing_behind(open
     async with open_kiosk() as kiosk:
         counter = kiosk.desk.counter
         counter.families = {"adult-9": ("ines", "zoe"), "adult-1": ("ana",), "both": ("martim", "zoe")}
-        counter.codes = {"FAMILY01": "adult-9", "FAMILY02": "adult-1", "FAMILY03": "both"}
+        counter.codes = {"FAMILY01": "adult-9", "FAMILY02": "adult-1", "FAMILY03": "both", "ZOE7": "zoe"}
         await kiosk.press(*"ab")
         await scan(kiosk, "4012345678901", at_s=1)
         await kiosk.until_result("! This code is not known here")
@@ -163,6 +163,13 @@ async def test_a_scan_works_wherever_the_focus_is_and_leaves_nothing_behind(open
         assert isinstance(kiosk.app.screen, FamilyScreen)
         await kiosk.press("enter")
         await kiosk.until_result("Inês Gonçalves and Zoë Brandão checked in")
+
+        await scan(kiosk, "ZOE7", at_s=13)  # her own card: it says nothing of who collects
+        await kiosk.until_screen(CollectScreen)
+        await scan(kiosk, "ZOE7", at_s=17)
+        await kiosk.until(lambda: "child's card" in kiosk.text("dialog-note"), "the warning")
+        await kiosk.press("escape")
+        await kiosk.until_result("nothing was recorded for Zoë Brandão")
 
         await kiosk.press("question_mark")
         await kiosk.until_screen(HelpScreen)

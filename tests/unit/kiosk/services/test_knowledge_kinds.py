@@ -9,7 +9,9 @@ from kiosk.services.knowledge import Knowledge, is_of_a_child
 from kiosk.services.roster import standing
 from kiosk.store.records import StoredRecord
 from sync.attendance import AttendanceEvent, EventKind, encode_event
+from sync.change_log import Change, Operation
 from sync.records import EventRecord, encode_record
+from tests.support.faces import face_record
 from tests.support.kiosk import CHILD_ID, INCARNATION, NOON_MS, event_of, uuid_of
 from tests.unit.kiosk.services.own_entries import TODAY, own
 
@@ -54,3 +56,15 @@ def test_an_own_entry_about_nobodys_child_waits_like_any_other() -> None:
     knowledge.add_own(entry)
     assert knowledge.waiting() == 1
     assert not is_of_a_child(entry)
+
+
+def test_a_picture_is_known_replaced_and_forgotten_and_a_broken_one_is_none() -> None:
+    knowledge, body = Knowledge("device"), encode_record(face_record())
+    knowledge.load(1, [StoredRecord("reference", "picture", CHILD_ID, 1, body.decode())], ())
+    assert knowledge.pictures == {CHILD_ID: face_record()}
+    put = Change(2, "reference", "picture", uuid_of(7), Operation.PUT, b'{"palette":1}', b"", b"", True)
+    assert knowledge.apply(2, [put]).reference_changed
+    assert list(knowledge.pictures) == [CHILD_ID]
+    gone = Change(3, "reference", "picture", CHILD_ID, Operation.REMOVE, b"", b"", b"", True)
+    knowledge.apply(3, [gone])
+    assert knowledge.pictures == {}

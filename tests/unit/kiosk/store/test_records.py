@@ -1,10 +1,13 @@
 """Any history of the log, however it is cut into pages, repeated or begun by a snapshot, ends in the same replica."""
 
+import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from kiosk.services.knowledge import Knowledge
 from kiosk.store.errors import GapInLog
 from kiosk.store.replica import Replica
+from sync.change_log import ChangeDraft, Operation
 from sync.messages import Plan, SnapshotPart
 from sync.records import Entity
 from tests.support.kiosk import NOON_MS, Log, held, new_pen, new_replica, uuid_of
@@ -77,6 +80,33 @@ def test_a_clock_that_is_years_ahead_drops_no_day_that_is_needed() -> None:
     for part in log.snapshot(50):
         store(replica, part)
     assert replica.records.drop_old_days("2038-01-19") == 0
+
+
+def test_records_of_a_kind_that_came_later_are_kept_and_in_the_digests_and_nothing_else() -> None:
+    log = Log()
+    log.put_child(1)
+    later = ChangeDraft(
+        bucket="reference", entity="hologram", entity_id=uuid_of(9), operation=Operation.PUT, body=b'{"depth":3}',
+        ends_unit=True,
+    )  # fmt: skip
+    log.append([later])
+    known = new_replica()
+    for part in log.snapshot(1):
+        store(known, part)
+    assert held(known) == log.live()
+    log.append([msgspec.structs.replace(later, body=b'{"depth":4}')])
+    known.records.apply_page(log.page(len(log.changes) - 1))
+    assert held(known) == log.live()
+    sums = known.records.digests()
+    knowledge = Knowledge("device")
+    knowledge.load(len(log.changes), known.records.all(), ())
+    assert list(knowledge.children) == [uuid_of(1)]
+    log.append([msgspec.structs.replace(later, operation=Operation.REMOVE, body=b"")])
+    news = knowledge.apply(len(log.changes), log.changes[-1:])
+    assert (news.reference_changed, list(knowledge.children)) == (True, [uuid_of(1)])
+    known.records.apply_page(log.page(len(log.changes) - 1))
+    assert held(known) == log.live()
+    assert known.records.digests() != sums
 
 
 def test_children_and_names_are_read_from_the_body_by_the_database() -> None:
