@@ -97,6 +97,7 @@ async def test_a_stolen_disk_shows_no_name_no_alert_and_no_pin(tmp_path: Path) -
     server, folder, paper = FakeServer(), tmp_path / "desk", tmp_path / "paper"
     fill(server)
     server.door_keys = {"pin_pepper": text_of(PEPPER), "family_key": text_of(KEY.public_key().public_bytes_raw())}
+    server.server_says = {"server_version": "99.1.0"}
     async with server.running():
         await enrol(Request(server=server.url, code=CODE, data_dir=folder, name="Front"), lambda _: None)
         log_to_file(DataFolder(folder).log)
@@ -105,6 +106,7 @@ async def test_a_stolen_disk_shows_no_name_no_alert_and_no_pin(tmp_path: Path) -
             link = asyncio.create_task(desk.run_link())
             await until(lambda: desk.is_current and desk.door.state().mode is DoorMode.LOCKED)
             await live(desk, paper)
+            assert (await desk.status()).newer_version == "99.1.0"  # an older desk, and it did all of that
             shutil.copytree(folder, tmp_path / "while it works")
             link.cancel()
             await asyncio.gather(link, return_exceptions=True)

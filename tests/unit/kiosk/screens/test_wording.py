@@ -1,5 +1,6 @@
 """The words of the status line, for every state that it can be in."""
 
+from dataclasses import replace
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -65,6 +66,10 @@ def test_the_link_in_words(now: DeskStatus, words: str) -> None:
         (
             status(LinkPhase.OFFLINE, data_ms=MORNING_MS - 90 * MINUTE_MS, review=1),
             "! 1 needs review   data 1 h old",
+        ),
+        (
+            replace(status(LinkPhase.ONLINE, data_ms=MORNING_MS), newer_version="2.0"),
+            "newer version: ask for an upgrade   data up to date",
         ),
     ],
 )
