@@ -23,6 +23,7 @@ PICTURES: Final[tuple[tuple[str, str, dict[str, Any], str], ...]] = (
     ("dashboard-phone", "", PHONE, "dark"),
     ("dashboard-findings", "/reviews", DESK, "light"),
     ("dashboard-wall", "?wall=1", WALL, "dark"),
+    ("dashboard-reports", "/reports", DESK, "light"),
 )
 ALL_OF_IT: Final = (
     ("sign-in", "/sign-in", DESK, "light"),
