@@ -79,8 +79,6 @@ async def report(  # noqa: PLR0913 - each is a part of the question
     says in how many parts, and in a PDF a comment `% part n of m` follows each. An answer that ends without its last
     chunk is not whole.
     """
-    if not user.roles_at(center) & KINDS[name].roles:
-        raise NotEntitled("Your role at this centre does not allow this report; ask a manager")
     plan = await services.reports.plan(center, name, first, last)
     reader = _Reader(services, user, plan)
     chunks = _csv(plan, reader) if form == "csv" else _pdf(plan, reader, request)
@@ -134,7 +132,7 @@ class _Reader:
         if known is None or not known.is_active:
             raise Unauthenticated
         if not known.roles_at(self.plan.center) & self.plan.kind.roles:
-            raise NotEntitled
+            raise NotEntitled("Your role at this centre does not allow this report; ask a manager")
         self.checked_at = now
 
 

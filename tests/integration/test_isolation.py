@@ -58,7 +58,7 @@ async def test_every_table_is_within_reach_only_or_has_a_reason(world: RightsWor
         rows = (await connection.execute(CATALOGUE)).all()
         unsafe_views = (await connection.scalars(VIEWS)).all()
     kept = {row.relname for row in rows if row.is_forced and row.policies == 1}
-    # A table that is new needs a policy of its own, as migration 0019 makes them, or a reason here.
+    # A table that is new needs a policy of its own, as migration 0016 makes them, or a reason here.
     assert {row.relname for row in rows} - kept == OPEN.keys()
     assert unsafe_views == []
     await _the_reach_of_a_transaction_is_all_it_sees(world, kept)

@@ -110,6 +110,12 @@ async def test_a_week_is_told_on_every_report(desk: Desk) -> None:
     assert by_child["Zoë"]["Remarks"] == "still in, arrival entered later"
     assert by_child["Zoë"]["Method in"] == "staff attested, Ruth Appiah"
 
+    await _other_reports_tell_of_it(desk)
+    await _are_printed(desk)
+    await _are_refused(desk)
+
+
+async def _other_reports_tell_of_it(desk: Desk) -> None:
     (hours,) = [line for line in await desk.lines("hours", "2026-09-01", "2026-09-30") if line["Child"] == "Ana Silva"]
     assert (hours["Days"], hours["Stays"], hours["Hours"], hours["Unsure stays"]) == ("1", "1", "11.25", "0")
     (overdue,) = await desk.lines("late-pickups", "2026-09-22", "2026-09-22")
@@ -132,8 +138,6 @@ async def test_a_week_is_told_on_every_report(desk: Desk) -> None:
     assert ratio[0]["From"] == "2026-09-22 07:45:00+01:00"
     assert (ratio[0]["Room"], ratio[0]["Children"], ratio[0]["State"]) == ("Bumblebees", "1", "no rules")
     assert max(int(line["Children"]) for line in ratio) == 3
-    await _are_printed(desk)
-    await _are_refused(desk)
 
 
 async def _are_printed(desk: Desk) -> None:

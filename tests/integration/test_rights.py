@@ -17,7 +17,7 @@ from tests.support.api import SECRET, Api, problem
 from tests.support.clock import FakeClock
 from tests.support.postgres import FreshDatabase
 from tests.support.rights_bodies import BODIES, FIRST_DAY, LAST_DAY
-from tests.support.rights_world import CANARY, WHO, Place, RightsWorld, rights_world
+from tests.support.rights_world import CANARY, PHOTO, WHO, Place, RightsWorld, rights_world
 
 TABLE: Final = Path(__file__).with_name("rights.txt")
 WRITE: Final = "ROLLCALL_WRITE_RIGHTS"
@@ -39,6 +39,8 @@ PAST: Final = {"first_day": "2026-08-03", "last_day": "2026-08-03"}
 OF_DEVICES: Final = frozenset({"GET /devices/{device_id}/door-keys"})
 # What is used up by who may use it.
 USED_UP: Final = {
+    "DELETE /centers/{center_id}/adults/{adult_id}/barcodes/{barcode_id}": "barcode_of_adult",
+    "DELETE /centers/{center_id}/children/{child_id}/barcodes/{barcode_id}": "barcode_of_child",
     "DELETE /centers/{center_id}/closures/{closure_id}": "closure_id",
     "DELETE /centers/{center_id}/invitations/{invitation_id}": "invitation_id",
     "POST /centers/{center_id}/children/{child_id}/absences/{absence_id}/withdrawal": "absence_id",
@@ -53,6 +55,16 @@ NOT_IN_THE_DOCUMENT: Final = {
     "/dashboard/centers/{center_id}/devices": "test_dashboard_sign_in.py",
     "/dashboard/centers/{center_id}/devices/enrolment-code": "test_dashboard_sign_in.py",
     "/dashboard/centers/{center_id}/present": "test_dashboard_sign_in.py",
+    "/dashboard/centers/{center_id}/reports": "test_reports_api.py",
+    "/dashboard/centers/{center_id}/reports/file": "test_reports_api.py",
+    "/dashboard/centers/{center_id}/analytics": "test_analytics_api.py",
+    "/reset": "for whoever has the mail",
+    "/reset/ask": "for everybody",
+    "/reset/asked": "for everybody",
+    "/reset/done": "for whoever has the mail",
+    "/invitation": "for whoever has the mail",
+    "/invitation/added": "for whoever has the mail",
+    "/invitation/welcome": "for whoever has the mail",
     "/dashboard/assets/{version}/{name}": "files of the server itself",
     "/dashboard/sign-in": "test_dashboard_sign_in.py",
     "/dashboard/sign-out": "test_dashboard_sign_in.py",
@@ -122,6 +134,8 @@ class Trial:
         ids = {"session_id": place.ids["child_id"], **place.ids, "center_id": north.center}
         ids["adult_id"] = ids["guardian_id" if "/relationships/" in route.path else "adult_id"]
         ids["pickup_id"] = ids["my_pickup_id" if route.path.startswith("/my/") else "pickup_id"]
+        ids["barcode_id"] = ids["barcode_of_child" if "child_id" in named else "barcode_of_adult"]
+        ids["name"] = "daily"
         if route.path.startswith("/devices/") and who in ("device", "revoked"):
             ids["device_id"] = north.ids[who]
         more: dict[str, Any] = {"params": self._query(route, place)}
@@ -130,6 +144,10 @@ class Trial:
         elif route.body:
             more["json"] = PAST if route.path.endswith("/period-locks") else BODIES[route.body](place)
         more["headers"] = {"If-Match": "*" if route.method == "PATCH" else '"another"'}
+        if route.path.endswith("/photo"):
+            more["headers"] = {"If-Match": "*", "Content-Type": "image/jpeg"}
+            if route.method == "PUT":
+                more["content"] = PHOTO
         answer = await self.world.status(who, route.method, route.path.format(**ids), **more)
         if isinstance(answer, int):
             return str(answer)
@@ -149,6 +167,8 @@ class Trial:
             self.changed[answer.headers["x-request-id"]] = route.name
         if route.name in USED_UP:
             await self.world.make(self.world.north, USED_UP[route.name])
+        if route.method == "DELETE" and route.path.endswith("/photo"):
+            await self.world.show(self.world.north)
         if route.name == "DELETE /centers/{center_id}/adults/{adult_id}/account":
             await self.world.link_again()
         if route.name == "DELETE /my/children/{child_id}/pickups/{pickup_id}":
@@ -161,6 +181,8 @@ class Trial:
             given |= {"first_day": FIRST_DAY, "last_day": LAST_DAY}
         if route.path.endswith("/bookings"):
             given["child_id"] = place.ids["child_id"]
+        if {"from", "to"} <= set(route.query) and route.path != "/audit":
+            given |= {"from": FIRST_DAY, "to": LAST_DAY}
         return {name: given[name] for name in route.query if name in given}
 
 

@@ -24,6 +24,7 @@ PICTURES: Final[tuple[tuple[str, str, dict[str, Any], str], ...]] = (
     ("dashboard-findings", "/reviews", DESK, "light"),
     ("dashboard-wall", "?wall=1", WALL, "dark"),
     ("dashboard-figures", "/analytics?from=2026-09-21&to=2026-09-21", DESK, "light"),
+    ("dashboard-reports", "/reports", DESK, "light"),
 )
 ALL_OF_IT: Final = (
     ("sign-in", "/sign-in", DESK, "light"),

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from tests.contract.server_world import new_id
 from tests.support.api import PASSWORD
-from tests.support.rights_world import Place, absence, address, alert, day, days, service, workday
+from tests.support.rights_world import Place, absence, address, alert, barcode, day, days, service, workday
 
 FIRST_DAY, LAST_DAY = "2026-09-21", "2026-09-25"
 
@@ -45,6 +45,7 @@ BODIES: Final[dict[str, Callable[[Place], dict[str, Any]]]] = {
     "AnswerIn": lambda place: {
         "finding": place.ids["finding"], "answer": place.ids["answer"], "reason": "They were seen",
     },
+    "BarcodeIn": barcode,
     "BatchIn": lambda place: {"mode": "each", "items": [_booking(place)]},
     "BookScheduleIn": lambda _: {"weeks": 1},
     "BookingIn": _booking,

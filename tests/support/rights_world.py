@@ -21,6 +21,7 @@ from sync.attendance import EventKind
 from tests.contract.server_world import Desk, new_id
 from tests.support.api import PASSWORD, Api
 from tests.support.families import Families, families_of
+from tests.support.photo_files import telephone_photo
 from tests.support.postgres import FreshDatabase
 
 WHO: Final = (
@@ -38,6 +39,7 @@ guardian,X-2,other,,{CANARY}adult,{CANARY}family,,,,,,,
 pickup,,other,,,,,X-1,X-2,authorised,,mother,yes
 staff,X-3,other,,{CANARY}staff,{CANARY}family,,,,,educator,,
 """
+PHOTO: Final = telephone_photo()
 _numbers = itertools.count(1)
 
 
@@ -100,6 +102,21 @@ class RightsWorld:
         path = f"/centers/{self.north.center}/adults/{self.north.ids['adult_id']}/account"
         await self.good(self.north, "PUT", path, json={"user_id": self.north.ids["account_user_id"]})
 
+    async def show(self, place: Place) -> None:
+        """Let there be a picture of the child, and of the people who may be asked about."""
+        adults = {place.ids.get(name) for name in ("adult_id", "guardian_id", "my_adult_id")} - {None}
+        for whose in (
+            f"children/{place.ids['child_id']}",
+            *(f"adults/{adult}" for adult in sorted(filter(None, adults))),
+        ):
+            path = f"/api/v1/centers/{place.center}/{whose}/photo"
+            headers = {**await self.headers(place.manager), "content-type": "image/jpeg", "if-match": "*"}
+            found = await self.api.client.put(path, content=PHOTO, headers=headers)
+            if not found.is_success:
+                headers.pop("if-match")
+                found = await self.api.client.put(path, content=PHOTO, headers=headers)
+            assert found.is_success, (path, found.text)
+
     async def announce(self) -> None:
         """Let the mother say who collects her child on a day of its own."""
         body = {
@@ -108,6 +125,9 @@ class RightsWorld:
         }  # fmt: skip
         made = await self.families.good("mother", "POST", "/my/children/{C1}/pickups", json=body)
         self.north.ids["my_pickup_id"] = made["id"]
+        statement = "SELECT adult_id FROM pickup_authorisation WHERE id = :id"
+        self.north.ids["my_adult_id"] = str(await self.families.value(statement, id=made["id"]))
+        await self.show(self.north)
 
     async def _fill(self, place: Place, child: str, adult: str, staff: str) -> None:
         at = f"/centers/{place.center}"
@@ -120,8 +140,9 @@ class RightsWorld:
         users = (await self.good(place, "GET", f"{at}/users"))["items"]
         place.ids["user_id"] = users[0]["id"]
         place.ids["account_user_id"] = self.families.accounts["neighbour"]
-        for name in ("service_id", "absence_id", "alert_id", "closure_id", "invitation_id"):
+        for name in _MADE:
             await self.make(place, name)
+        await self.show(place)
         child_id, service_id = place.ids["child_id"], place.ids["service_id"]
         schedule: dict[str, Any] = {
             "id": new_id(),
@@ -239,6 +260,12 @@ _MADE: Final[dict[str, Callable[[Place], Made]]] = {
     "alert_id": lambda place: (
         "POST", f"/centers/{place.center}/children/{place.ids['child_id']}/alerts", alert(place),
     ),
+    "barcode_of_child": lambda place: (
+        "POST", f"/centers/{place.center}/children/{place.ids['child_id']}/barcodes", barcode(place),
+    ),
+    "barcode_of_adult": lambda place: (
+        "POST", f"/centers/{place.center}/adults/{place.ids['adult_id']}/barcodes", barcode(place),
+    ),
     "closure_id": lambda place: ("POST", f"/centers/{place.center}/closures", days(place)),
     "invitation_id": lambda place: (
         "POST", f"/centers/{place.center}/invitations", {"email": address(), "role": "parent"},
@@ -263,6 +290,11 @@ def absence(place: Place) -> dict[str, Any]:
 def alert(place: Place) -> dict[str, Any]:
     """An alert."""
     return {"id": new_id(), "kind": "note", "severity": "info", "text": f"{place.word} alert"}
+
+
+def barcode(_place: Place) -> dict[str, Any]:
+    """A card that nobody has."""
+    return {"id": new_id(), "barcode": new_id()}
 
 
 def days(place: Place) -> dict[str, Any]:

@@ -32,6 +32,7 @@ def span(begin: int, end: int) -> Span:
         ([], None, at(19), Due(at(18), DueBy.CLOSING)),
         ([span(8, 12)], at(8), at(12, 30), Due(at(12), DueBy.BOOKING)),
         ([span(8, 12), span(12, 16)], at(8), at(12, 30), Due(at(16), DueBy.BOOKING)),
+        ([span(8, 12), span(12, 16)], at(8), at(11), Due(at(16), DueBy.BOOKING)),
         ([span(13, 17), span(8, 12)], at(8), at(12, 30), Due(at(12), DueBy.BOOKING)),
         ([span(13, 17), span(8, 12)], at(8), at(14), Due(at(17), DueBy.BOOKING)),
         ([span(8, 16), span(9, 11)], at(8), at(15), Due(at(16), DueBy.BOOKING)),

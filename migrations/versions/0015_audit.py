@@ -1,6 +1,6 @@
 """Who did or read what: an audit log that is only appended to, one chain for each centre and organisation.
 
-Revision: 0018, after 0012.
+Revision: 0015, after 0014.
 """
 
 from collections.abc import Sequence
@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from alembic import op
 from sqlalchemy import text
 
-revision: str = "0018"
-down_revision: str | Sequence[str] | None = "0012"
+revision: str = "0015"
+down_revision: str | Sequence[str] | None = "0014"
 branch_labels: str | Sequence[str] | None = None
 depends_on: str | Sequence[str] | None = None
 

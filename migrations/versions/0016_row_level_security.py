@@ -1,6 +1,6 @@
 """Row-level security: the server's role sees and writes what is within the reach that its transaction named.
 
-Revision: 0019, after 0018.
+Revision: 0016, after 0015.
 
 `rollcall.reach` is a setting of the transaction: ids of centres and organisations with commas between them, or `*` for
 jobs and commands of the operator. Without it there are no rows. FORCE lets the policies hold for the owner too. Which
@@ -13,8 +13,8 @@ from collections.abc import Sequence
 from alembic import op
 from sqlalchemy import text
 
-revision: str = "0019"
-down_revision: str | Sequence[str] | None = "0018"
+revision: str = "0016"
+down_revision: str | Sequence[str] | None = "0015"
 branch_labels: str | Sequence[str] | None = None
 depends_on: str | Sequence[str] | None = None
 
