@@ -141,6 +141,7 @@ async def test_a_desk_opens_by_pin_and_counts_wrong_ones_whatever_is_restarted(
 
 def give_cards(server: FakeServer) -> None:
     """Cards of the mother and of Ben, one that was blocked, one of somebody who may collect nobody; and Ben's photo."""
+    give_pin(server, SAM, "Sam", OTHER_PIN)
     held = {"4012345678901": MOTHER, "BEN7": BEN, "LOST-1": MOTHER, "NOBODY-1": RUTH}
     for number, (text, person_id) in enumerate(held.items()):
         revoked = {"revoked_at_ms": 1} if text == "LOST-1" else {}
@@ -172,7 +173,6 @@ async def test_a_family_comes_and_goes_as_one_and_the_last_entry_is_taken_back(
     folder, clock = tmp_path / "desk", MovableClock()
     server.door_keys = {"pin_pepper": text_of(PEPPER), "family_key": text_of(KEY.public_key().public_bytes_raw())}
     give_pin(server, RUTH, "Ruth", PIN)
-    give_pin(server, SAM, "Sam", OTHER_PIN)
     give_cards(server)
     await enrol(Request(server=server.url, code=CODE, data_dir=folder, name="Front door"), lambda _: None)
     async with opened(folder, clock) as desk:

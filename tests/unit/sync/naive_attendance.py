@@ -101,7 +101,7 @@ def _row(fact: Fact) -> Row:
 
 
 def _is_forced(row: Row) -> bool:
-    return row["kind"] == "check_out" and row["why"] == "override"
+    return bool(row["kind"] == "check_out" and row["why"] == "override")
 
 
 def _about(act: Row, acting: list[Row], rows: list[Row]) -> list[int]:
