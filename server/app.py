@@ -254,13 +254,10 @@ def _jobs(stack: AsyncExitStack, parts: _Parts, services: Services, database: Op
 
 
 def _services(parts: _Parts, draining: _Draining) -> Services:
-    units, clock, new_id = parts.units, parts.clock, parts.ids.new
-    passwords = Passwords()
+    units, clock, new_id, desk, post = parts.units, parts.clock, parts.ids.new, parts.desk, parts.post
     secret_key = parts.settings.secret_key.get_secret_value()
-    desk, post = parts.desk, parts.post
-    throttles = Throttles(units, clock, secret_key)
-    sessions = _sessions(parts, throttles)
-    writer = PasswordWriter(passwords, post.outbox, new_id, post.base_url)
+    passwords, throttles = Passwords(), Throttles(units, clock, secret_key)
+    sessions, writer = _sessions(parts, throttles), PasswordWriter(passwords, post.outbox, new_id, post.base_url)
     desk_entries = DeskEntries(units, desk, clock, new_id)
     auth = Auth(units, passwords, parts.tokens, sessions, throttles)
     return Services(
