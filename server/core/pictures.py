@@ -38,7 +38,7 @@ class PictureRefused(InvalidInput):
     code = "picture_refused"
     title = "This picture cannot be kept"
 
-    def __init__(self, detail: str) -> None:
+    def __init__(self, detail: str = "") -> None:
         """Say what is wrong with the body that was sent."""
         super().__init__(detail, (FieldProblem("/", detail),))
 

@@ -1,7 +1,7 @@
 """Takes in a whole day of desks in one transaction, each push with its own time of arrival.
 
 The decisions, folds, chains and rows are those of `server.services.journal_intake`; what is left out is what a history
-has no use for: other writers, repeats, and an answer to each push. Entries go in by COPY.
+has no use for: other writers, repeats, and an answer to each push. Entries go in by one prepared statement.
 """
 
 from collections.abc import Callable, Sequence

@@ -1,16 +1,15 @@
 """The dashboard in a real browser: one running server, and the journeys of the people who look at it."""
 
 import asyncio
-import json
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, Page, Route, expect
 
+from tests.support.accessible import look
 from tests.support.api import settings_for
 from tests.support.browser import Visitor, browser_path, open_browser, visitor
 from tests.support.dashboard_stage import (
@@ -34,9 +33,6 @@ pytestmark = [
 expect.set_options(timeout=20_000)
 PHONE = {"width": 360, "height": 740}
 PAGE_BYTES_MAX = 200_000
-# All rules of axe-core, and the one of WCAG 2.2 that it does not ask for by itself. What is too small to be seen as it
-# is and may hide something, such as a wide table on a phone, is looked at by `_fits`.
-RULES = {"resultTypes": ["violations"], "rules": {"target-size": {"enabled": True}}}
 
 
 @pytest.fixture
@@ -99,11 +95,11 @@ async def _names_are_names(page: Page) -> None:
     await foxes.locator("summary").click()
     name = foxes.locator("bdi", has_text=RIGHT_TO_LEFT_NAME)
     await expect(name).to_be_visible()
-    await _look(page)
+    await look(page)
     await otters.get_by_role("link", name=SCRIPT_NAME).click()
     await expect(page.get_by_role("heading", level=1)).to_contain_text(SCRIPT_NAME)
     await expect(page.locator(".timeline")).to_contain_text("Attic, the adult's PIN, known to staff")
-    await _look(page)
+    await look(page)
     await page.go_back()
     await expect(page.locator(".room")).to_have_count(5)
 
@@ -154,14 +150,14 @@ async def _a_call_is_noted(page: Page) -> None:
     await late.get_by_label("Note").fill("On the mother's <b>phone</b>")
     await page.keyboard.press("Enter")
     await expect(late.locator(".call")).to_contain_text("by Ada Manager: message left – On the mother's <b>phone</b>")
-    await _look(page)
+    await look(page)
 
 
 async def _a_report_is_made(page: Page) -> None:
     await page.get_by_role("link", name="Reports").click()
     await page.get_by_label("Hours per child").focus()
     await page.keyboard.press("ArrowUp")
-    await _look(page)
+    await look(page)
     for form, begin in (("CSV", b'\xef\xbb\xbf"Day"'), ("PDF", b"%PDF-1.7")):
         await page.get_by_label(form).check()
         async with page.expect_download() as loading:
@@ -178,7 +174,7 @@ async def _a_finding_is_answered(page: Page) -> None:
     await expect(card.locator(".sides > li")).to_have_count(2)
     await expect(card).to_contain_text("Grandfather Peña")
     await expect(card).to_contain_text("Aunt Moreau")
-    await _look(page)
+    await look(page)
     # By keyboard alone: from the reason to the button of the answer.
     await card.get_by_label("A word of explanation").focus()
     await page.keyboard.type("Grandfather was seen at the gate")
@@ -200,7 +196,7 @@ async def _who_is_in_is_printed(page: Page) -> None:
     await expect(page.get_by_role("heading", level=1)).to_contain_text("Present now")
     await expect(page.get_by_role("heading", name="Children: 50")).to_be_visible()
     await expect(page.locator(".notice.warn")).to_contain_text("Attic: has entries that have not arrived")
-    await _look(page)
+    await look(page)
     await page.emulate_media(media="print")
     await expect(page.locator("header.top")).to_be_hidden()
     await expect(page.locator("form.line")).to_be_hidden()
@@ -215,7 +211,7 @@ async def _a_desk_is_taken_in_and_switched_off(stage: DashboardStage, page: Page
     await page.get_by_role("link", name="Devices").click()
     await expect(page.locator(".card")).to_have_count(3)
     await expect(page.locator(".card.warn")).to_contain_text("Attic has 2 entries to send")
-    await _look(page)
+    await look(page)
     attic = page.locator(".card", has=page.get_by_role("heading", name="Attic"))
     await attic.get_by_text("Switch off for good").click()
     await attic.get_by_role("button", name="Switch off Attic").click()
@@ -225,7 +221,7 @@ async def _a_desk_is_taken_in_and_switched_off(stage: DashboardStage, page: Page
     await page.get_by_role("button", name="Make a one-time code").click()
     await expect(page.locator(".code")).to_have_text(re.compile(r"[0-9A-Z]{4}-[0-9A-Z]{4}$"))
     assert await page.locator(".qr").evaluate("image => image.naturalWidth") > 0
-    await _look(page)
+    await look(page)
 
 
 async def test_staff_on_a_phone_and_a_wall_without_names(stage: DashboardStage, browser: Browser) -> None:
@@ -233,7 +229,7 @@ async def test_staff_on_a_phone_and_a_wall_without_names(stage: DashboardStage, 
     async with visitor(browser, stage.base_url, viewport=PHONE, has_touch=True, color_scheme="dark") as staff:
         page = staff.page
         await staff.go("/dashboard/sign-in")
-        await _look(page)
+        await look(page)
         await _fits(page)
         await _links_of_mails(staff)
         await staff.sign_in(STAFF)
@@ -243,7 +239,7 @@ async def test_staff_on_a_phone_and_a_wall_without_names(stage: DashboardStage, 
             await expect(page.get_by_text("Loading")).to_have_count(0)
             await page.locator("details").evaluate_all("all => all.forEach((one) => { one.open = true; })")
             await _fits(page)
-            await _look(page)
+            await look(page)
         await staff.go(f"{base}/reviews")
         await expect(page.get_by_text("A manager of the centre can answer this.").first).to_be_visible()
         await staff.go(f"{base}/devices")
@@ -269,7 +265,7 @@ async def _links_of_mails(staff: Visitor) -> None:
         await staff.go(f"{path}#token={token}")
         await expect(page.locator("#token-row")).to_be_hidden()
         assert await page.evaluate("() => [location.href.includes('#'), document.referrer]") == [False, ""]
-        await _look(page)
+        await look(page)
         await _fits(page)
     heard = len(staff.complaints)
     await page.get_by_label("Your name").fill("Noor")
@@ -302,13 +298,6 @@ async def _the_keyboard_reaches_everything(page: Page, base: str) -> None:
 async def _fits(page: Page) -> None:
     wide, seen = await page.evaluate("() => [document.documentElement.scrollWidth, innerWidth]")
     assert wide <= seen, page.url
-
-
-async def _look(page: Page) -> None:
-    """Let axe-core look; it comes in by the browser's door for tools, and the policy of the page stays as it is."""
-    found = (await Axe().run(page, options=RULES)).response["violations"]
-    said = [(one["id"], one["impact"], [node["html"][:200] for node in one["nodes"]]) for one in found]
-    assert said == [], json.dumps([page.url, said], indent=1)
 
 
 def _weigh(page: Page) -> dict[str, int]:

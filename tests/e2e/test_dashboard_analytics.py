@@ -1,6 +1,5 @@
 """The page of figures in a real browser, over a history of weeks: drawn, told in tables, on a phone and in the dark."""
 
-import json
 import os
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -10,6 +9,7 @@ from playwright.async_api import Browser, Page, expect
 
 from server.services.access import RoleId
 from server.services.accounts import NewUser
+from tests.support.accessible import look
 from tests.support.api import PASSWORD, settings_for
 from tests.support.browser import browser_path, open_browser, visitor
 from tests.support.clock import FakeClock
@@ -27,7 +27,6 @@ expect.set_options(timeout=20_000)
 PHONE = {"width": 360, "height": 740}
 PAGE_BYTES_MAX = 150_000
 MANAGER, STAFF = "manager@lanterns.example.org", "staff@lanterns.example.org"
-LOOK = (Path(__file__).parent.parent / "support" / "accessible.js").read_text(encoding="utf-8")
 # A folder for pictures of the page, for people who look at it.
 PICTURES = os.environ.get("ROLLCALL_PICTURES", "")
 
@@ -81,8 +80,7 @@ async def _everything_is_told(page: Page) -> None:
     await expect(page.get_by_text("closed for Training day").first).to_be_visible()
     await expect(page.locator("section", has_text="Usage and revenue").last).to_contain_text("GBP")
     await page.locator("details").evaluate_all("all => all.forEach((one) => { one.open = true; })")
-    found = await page.evaluate(LOOK)
-    assert found == [], json.dumps(found, indent=1)
+    await look(page)
     await page.locator("details").evaluate_all("all => all.forEach((one) => { one.open = false; })")
 
 

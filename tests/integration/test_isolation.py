@@ -108,10 +108,13 @@ async def _no_answer_tells_of_another_centre(world: RightsWorld) -> None:
         if operation is None or path.endswith("/live") or not path.startswith("/api/v1"):
             continue
         given = {"center_id": world.other.center, "first_day": "2026-09-21", "last_day": "2026-09-25"}
+        if path != "/api/v1/audit":
+            given |= {"from": "2026-09-21", "to": "2026-09-25"}
         names = {one["name"] for one in operation.get("parameters", ()) if one["in"] == "query"}
         params = {name: value for name, value in given.items() if name in names}
         for who in ("mother", "staff", "manager", "admin"):
-            address = path.format(session_id=world.other.center, **{**world.other.ids, **given})
+            ids = {**world.other.ids, "barcode_id": world.other.ids["barcode_of_child"], "name": "daily"}
+            address = path.format(session_id=world.other.center, **{**ids, **given})
             answer = await world.api.client.get(address, headers=await world.headers(who), params=params)
             assert CANARY not in answer.text, (who, path)
             asked += 1
