@@ -268,6 +268,7 @@ async def _who_is_in_is_printed(manager: Visitor) -> None:
     assert all("422" in one for one in manager.complaints[heard:])
     del manager.complaints[heard:]
     await page.get_by_label("At", exact=True).fill("2026-09-21T07:34")
+    await page.get_by_label("As known at").fill("")
     await page.get_by_role("button", name="Show").click()
     await expect(page.get_by_role("heading", name="Children: 1", exact=True)).to_be_visible()
 
