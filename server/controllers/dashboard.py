@@ -1,7 +1,7 @@
 """The pages of the dashboard. What they show comes from the API, which the browser asks with the same cookie."""
 
 import dataclasses
-from datetime import date, datetime
+from datetime import date
 from typing import Annotated, Final, Literal
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from fastapi import APIRouter, Form, Query, Request, Response
 
 from server.controllers.dependencies import ServicesDep
+from server.controllers.moment_field import read_moment
 from server.controllers.page_route import (
     HOME,
     FormCenter,
@@ -21,19 +22,17 @@ from server.controllers.page_route import (
 )
 from server.controllers.page_route import center_page_frame as _frame
 from server.controllers.presence import presence_out
-from server.core.errors import InvalidInput
 from server.services.access import STAFF_AND_UP
 from server.web.qr import qr_picture
 
 CENTER: Final = "/dashboard/centers/{center_id}"
 # Each asks for a board of some 50 kB twice a minute.
 CENTERS_SHOWN_MAX: Final = 60
-_LOCAL: Final = "%Y-%m-%dT%H:%M"
 
 root = APIRouter(include_in_schema=False)
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
-# As a `datetime-local` field sends it; empty: now.
-LocalTime = Annotated[str, Query(max_length=25)]
+# As a `datetime-local` field sends it; empty: now. What is longer than a time is said at the field.
+LocalTime = Annotated[str, Query(max_length=1_000)]
 
 
 @root.get("/")
@@ -140,23 +139,18 @@ async def present(
     known_at: LocalTime = "",
 ) -> Response:
     """Show who is in now, or was in at any moment, as a list to print; it needs no script."""
-    zone = ZoneInfo(center.time_zone)
-    found = presence_out(await services.presence.at(center, _moment(at, zone), _moment(known_at, zone)))
+    zone, now = ZoneInfo(center.time_zone), services.presence.now()
+    fields = {"at": read_moment(at, zone, now), "known_at": read_moment(known_at, zone, now)}
+    is_wrong = any(field.problem for field in fields.values())
+    found = None
+    if not is_wrong:
+        found = presence_out(await services.presence.at(center, fields["at"].moment, fields["known_at"].moment))
     return page_response(
         "present",
         _frame(request, services, user, center, title="Who was in", section="present", script=""),
+        status=422 if is_wrong else 200,
         found=found,
-        is_now=not at,
-        at_local=at and found.at.strftime(_LOCAL),
-        known_local=known_at and found.known_at.strftime(_LOCAL),
+        is_now=found is not None and fields["at"].moment is None,
+        fields=fields,
+        now_local=now.astimezone(zone).strftime("%Y-%m-%dT%H:%M"),
     )
-
-
-def _moment(text: str, zone: ZoneInfo) -> datetime | None:
-    if not text:
-        return None
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise InvalidInput("Write the time as 2026-09-21T08:00") from None
-    return moment if moment.tzinfo else moment.replace(tzinfo=zone)

@@ -63,6 +63,10 @@ class PresenceReports:
         self._units = units
         self._clock = clock
 
+    def now(self) -> datetime:
+        """Give the moment by which "now" is meant (aware)."""
+        return self._clock.now()
+
     async def at(self, center: Center, at: datetime | None, known_at: datetime | None) -> PresenceReport:
         """Give who was in at a moment (aware; now when None), as was known at another (now when None, or later).
 

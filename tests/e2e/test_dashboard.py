@@ -10,9 +10,10 @@ import pytest
 from playwright.async_api import Browser, Page, Route, expect
 
 from tests.support.accessible import look
-from tests.support.api import settings_for
+from tests.support.api import PASSWORD, settings_for
 from tests.support.browser import Visitor, browser_path, open_browser, visitor
 from tests.support.dashboard_stage import (
+    ADMIN,
     MANAGER,
     RIGHT_TO_LEFT_NAME,
     SCRIPT_NAME,
@@ -58,14 +59,16 @@ async def test_a_manager_watches_a_morning(stage: DashboardStage, browser: Brows
         await expect(page.locator(".panel.critical")).to_contain_text("Two different people collected this child")
         await expect(page.locator(".board .notice.warn")).to_contain_text("Attic had 2 entries to send at 09:31")
         assert sum(loaded.values()) < PAGE_BYTES_MAX, loaded
+        await _all_centres_the_worst_first(stage, browser)
         await _a_check_in_appears_and_nothing_else_moves(stage, page)
         await _names_are_names(page)
         await _the_stream_fails_and_comes_back(stage, manager)
         await _a_call_is_noted(page)
         await _a_finding_is_answered(page)
-        await _who_is_in_is_printed(page)
+        await _who_is_in_is_printed(manager)
         await _a_desk_is_taken_in_and_switched_off(stage, page)
         await _a_report_is_made(page)
+        await _a_session_ends_in_the_middle_of_a_stream(stage, manager)
         assert manager.complaints == []
 
 
@@ -85,6 +88,55 @@ async def _a_check_in_appears_and_nothing_else_moves(stage: DashboardStage, page
     await expect(owls.locator(f'a[href$="{late}"]')).to_be_visible()
     assert await page.evaluate("() => [document.activeElement === window.sameCard, scrollY]") == before
     await expect(page.locator("#spoken")).to_contain_text("49")
+
+
+async def _all_centres_the_worst_first(stage: DashboardStage, browser: Browser) -> None:
+    """What is quiet stands behind what is not, whatever it is called; a centre without anybody has a page too."""
+    await stage.more_centers()
+    async with visitor(browser, stage.base_url, viewport=PHONE) as admin:
+        await admin.sign_in(ADMIN)
+        page = admin.page
+        await expect(page.locator(".glance .number")).to_have_count(2)
+        await expect(page.locator(".glance h2")).to_have_text(["Sunny Gate Nursery", "A Quiet House"])
+        await expect(page.locator("#summary")).to_contain_text("1 of 2 centres needs a look: 1 critical finding, ")
+        await expect(page.locator(".glance li.card").first.locator("strong").nth(2)).to_have_text("1 critical finding")
+        await expect(page.locator(".glance li.card").first).to_contain_text("1 silent desk")
+        await look(page)
+        await _fits(page)
+        await page.get_by_role("link", name="A Quiet House").click()
+        await expect(page.locator(".board")).to_contain_text("This centre has no rooms yet")
+        await expect(page.locator(".totals dd").first).to_have_text("0")
+        await look(page)
+        await _fits(page)
+        assert admin.complaints == []
+
+
+async def _a_session_ends_in_the_middle_of_a_stream(stage: DashboardStage, manager: Visitor) -> None:
+    """The page says so, shows nothing more of the centre, asks for nothing more, and leads back to where it was."""
+    page, home = manager.page, f"{stage.base_url}/dashboard/centers/{stage.center.id}"
+    await page.clock.install()
+    await page.goto(home)
+    await expect(page.locator("body")).to_have_attribute("data-stream", "live")
+    heard = len(manager.complaints)
+    cookies = {one["name"]: one["value"] for one in await manager.context.cookies()}
+    await stage.running.services.browser_sessions.end(cookies["rollcall"])
+    await expect(page.get_by_role("alert")).to_contain_text("You have been signed out.")
+    await expect(page.locator(".room")).to_have_count(0)
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    await page.clock.fast_forward(120_000)
+    await page.evaluate("() => null")
+    assert asked == []
+    await look(page)
+    # A browser notes every refusal in its console.
+    assert all("401" in one for one in manager.complaints[heard:])
+    del manager.complaints[heard:]
+    await page.get_by_role("link", name="Sign in again.").press("Enter")
+    await page.locator("#email").fill(MANAGER)
+    await page.locator("#password").fill(PASSWORD)
+    await page.keyboard.press("Enter")
+    await page.wait_for_url(home)
+    await expect(page.locator(".room")).to_have_count(5)
 
 
 async def _names_are_names(page: Page) -> None:
@@ -191,7 +243,8 @@ async def _a_finding_is_answered(page: Page) -> None:
     await expect(page.locator(".notice.good").first).to_contain_text("by Ada Manager")
 
 
-async def _who_is_in_is_printed(page: Page) -> None:
+async def _who_is_in_is_printed(manager: Visitor) -> None:
+    page, heard = manager.page, len(manager.complaints)
     await page.get_by_role("link", name="Who was in").click()
     await expect(page.get_by_role("heading", level=1)).to_contain_text("Present now")
     await expect(page.get_by_role("heading", name="Children: 50")).to_be_visible()
@@ -199,10 +252,19 @@ async def _who_is_in_is_printed(page: Page) -> None:
     await look(page)
     await page.emulate_media(media="print")
     await expect(page.locator("header.top")).to_be_hidden()
-    await expect(page.locator("form.line")).to_be_hidden()
+    await expect(page.locator("form.moments")).to_be_hidden()
     await expect(page.get_by_text(SCRIPT_NAME)).to_be_visible()
     await page.emulate_media(media="screen")
+    await page.goto(f"{page.url}?at=half+past+eight&known_at=2026-09-21T10:00")
+    await expect(page.get_by_label("At", exact=True)).to_have_value("half past eight")
+    await expect(page.get_by_label("At", exact=True)).to_have_attribute("aria-invalid", "true")
+    await expect(page.get_by_label("As known at")).to_have_value("2026-09-21T10:00")
+    await look(page)
+    # A browser notes every refusal in its console.
+    assert all("422" in one for one in manager.complaints[heard:])
+    del manager.complaints[heard:]
     await page.get_by_label("At", exact=True).fill("2026-09-21T07:34")
+    await page.get_by_label("As known at").fill("")
     await page.get_by_role("button", name="Show").click()
     await expect(page.get_by_role("heading", name="Children: 1", exact=True)).to_be_visible()
 

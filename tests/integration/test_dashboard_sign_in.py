@@ -156,11 +156,30 @@ async def test_each_page_is_for_those_who_work_at_the_centre(api: Api) -> None:
         token = api.services.browser_sessions.form_token(browser.cookies["__Host-rollcall"])
         code = await browser.post(f"{base}/devices/enrolment-code", data={"csrf": token})
         assert code.status_code == (403 if who == "staff" else status), who
+        if who == "staff":
+            await _what_is_wrong_with_a_moment_is_said_at_its_field(browser, f"{base}/present")
     assert home["staff"].headers["location"] == base
     names = ("North House", "South House", "Other House")
     assert [name in home["admin"].text for name in names] == [True, True, False]
     assert "Nothing here for you yet" in home["parent"].text
     assert (await Browser(api).get("/")).headers["location"] == "/dashboard"
+
+
+async def _what_is_wrong_with_a_moment_is_said_at_its_field(browser: Browser, path: str) -> None:
+    bad = await browser.get(f"{path}?at=half+past+%22eight&known_at=2026-09-21T08:00")
+    assert bad.status_code == 422
+    assert 'type="text" value="half past &#34;eight"' in bad.text
+    assert 'id="at-problem"' in bad.text
+    assert 'type="datetime-local" value="2026-09-21T08:00"' in bad.text
+    assert 'id="known_at-problem"' not in bad.text
+    assert "Nothing was looked up" in bad.text
+    assert "Children:" not in bad.text
+    ahead = await browser.get(f"{path}?known_at=2098-01-01T08:00")
+    assert (ahead.status_code, "This lies ahead" in ahead.text) == (422, True)
+    twice = await browser.get(f"{path}?at=2025-10-26T01:30")
+    assert (twice.status_code, "at=2025-10-26T01%3A30%3A00%2B00%3A00" in twice.text) == (200, True)
+    other = await browser.get(f"{path}?at=2025-10-26T01%3A30%3A00%2B00%3A00&known_at=")
+    assert "At 2025-10-26 01:30 +0000" in other.text
 
 
 async def _execute(database: FreshDatabase, statement: str) -> None:

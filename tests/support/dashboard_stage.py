@@ -41,6 +41,7 @@ from tests.support.live_office import served
 
 CENTER: Final = "sunny-gate"
 MANAGER: Final = "manager@example.org"
+ADMIN: Final = "admin@example.org"
 STAFF: Final = "staff@example.org"
 SCRIPT_NAME: Final = "<script>alert(1)</script>"
 RIGHT_TO_LEFT_NAME: Final = "بن داود"
@@ -50,6 +51,9 @@ MORE: Final = f"""record,external_id,center,given_name,family_name,birth_date,ro
 child,C-901,{CENTER},Robert,{SCRIPT_NAME},2023-03-04,OTTER
 child,C-902,{CENTER},Noor,{RIGHT_TO_LEFT_NAME},2022-10-11,FOX
 child,C-903,{CENTER},Wilhelmina Theodora Anastasia,Featherstonehaugh-Cholmondeley-Marjoribanks,2021-12-01,OWL
+"""
+SECOND_CENTER: Final = """record,external_id,name,organisation,time_zone
+center,quiet,A Quiet House,Sunny Gate Early Years,Europe/London
 """
 ROOMS: Final = ("DUCK", "HEDGE", "OTTER", "FOX", "OWL")
 # Who is in which room: educators and assistants of the sample.
@@ -97,6 +101,12 @@ class DashboardStage:
         self._positions.note(desk.key, RecordApplied("epoch", 1, waiting))
         await self._positions.flush()
         self.clock.set_wall_ms(START_MS + NOW_MINUTE * MINUTE_MS)
+
+    async def more_centers(self) -> None:
+        """Found a second centre in which nobody is yet, and make somebody who looks after both."""
+        report = await self.running.services.roster_import.run([SourceFile("more.csv", SECOND_CENTER.encode())])
+        assert not report.problems, report.problems
+        await self.running.services.accounts.create(NewUser(ADMIN, "Edda Admin", RoleId.ADMIN, CENTER), PASSWORD)
 
     def check_in(self, desk: Desk, child: str, minute: int = NOW_MINUTE, room: str = "") -> Entry:
         """Write down that a child came, into a room or the one it belongs to."""

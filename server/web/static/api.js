@@ -1,5 +1,7 @@
 // The API as this page's user: the browser sends the cookie, and what changes something carries the page's token.
 
+import { tellSignedOut } from "./signed_out.js";
+
 const API = "/api/v1";
 const ANSWER_WITHIN_MS = 15000;
 
@@ -34,14 +36,9 @@ async function fetched(path, options) {
   } catch {
     throw new Refused(0, "The server cannot be reached.");
   }
-  if (answer.status === 401) toSignIn();
+  if (answer.status === 401) tellSignedOut();
   if (!answer.ok && answer.status !== 304) throw new Refused(answer.status, await detailOf(answer));
   return answer;
-}
-
-/** Leave for the sign-in, and come back to this page. */
-export function toSignIn() {
-  location.assign(`/dashboard/sign-in?next=${encodeURIComponent(location.pathname + location.search)}`);
 }
 
 async function detailOf(answer) {

@@ -78,6 +78,7 @@ function totals(board) {
 
 function rooms(board, isWall) {
   const all = board.without_room ? [...board.rooms, board.without_room] : board.rooms;
+  if (!all.length) return h("p", { "data-key": "no-rooms", class: "panel muted" }, "This centre has no rooms yet: they come with its roster.");
   return h("section", { "data-key": "rooms", class: "rooms", "aria-label": "Rooms" }, all.map((room) => roomCard(board, room, isWall)));
 }
 

@@ -3,64 +3,62 @@
 import { ask } from "./api.js";
 import { count } from "./board.js";
 import { h, name, notice, say, update } from "./dom.js";
-import { clock, counted, STATUS, STATUS_ORDER } from "./words.js";
+import { matters, standing, summary, verdict, worstFirst } from "./glance.js";
+import { isSignedOut } from "./signed_out.js";
+import { clock } from "./words.js";
 
 const AGAIN_MS = 30000;
 const AT_ONCE = 4;
 const list = document.getElementById("centers");
-const centers = [...list.querySelectorAll("[data-center]")].map((item) => ({ id: item.dataset.center, title: item.dataset.name, board: null, etag: "" }));
+const centers = [...list.querySelectorAll("[data-center]")].map((item) => ({ id: item.dataset.center, title: item.dataset.name, board: null, etag: "", refused: "" }));
 
 async function load() {
   const waiting = [...centers];
-  const failures = [];
   const worker = async () => {
-    for (let center = waiting.shift(); center; center = waiting.shift()) {
-      try {
-        const answer = await ask(`/centers/${center.id}/board`, center.etag);
-        if (answer) Object.assign(center, { board: answer.body, etag: answer.etag });
-      } catch (refused) {
-        failures.push(refused.message);
-      }
-    }
+    for (let center = waiting.shift(); center && !isSignedOut(); center = waiting.shift()) await renew(center);
   };
   await Promise.all(Array.from({ length: AT_ONCE }, worker));
-  notice(document.getElementById("banner"), failures[0] ?? "");
+  if (isSignedOut()) return clearInterval(loading);
+  notice(document.getElementById("banner"), centers.find((center) => center.refused)?.refused ?? "");
   show();
 }
 
+async function renew(center) {
+  try {
+    const answer = await ask(`/centers/${center.id}/board`, center.etag);
+    if (answer) Object.assign(center, { board: answer.body, etag: answer.etag });
+    center.refused = "";
+  } catch (refused) {
+    center.refused = refused.message;
+    // Whoever may not look any more sees nothing old either.
+    if (refused.status === 403 || refused.status === 404) Object.assign(center, { board: null, etag: "" });
+  }
+}
+
 function show() {
-  const sorted = [...centers].sort((one, other) => weight(other) - weight(one) || one.title.localeCompare(other.title));
-  update(list, h("ul", { id: "centers", class: "glance" }, sorted.map(line)));
-  const times = centers.map((center) => center.board?.as_of).filter(Boolean).map(clock).sort();
+  const known = centers.filter((center) => center.board);
+  update(list, h("ul", { id: "centers", class: "glance" }, [...centers].sort(worstFirst).map(line)));
+  say(document.getElementById("summary"), summary(centers.map((center) => center.board)));
+  const times = known.map((center) => clock(center.board.as_of)).sort();
   say(document.getElementById("as-of"), times.length ? `as of ${times[0]}` : "");
 }
 
-/** Danger to children first, then what is not known, then what can wait. */
-function weight({ board }) {
-  if (!board) return -1;
-  return board.findings.critical * 1000 + STATUS_ORDER.indexOf(worst(board)) * 100 + board.after_hours.count * 10 + (board.coverage.complete ? 0 : 5) + Math.min(board.findings.normal, 4);
-}
-
-function worst(board) {
-  const all = [board.ratio.status, ...board.rooms.map((room) => room.ratio.status)];
-  return all.sort((one, other) => STATUS_ORDER.indexOf(other) - STATUS_ORDER.indexOf(one))[0];
-}
-
-function line({ id, title, board }) {
+function line({ id, title, board, refused }) {
   const link = h("a", { href: `/dashboard/centers/${id}` }, name(title));
-  if (!board) return h("li", { "data-key": id, class: "card" }, h("h2", null, link));
-  const status = STATUS[worst(board)];
-  const facts = [
-    board.findings.critical ? h("strong", null, counted(board.findings.critical, "critical finding", "critical findings")) : null,
-    board.after_hours.count ? `${board.after_hours.count} still here after closing` : null,
-    board.coverage.complete ? null : board.coverage.says[0],
-    board.findings.normal ? counted(board.findings.normal, "finding to settle", "findings to settle") : null,
-  ].filter(Boolean);
-  return h("li", { "data-key": id, class: `card room ${worst(board)}` },
-    h("header", null, h("h2", null, link), h("p", { class: "chip" }, h("span", { "aria-hidden": "true" }, `${status.sign} `), status.text)),
+  if (!board) {
+    return h("li", { "data-key": id, class: "card warn" }, h("h2", null, link), h("p", null, `▲ Not known. ${refused}`));
+  }
+  const found = standing(board);
+  const { level, sign, text } = verdict(found);
+  const dangers = (found.critical ? 1 : 0) + (found.breaches ? 1 : 0);
+  const said = matters(found).map((one, at) => h("li", null, at < dangers ? h("strong", null, one) : one));
+  const silence = board.coverage.complete ? null : h("li", { class: "muted" }, board.coverage.says[0]);
+  return h("li", { "data-key": id, class: `card room ${level}` },
+    h("header", null, h("h2", null, link), h("p", { class: "chip" }, h("span", { "aria-hidden": "true" }, `${sign} `), text)),
     h("p", { class: "number" }, count(board.totals.children, board.coverage), h("span", { class: "of" }, " children, "), count(board.totals.staff, board.coverage), h("span", { class: "of" }, " staff")),
-    facts.length ? h("ul", null, facts.map((fact) => h("li", null, fact))) : h("p", { class: "muted" }, "Nothing to look at."));
+    said.length || silence ? h("ul", null, said, silence) : h("p", { class: "muted" }, "Nothing to look at."),
+    refused ? h("p", { class: "mark" }, `as of ${clock(board.as_of)}, not heard since`) : null);
 }
 
+const loading = setInterval(load, AGAIN_MS);
 load();
-setInterval(load, AGAIN_MS);

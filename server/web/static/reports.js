@@ -1,6 +1,7 @@
 // Makes a report with its progress shown, and keeps the file when it is whole. Without this file the form works too.
 
 import { say, notice } from "./dom.js";
+import { tellSignedOut } from "./signed_out.js";
 
 const form = document.getElementById("report");
 const banner = document.getElementById("banner");
@@ -54,7 +55,7 @@ function begin() {
 }
 
 async function refusal(answer) {
-  if (answer.status === 401) return "You are no longer signed in. Load this page again to sign in.";
+  if (answer.status === 401) tellSignedOut();
   try {
     return (await answer.json()).detail;
   } catch {

@@ -1,6 +1,7 @@
 // The board of a centre, kept fresh: by the stream while it holds, by asking now and then while it does not.
 
 import { ask } from "./api.js";
+import { isSignedOut } from "./signed_out.js";
 
 // The server says something at least every 15 s; two of its words may be late.
 const SILENCE_MAX_MS = 40000;
@@ -14,7 +15,7 @@ const TICK_MS = 1000;
 export function follow(centerId, { onBoard, onState }) {
   const follower = new Follower(`/centers/${centerId}`, onBoard, onState);
   follower.open();
-  setInterval(() => follower.tick(), TICK_MS);
+  follower.ticking = setInterval(() => follower.tick(), TICK_MS);
   addEventListener("online", () => follower.open());
 }
 
@@ -37,6 +38,7 @@ class Follower {
   }
 
   open() {
+    if (isSignedOut()) return;
     this.source?.close();
     this.openedAt = this.heardAt = performance.now();
     this.source = new EventSource(`/api/v1${this.path}/live`);
@@ -45,6 +47,13 @@ class Follower {
       this.take(JSON.parse(event.data));
     });
     this.source.addEventListener("still", () => this.heard());
+    // Why it may not go on is asked at once: the answer to that says it.
+    this.source.addEventListener("bye", (event) => {
+      if (JSON.parse(event.data).reason === "rights_lost") this.poll();
+    });
+    this.source.addEventListener("error", ({ target }) => {
+      if (target.readyState === EventSource.CLOSED && performance.now() - this.polledAt >= POLL_EVERY_MS) this.poll();
+    });
   }
 
   heard() {
@@ -67,6 +76,7 @@ class Follower {
   }
 
   tick() {
+    if (isSignedOut()) return this.stop();
     const now = performance.now();
     if (this.isLive(now)) {
       this.goodAt = now;
@@ -78,11 +88,17 @@ class Follower {
     this.tell();
   }
 
+  stop() {
+    this.source.close();
+    clearInterval(this.ticking);
+  }
+
   isLive(now) {
     return this.source.readyState === EventSource.OPEN && now - this.heardAt < SILENCE_MAX_MS;
   }
 
   async poll() {
+    if (this.isPolling) return;
     this.isPolling = true;
     this.polledAt = performance.now();
     try {
@@ -95,6 +111,7 @@ class Follower {
       }
     } catch (refused) {
       this.isReachable = refused.status !== 0;
+      if (isSignedOut()) this.stop();
       // Whoever may not look any more is told so by the page itself.
       if (refused.status === 403 || refused.status === 404) location.reload();
     } finally {
@@ -104,6 +121,7 @@ class Follower {
   }
 
   tell() {
+    if (isSignedOut()) return;
     const isWell = performance.now() - this.goodAt < BANNER_AFTER_MS;
     const state = isWell ? "live" : this.isReachable ? "polling" : "lost";
     const since = this.board ? new Date(Date.parse(this.board.as_of) + this.holdsAt - this.madeAt) : null;

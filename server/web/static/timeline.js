@@ -2,6 +2,7 @@
 
 import { ask } from "./api.js";
 import { h, name, notice, update } from "./dom.js";
+import { isSignedOut } from "./signed_out.js";
 import { checkWords, clock, kindWords, methodWords, plain, when } from "./words.js";
 
 const { center, manage } = document.body.dataset;
@@ -97,4 +98,4 @@ function events(one) {
 }
 
 load();
-setInterval(load, AGAIN_MS);
+const loading = setInterval(() => (isSignedOut() ? clearInterval(loading) : load()), AGAIN_MS);
