@@ -2,14 +2,24 @@
 
 import asyncio
 import re
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from tests.support.faults.failing import VARIABLE
+from tests.support.kiosk_server import until
 from tests.support.terminal import Terminal, needs_tmux
-from tests.support.world import World, running_world
+from tests.support.world import SAMPLE, Desk, World, running_world
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300), needs_tmux]
+
+OKAFORS = ("Kwame Okafor", "Wren Okafor", "Ọlá Okafor")
+# The third of a family whose two are in the sample, on the list of the same guardian.
+THIRD = (
+    "child,C-900,,,,,,,,Wren,Okafor,,2024-08-02,HEDGE,,,,,,,,,,,,,,",
+    "pickup,,,,,,,,,,,,,,,,,,C-900,G-016,authorised,parent,yes,,,,,",
+)
 
 
 async def _names_by_id(world: World) -> dict[str, str]:
@@ -30,6 +40,9 @@ async def _check_in(terminal: Terminal, typed: str, name: str) -> None:
 
 async def test_a_morning_on_the_screen_with_the_link_cut_in_the_middle(tmp_path: Path, terminal: Terminal) -> None:
     async with running_world(tmp_path, "Desk 1") as world:
+        roster = tmp_path / "with-a-third.csv"
+        roster.write_text(SAMPLE.read_text(encoding="utf-8") + "\n".join(THIRD), encoding="utf-8")
+        await world.command("import", str(roster))
         front = await world.enrol_desk("Front desk")
         terminal.open(80, 24, "kiosk", "run", "--data", str(front.data))
         await _until(terminal, "● ONLINE")
@@ -63,6 +76,47 @@ async def test_a_morning_on_the_screen_with_the_link_cut_in_the_middle(tmp_path:
         await world.until_equal()
         terminal.press("C-q")
         await _until(terminal, "ended with 0")
+        await _pull_the_plug_in_the_middle_of_a_family(world, terminal, front)
+
+
+async def _pull_the_plug_in_the_middle_of_a_family(world: World, terminal: Terminal, front: Desk) -> None:
+    """SIGKILL before a family's COMMIT, then after it: none or all three; what was called recorded is there."""
+    run = ("kiosk", "run", "--data", str(front.data))
+    recorded: list[str] = []
+    for moment, typed, name in (("before", "lacroix", "Léa Lacroix"), ("after", "fairfax", "Theo Fairfax")):
+        point = {VARIABLE: f"kiosk.record.{moment}_commit:2"}
+        terminal.open_again("tests.support.faults.failing", *run, **point)
+        await _until(terminal, "● ONLINE")
+        terminal.type(typed)
+        await _until(terminal, name)
+        terminal.press("Enter")
+        await _until(terminal, f"{name} checked in")
+        recorded.append(name)
+        terminal.press("C-u")  # not ESC, which makes ALT of a letter that comes at once
+        terminal.type("okafor")
+        await _until(terminal, re.compile("Okafor.*\n.*Okafor.*\n.*Okafor"))
+        terminal.press("Enter")
+        await _until(terminal, "3 children")
+        terminal.press("Enter")
+        await _until(terminal, "ended with 137")
+        recorded += OKAFORS if moment == "after" else ()
+
+        terminal.open_again(*run)
+        await _until(terminal, "● ONLINE")
+        terminal.type("okafor")
+        screen = await _until(terminal, re.compile("Okafor.*\n.*Okafor.*\n.*Okafor"))
+        assert len(re.findall("Okafor .*● In", screen)) == (3 if moment == "after" else 0), screen
+        await until(partial(_has, world, tuple(recorded)))
+        terminal.press("C-q")
+        await _until(terminal, "ended with 0")
+
+
+async def _has(world: World, recorded: tuple[str, ...]) -> bool:
+    """Whether the server has each of these once, and of the family nobody else."""
+    names = await _names_by_id(world)
+    came = [names[event["child_id"]] for event in await _events(world)]
+    ours = [name for name in came if name in (*recorded, *OKAFORS)]
+    return sorted(ours) == sorted(recorded)
 
 
 async def _events(world: World) -> list[dict[str, str]]:

@@ -34,11 +34,13 @@ class Terminal:
 
     def open(self, width: int, height: int, *arguments: str) -> None:
         """Run `python -m` with these arguments (a kiosk on an invented desk without any) in a terminal of this size."""
-        # COLUMNS and LINES of the test runner would speak louder than the terminal's own size.
-        python = f"env -u COLUMNS -u LINES {shlex.quote(sys.executable)}"
-        program = f"cd {shlex.quote(str(ROOT))} && {python} -m {shlex.join(arguments or SAMPLE_KIOSK)}"
-        kept = f"{program}; echo ended with $?; read -r _"
-        self.run("new-session", "-d", "-s", "kiosk", "-x", str(width), "-y", str(height), kept)
+        self.run("new-session", "-d", "-s", "kiosk", "-x", str(width), "-y", str(height), _kept(*arguments))
+
+    def open_again(self, *arguments: str, **environment: str) -> None:
+        """The same terminal, empty, with another program and these variables; what still runs in it is killed."""
+        for name, value in environment.items():
+            self.run("set-environment", "-t", "kiosk", name, value)
+        self.run("respawn-pane", "-k", "-t", "kiosk", _kept(*arguments))
 
     def press(self, *keys: str) -> None:
         self.run("send-keys", "-t", "kiosk", *keys)
@@ -58,6 +60,14 @@ class Terminal:
                 return seen
             time.sleep(POLL_S)
         raise AssertionError(f"{words!r} never appeared on:\n{self.screen()}")
+
+
+def _kept(*arguments: str) -> str:
+    """A shell's line that runs it and stays, so that its last screen can be read."""
+    # COLUMNS and LINES of the test runner would speak louder than the terminal's own size.
+    python = f"env -u COLUMNS -u LINES {shlex.quote(sys.executable)}"
+    program = f"cd {shlex.quote(str(ROOT))} && {python} -m {shlex.join(arguments or SAMPLE_KIOSK)}"
+    return f"{program}; echo ended with $?; read -r _"
 
 
 @pytest.fixture
