@@ -13,6 +13,7 @@ from server.services.database_setup import open_database
 from tests.support.api import SECRET
 from tests.support.browser import open_browser, visitor
 from tests.support.dashboard_stage import MANAGER, DashboardStage, open_dashboard_stage
+from tests.support.reach import reach_everything
 
 DESK: Final = {"viewport": {"width": 1280, "height": 740}}
 PHONE: Final = {"viewport": {"width": 360, "height": 740}, "device_scale_factor": 2, "is_mobile": True}
@@ -75,4 +76,5 @@ async def _timeline(stage: DashboardStage, browser: Browser, folder: Path) -> No
 
 
 if __name__ == "__main__":
+    reach_everything()
     asyncio.run(draw(Path(sys.argv[1]), every="--all" in sys.argv))
