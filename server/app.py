@@ -20,6 +20,7 @@ from server.core.migrate import newest_revision
 from server.core.passwords import Passwords
 from server.core.pictures import Pictures
 from server.core.refresh_tokens import RefreshTokens
+from server.core.request_seals import RequestSeals
 from server.core.settings import Settings
 from server.core.smtp import mail_server
 from server.core.tokens import Tokens
@@ -81,6 +82,7 @@ from server.services.ratio import Ratio
 from server.services.ratio_rules import RatioRules
 from server.services.recoveries import Post, Recoveries
 from server.services.relationships import Relationships
+from server.services.repeats import Repeats
 from server.services.reports import Reports
 from server.services.reviews import Reviews
 from server.services.rollcalls import RollCallReports
@@ -312,6 +314,7 @@ def _services(parts: _Parts, draining: _Draining) -> Services:
         photos=Photos(units, clock, Pictures()),
         pickups=Pickups(units, clock),
         relationships=Relationships(units, clock),
+        repeats=Repeats(units, clock, new_id, RequestSeals(secret_key, secrets.token_bytes)),
     )
 
 

@@ -57,6 +57,7 @@ from server.controllers import (
 from server.controllers.browser import browser_door
 from server.controllers.dependencies import PROBLEM_RESPONSES
 from server.controllers.middleware import HTTPS_ONLY, SAFE_HEADERS, RequestFrame
+from server.controllers.repeats import AnsweredBefore, RepeatableRequests, answer_again
 from server.core.clock import Clock
 from server.core.ids import Ids
 from server.core.settings import Settings
@@ -97,14 +98,20 @@ def build_app(settings: Settings, clock: Clock) -> FastAPI:
     if settings.docs_enabled:
         api_docs.install(app)
     problems.install(app)
+    app.add_exception_handler(AnsweredBefore, answer_again)
+    app.add_middleware(RepeatableRequests)
     if settings.cors_origins:
         app.add_middleware(
             CORSMiddleware,
             allow_origins=list(settings.cors_origins),
             allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
-            allow_headers=["Authorization", "Content-Type", "If-Match", "If-None-Match", "Last-Event-ID"],
-            expose_headers=["ETag", "RateLimit", "RateLimit-Policy", "Retry-After", "X-Request-ID"],
-        )
+            allow_headers=[
+                "Authorization", "Content-Type", "Idempotency-Key", "If-Match", "If-None-Match", "Last-Event-ID",
+            ],
+            expose_headers=[
+                "ETag", "Idempotency-Replayed", "RateLimit", "RateLimit-Policy", "Retry-After", "X-Request-ID",
+            ],
+        )  # fmt: skip
     headers = (*SAFE_HEADERS, HTTPS_ONLY) if settings.environment == "production" else SAFE_HEADERS
     app.add_middleware(RequestFrame, clock=clock, new_id=Ids(clock).new, headers=headers)
     return app

@@ -8,6 +8,7 @@ from fastapi import Depends, Path, Query, Request
 from fastapi.security import OAuth2PasswordBearer
 
 from server.controllers.browser import check_script, user_of_cookie
+from server.controllers.repeats import claim_if_keyed
 from server.controllers.who_asks import let_user_ask
 from server.core.errors import Unauthenticated, Unavailable
 from server.schemas.base import Problem
@@ -78,10 +79,19 @@ def get_good_until_ms(token: BearerToken, services: ServicesDep) -> int:
 GoodUntilMs = Annotated[int, Depends(get_good_until_ms)]
 
 
-async def get_current_active_user(user: Annotated[User, Depends(get_current_user)]) -> User:
-    """Give the user if the account is not switched off. Raises AccountInactive."""
+async def get_current_active_user(
+    request: Request, user: Annotated[User, Depends(get_current_user)], services: ServicesDep
+) -> User:
+    """Give the user if the account is not switched off, and the right to do once what is sent under a key.
+
+    Raises:
+        AccountInactive: the account is switched off.
+        AnsweredBefore, KeyReused, StillRunning, RateLimited: as `claim_if_keyed`.
+
+    """
     if not user.is_active:
         raise AccountInactive
+    await claim_if_keyed(request, user, services)
     return user
 
 

@@ -24,6 +24,7 @@ from server.core.errors import (
 )
 from server.schemas.base import FieldError, Problem
 from server.services.enrolment import EnrolmentCodeExpired
+from server.services.repeats import StillRunning
 
 MEDIA_TYPE: Final = "application/problem+json"
 RETRY_AFTER_S: Final = 5
@@ -86,12 +87,19 @@ def problem_response(
 async def _domain_error(_request: Request, error: Exception) -> JSONResponse:
     if not isinstance(error, RollcallError):
         raise error
+    return error_response(error)
+
+
+def error_response(error: RollcallError) -> JSONResponse:
+    """Give the answer to a domain error."""
     errors: list[FieldError] = []
     headers: dict[str, str] = {}
     if isinstance(error, InvalidInput):
         errors = [FieldError(pointer=one.pointer, detail=one.detail) for one in error.problems]
     if isinstance(error, Unauthenticated):
         headers["www-authenticate"] = "Bearer"
+    if isinstance(error, StillRunning):
+        headers["retry-after"] = str(error.retry_after_s)
     if isinstance(error, RateLimited):
         headers |= {"retry-after": str(error.retry_after_s), **_rate_limit(error.quota, error.retry_after_s)}
     if isinstance(error, Unavailable):

@@ -7,7 +7,7 @@ table takes the head of its centre by itself (a trigger notes it there), so a un
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
@@ -23,6 +23,7 @@ from server.core.ids import Luck
 from server.repositories import audit_writes, log_writes
 from server.repositories.audit_writes import Noted
 from server.repositories.evidence_gaps import close_log_gap
+from server.repositories.held_commit import held_now, opened, settle_held
 from server.repositories.log_rows import Pending, append_of, without_repeats
 from server.repositories.log_writes import Append, LockedHead, Stamp, Standing
 from server.repositories.touched_rows import TouchedRows
@@ -113,7 +114,7 @@ class UnitOfWork:
         return {center_id: locked.head for center_id, locked in self._heads.items()}
 
     def head_of(self, center_id: str) -> Head:
-        """Where the log of a centre ends whose head is held; after `finish`, with what this unit appended."""
+        """Where the log of a centre ends whose head is held; after `write`, with what this unit appended."""
         return self._heads[center_id].head
 
     def put(
@@ -171,8 +172,8 @@ class UnitOfWork:
         """Call this when the transaction is committed, and never when it is not; `call` must not raise or wait."""
         self._after_commit.append(call)
 
-    async def finish(self) -> None:
-        """Write what is pending to tables and logs, and commit; called by `UnitsOfWork.begin`.
+    async def write(self) -> None:
+        """Write what is pending to tables and logs; called by `UnitsOfWork.begin`.
 
         Raises:
             ValueError: what was put as one whole does not fit one page.
@@ -184,6 +185,9 @@ class UnitOfWork:
         if self._asked:
             await self._append()
         await self._note_acts()
+
+    async def commit(self) -> None:
+        """Commit what `write` wrote; called by whoever began the transaction or holds it back."""
         await self.connection.commit()
         for call in self._after_commit:
             call()
@@ -317,17 +321,42 @@ class UnitsOfWork:
             DatabaseUnavailable: the database is away, full, read only or too slow.
 
         """
-        with database_errors():
-            async with self._engine.connect() as connection:
-                await connection.begin()
-                asking = asking_now()
-                await _set_reach(connection, asking.reach)
-                unit = UnitOfWork(connection, self._sources, actor=actor, origin=origin, asking=asking)
-                try:
-                    yield unit
-                    await unit.finish()
-                finally:
-                    await unit.close()
+        await settle_held()
+        with opened() as held:
+            async with AsyncExitStack() as stack:
+                unit = await self._open(stack, actor=actor, origin=origin)
+                yield unit
+                await unit.write()
+                if held is None:
+                    await unit.commit()
+                else:
+                    held.keep(unit, stack.pop_all())
+
+    @asynccontextmanager
+    async def last(self) -> AsyncIterator[AsyncConnection]:
+        """Give the transaction that this task holds back, or else a new one; committed at the end of the block.
+
+        Raises:
+            DatabaseUnavailable: as `begin`.
+
+        """
+        held = held_now()
+        kept = held.give() if held is not None else None
+        async with kept[1] if kept is not None else AsyncExitStack() as stack:
+            unit = kept[0] if kept is not None else await self._open(stack, actor="", origin="")
+            yield unit.connection
+            await unit.commit()
+
+    async def _open(self, stack: AsyncExitStack, *, actor: str, origin: str) -> UnitOfWork:
+        """Begin a transaction on a connection that `stack` gives back."""
+        stack.enter_context(database_errors())
+        connection = await stack.enter_async_context(self._engine.connect())
+        await connection.begin()
+        asking = asking_now()
+        await _set_reach(connection, asking.reach)
+        unit = UnitOfWork(connection, self._sources, actor=actor, origin=origin, asking=asking)
+        stack.push_async_callback(unit.close)
+        return unit
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
@@ -337,6 +366,7 @@ class UnitsOfWork:
             DatabaseUnavailable: as `begin`.
 
         """
+        await settle_held()
         with database_errors():
             async with self._engine.connect() as plain:
                 connection = await plain.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)

@@ -1,8 +1,9 @@
-"""Takes away what is over: sessions, links that came by mail, and counts of tries."""
+"""Takes away what is over: sessions, links that came by mail, counts of tries, and answers kept for repeats."""
 
 from server.core.clock import Clock
-from server.repositories import members, recoveries, sessions, throttles
+from server.repositories import members, recoveries, request_keys, sessions, throttles
 from server.repositories.unit_of_work import UnitsOfWork
+from server.services import repeats
 from server.services.sessions import IDLE_MAX
 from server.services.throttles import FORGET_ROWS
 
@@ -20,6 +21,7 @@ class AccountTidying:
         now = self._clock.now()
         async with self._units.begin(origin="tidying") as unit:
             gone = await throttles.forget(unit.connection, now=now, rows_max=FORGET_ROWS)
+            gone += await request_keys.forget(unit.connection, now=now, rows_max=repeats.FORGET_ROWS)
             gone += await sessions.forget(unit.session, now=now, used_before=now - IDLE_MAX)
             gone += await recoveries.forget(unit.session, now=now)
             gone += await members.forget_invitations(unit.session, now=now)

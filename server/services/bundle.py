@@ -45,6 +45,7 @@ from server.services.ratio import Ratio
 from server.services.ratio_rules import RatioRules
 from server.services.recoveries import Recoveries
 from server.services.relationships import Relationships
+from server.services.repeats import Repeats
 from server.services.reports import Reports
 from server.services.reviews import Reviews
 from server.services.rollcalls import RollCallReports
@@ -110,3 +111,4 @@ class Services:
     photos: Photos
     pickups: Pickups
     relationships: Relationships
+    repeats: Repeats

@@ -22,6 +22,7 @@ from server.core.clock import Clock
 from server.core.errors import DatabaseUnavailable
 from server.models.devices import Device, DeviceKind, DeviceState
 from server.repositories import change_log, devices
+from server.repositories.held_commit import settle_held
 from server.repositories.unit_of_work import UnitsOfWork
 from server.services.journal_intake import DeviceKey, JournalIntake
 from sync.attendance import AttendanceEvent, check_event, encode_event
@@ -70,6 +71,8 @@ class ServerDesk:
 
         """
         check_event(event)
+        # Another task stores it, and may need what this one has locked.
+        await settle_held()
         journal = self._journals.get(event.center_id)
         if journal is None:
             journal = self._journals.setdefault(event.center_id, await self._begin(event.center_id))

@@ -33,6 +33,7 @@ OPEN: Final = {
     "device_nonce": "found by the device; holds luck",
     "enrolment_code": "found by what was typed, before its centre is known; holds no person",
     "throttle": "keyed hashes of addresses",
+    "request_key": "found by the account, which has no centre; keyed hashes, and answers under seal",
 }
 CATALOGUE: Final = text("""
     SELECT relation.relname, relation.relrowsecurity AND relation.relforcerowsecurity AS is_forced,

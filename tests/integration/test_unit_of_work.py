@@ -10,6 +10,7 @@ from sqlalchemy.exc import DBAPIError
 from server.core.database import create_engine
 from server.core.errors import DatabaseUnavailable
 from server.repositories import change_log
+from server.repositories.held_commit import holding, settle_held
 from sync.change_log import genesis
 from sync.limits import PAGE_CHANGES_MAX, UNIT_BYTES_MAX
 from sync.records import Entity, RoomRecord
@@ -179,3 +180,47 @@ async def test_the_server_cannot_change_what_it_once_wrote(world: PostgresWorld,
     for statement in (f"DELETE FROM {table}", f"UPDATE {table} SET center_id = center_id"):
         with pytest.raises(DBAPIError, match="permission denied"):
             await world.execute(statement)
+
+
+async def test_the_last_transaction_of_a_task_is_held_back_and_no_other(world: PostgresWorld) -> None:
+    center = await world.make_center()
+    desk = await make_desk(world, center)
+    begun = (await head_of(world, desk)).version
+    told: list[str] = []
+
+    async def put(name: str) -> None:
+        async with world.units.begin() as unit:
+            unit.put(center, Entity.ROOM, new_id(), RoomRecord(name=name))
+            unit.after_commit(lambda: told.append(name))
+
+    async def versions() -> int:
+        async def elsewhere() -> int:
+            return (await head_of(world, desk)).version - begun
+
+        # Another task, whose transactions are not held and which sees only what is committed.
+        return await asyncio.create_task(elsewhere())
+
+    with holding() as held:
+        await put("before")
+        assert (await versions(), told) == (1, ["before"])
+        held.begin()
+        await put("first")
+        assert (await versions(), told) == (1, ["before"])
+        await put("second")
+        assert (await versions(), told) == (2, ["before", "first"])
+        async with world.units.read():
+            assert (await versions(), told) == (3, ["before", "first", "second"])
+        # Within another one nothing waits: it would wait for itself.
+        async with world.units.begin():
+            await put("inner")
+            assert await versions() == 4
+        await settle_held()
+        await put("undone")
+        await held.drop()
+        await put("third")
+        async with world.units.last() as connection:
+            assert (await versions(), await connection.scalar(text("SELECT 1"))) == (4, 1)
+        assert (await versions(), told[3:]) == (5, ["inner", "third"])
+        async with world.units.last():
+            pass
+    assert held.give() is None
