@@ -32,6 +32,7 @@ from server.services.absence_days import AbsenceDays
 from server.services.absence_follow_up import AbsenceFollowUp
 from server.services.absences import Absences
 from server.services.access import Centers
+from server.services.account_limits import AccountLimits
 from server.services.account_tidying import AccountTidying
 from server.services.accounts import Accounts
 from server.services.adults import Adults
@@ -267,6 +268,7 @@ def _services(parts: _Parts, draining: _Draining) -> Services:
         audit=Audit(units),
         auth=auth,
         absence_days=AbsenceDays(units, clock),
+        account_limits=AccountLimits(throttles, clock),
         absence_follow_up=AbsenceFollowUp(units, parts.notifications, clock),
         absences=Absences(units, clock),
         accounts=Accounts(units, passwords, clock, new_id),

@@ -8,6 +8,7 @@ from fastapi import Depends, Path, Query, Request
 from fastapi.security import OAuth2PasswordBearer
 
 from server.controllers.browser import check_script, user_of_cookie
+from server.controllers.rate_limits import note_limit
 from server.controllers.repeats import claim_if_keyed
 from server.controllers.who_asks import let_user_ask
 from server.core.errors import Unauthenticated, Unavailable
@@ -59,15 +60,23 @@ ClientDep = Annotated[Client, Depends(get_client)]
 
 
 async def get_current_user(request: Request, token: BearerToken, services: ServicesDep) -> User:
-    """Give the user behind the bearer token, or else of the browser whose page asks. Raises Unauthenticated."""
+    """Give the user behind the bearer token, or else of the browser whose page asks; the request is counted.
+
+    Raises:
+        Unauthenticated: nobody known asks.
+        RateLimited: the account asks too much.
+
+    """
     if token:
-        found = await services.auth.identify(token)
-        await let_user_ask(request, found, services)
-        return found
-    user = await user_of_cookie(request, services)
-    if user is None:
-        raise Unauthenticated("Send an access token as Authorization: Bearer; /api/v1/auth/token gives one.")
-    check_script(request, services)
+        user = await services.auth.identify(token)
+        await let_user_ask(request, user, services)
+    else:
+        of_browser = await user_of_cookie(request, services)
+        if of_browser is None:
+            raise Unauthenticated("Send an access token as Authorization: Bearer; /api/v1/auth/token gives one.")
+        check_script(request, services)
+        user = of_browser
+    note_limit(request, await services.account_limits.take(user.id))
     return user
 
 

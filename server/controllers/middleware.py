@@ -9,6 +9,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from server.controllers.problems import internal_error, too_large
+from server.controllers.rate_limits import noted_limit
 from server.core.asking import NOBODY, Asking, asks
 from server.core.clock import Clock
 
@@ -52,7 +53,7 @@ class RequestFrame:
             return
         request_id = self._request_id(scope)
         own = (REQUEST_ID_HEADER.encode(), request_id.encode())
-        answer = _Answer(send, (own, *self._headers))
+        answer = _Answer(scope, send, (own, *self._headers))
         started_ms = self._clock.monotonic_ms()
         with structlog.contextvars.bound_contextvars(request_id=request_id), asks(Asking(request_id=request_id)):
             await self._serve(scope, receive, answer)
@@ -99,7 +100,8 @@ class _BoundedBody:
 class _Answer:
     """Sends the answer on and remembers its status; 0 while there is none."""
 
-    def __init__(self, send: Send, headers: tuple[tuple[bytes, bytes], ...]) -> None:
+    def __init__(self, scope: Scope, send: Send, headers: tuple[tuple[bytes, bytes], ...]) -> None:
+        self._scope = scope
         self._send = send
         self._headers = headers
         self.status = 0
@@ -107,7 +109,8 @@ class _Answer:
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            message = {**message, "headers": [*message.get("headers", ()), *self._headers]}
+            headers = (*message.get("headers", ()), *noted_limit(self._scope), *self._headers)
+            message = {**message, "headers": list(headers)}
         await self._send(message)
 
 

@@ -9,6 +9,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
+from server.controllers.rate_limits import limit_headers
 from server.core.errors import (
     Conflict,
     InvalidInput,
@@ -16,7 +17,6 @@ from server.core.errors import (
     NotFound,
     PreconditionFailed,
     PreconditionRequired,
-    Quota,
     RateLimited,
     RollcallError,
     Unauthenticated,
@@ -101,21 +101,13 @@ def error_response(error: RollcallError) -> JSONResponse:
     if isinstance(error, StillRunning):
         headers["retry-after"] = str(error.retry_after_s)
     if isinstance(error, RateLimited):
-        headers |= {"retry-after": str(error.retry_after_s), **_rate_limit(error.quota, error.retry_after_s)}
+        headers["retry-after"] = str(error.retry_after_s)
+        if error.quota is not None:
+            headers |= limit_headers(error.quota, left=0, more_in_s=error.retry_after_s)
     if isinstance(error, Unavailable):
         headers["retry-after"] = str(RETRY_AFTER_S)
         _log.warning("request_refused_unavailable", reason=error.code)
     return problem_response(status_of(error), (error.code, error.title, error.detail), errors, headers)
-
-
-def _rate_limit(quota: Quota | None, retry_after_s: int) -> dict[str, str]:
-    """The limit that was reached, as draft-ietf-httpapi-ratelimit-headers-10 writes it."""
-    if quota is None:
-        return {}
-    return {
-        "ratelimit-policy": f'"{quota.name}";q={quota.burst};w={quota.window_s}',
-        "ratelimit": f'"{quota.name}";r=0;t={retry_after_s}',
-    }
 
 
 async def _validation_error(_request: Request, error: Exception) -> JSONResponse:

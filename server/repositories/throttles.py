@@ -1,5 +1,6 @@
 """The SQL of limits: one row for each limit and whom it counts, moved ahead in time by each try."""
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -17,11 +18,26 @@ async def take(
     that would move it further than `window` ahead of now. A time that no try can have led to is left over from a
     clock that was wrong, and counts for nothing.
     """
+    taken = await take_some(connection, key, now=now, step=step, window=window)
+    return None if taken.is_let_by else taken.full_at
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """Whether tries were let by, and until when the limit is full now."""
+
+    is_let_by: bool
+    full_at: datetime
+
+
+async def take_some(connection: Connection, key: bytes, *, now: datetime, step: timedelta, window: timedelta) -> Taken:
+    """Count tries, or none of them: as `take`, where `step` is what all of them move."""
     parameters = {"key": key, "now": now, "step": step, "window": window}
-    if await connection.scalar(_TAKE, parameters) is not None:
-        return None
+    moved: datetime | None = await connection.scalar(_TAKE, parameters)
+    if moved is not None:
+        return Taken(is_let_by=True, full_at=moved)
     full_at: datetime | None = await connection.scalar(_FULL_AT, {"key": key})
-    return full_at or now
+    return Taken(is_let_by=False, full_at=full_at or now)
 
 
 async def give_back(connection: Connection, key: bytes, *, step: timedelta) -> None:

@@ -6,6 +6,7 @@ from server.services.absence_days import AbsenceDays
 from server.services.absence_follow_up import AbsenceFollowUp
 from server.services.absences import Absences
 from server.services.access import Centers
+from server.services.account_limits import AccountLimits
 from server.services.accounts import Accounts
 from server.services.adults import Adults
 from server.services.alerts import Alerts
@@ -61,6 +62,7 @@ class Services:
     """One of each."""
 
     absence_days: AbsenceDays
+    account_limits: AccountLimits
     absence_follow_up: AbsenceFollowUp
     absences: Absences
     analytics: Analytics

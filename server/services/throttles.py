@@ -50,6 +50,8 @@ RECOVERY_ACCOUNT: Final = Limit("recovery_account", 3, 600)
 MAILED_TOKEN_ADDRESS: Final = Limit("mailed_token_address", 30, 10)
 INVITATIONS: Final = Limit("invitations", 50, 60)
 PASSWORD_CHANGE: Final = Limit("password_change", 10, 60)
+# All of the API, for one account: a day's records of a large centre at once, and 3,600 requests an hour for ever.
+API_ACCOUNT: Final = Limit("api_account", 3_000, 1)
 
 
 class Throttles:
@@ -84,6 +86,26 @@ class Throttles:
         if refused is not None:
             _log.info("try_refused", limit=refused.quota.name if refused.quota else "", wait_s=refused.retry_after_s)
             raise refused
+
+    async def take_some(self, limit: Limit, whom: str, tries_max: int) -> tuple[int, int]:
+        """Count up to so many tries at once, or a single one; gives how many, and how many are left then.
+
+        Raises:
+            RateLimited: not even one is let by.
+
+        """
+        now, key = self._clock.now(), self._key_of(limit, whom)
+        step, window = timedelta(seconds=limit.step_s), timedelta(seconds=limit.window_s)
+        async with self._units.begin() as unit:
+            taken = await throttles.take_some(unit.connection, key, now=now, step=tries_max * step, window=window)
+            tries = tries_max
+            if not taken.is_let_by and tries_max > 1:
+                taken, tries = await throttles.take_some(unit.connection, key, now=now, step=step, window=window), 1
+        if taken.is_let_by:
+            return tries, max(0, (now + window - taken.full_at) // step)
+        refused = _refusal(limit, (taken.full_at - now).total_seconds())
+        _log.info("try_refused", limit=limit.name, wait_s=refused.retry_after_s)
+        raise refused
 
     async def give_back(self, *taken: tuple[Limit, str]) -> None:
         """Undo the count of one try under each limit: it was no guess."""
