@@ -55,6 +55,7 @@ from server.controllers import (
     users,
 )
 from server.controllers.browser import browser_door
+from server.controllers.conditional import ConditionalReads
 from server.controllers.dependencies import PROBLEM_RESPONSES
 from server.controllers.middleware import HTTPS_ONLY, SAFE_HEADERS, RequestFrame
 from server.controllers.repeats import AnsweredBefore, RepeatableRequests, answer_again
@@ -100,6 +101,7 @@ def build_app(settings: Settings, clock: Clock) -> FastAPI:
     problems.install(app)
     app.add_exception_handler(AnsweredBefore, answer_again)
     app.add_middleware(RepeatableRequests)
+    app.add_middleware(ConditionalReads, prefix=API_PREFIX)
     if settings.cors_origins:
         app.add_middleware(
             CORSMiddleware,

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 from fastapi import APIRouter, Depends, Path, Query, status
 
 from server.controllers.dependencies import CurrentUser, ServicesDep, require_role
+from server.controllers.pagination import PageDep
 from server.schemas.absences import (
     AbsenceIn,
     AbsenceList,
@@ -34,10 +35,13 @@ _OF_CHILD = "/{center_id}/children/{child_id}"
 
 
 @router.get("/{center_id}/absences")  # noqa: FAST003 - StaffedCenter takes it
-async def list_absences_of_day(center: StaffedCenter, services: ServicesDep, day: Day = None) -> DayAbsenceList:
+async def list_absences_of_day(
+    center: StaffedCenter, services: ServicesDep, page: PageDep, day: Day = None
+) -> DayAbsenceList:
     """List the absences that cover a day, with who has come all the same (staff)."""
     wanted, found = await services.absence_days.of_day(center, day)
     zone = ZoneInfo(center.time_zone)
+    shown, cursor = page.part("absences of a day", found, lambda one: one.absence.id)
     items = [
         DayAbsenceOut(
             child=_child(one.child),
@@ -45,15 +49,16 @@ async def list_absences_of_day(center: StaffedCenter, services: ServicesDep, day
             has_come=one.has_come,
             ended_at=_local(one.came_at, zone),
         )
-        for one in found
+        for one in shown
     ]
-    return DayAbsenceList(day=wanted, items=items)
+    return DayAbsenceList(day=wanted, items=items, next_cursor=cursor)
 
 
 @router.get("/{center_id}/absences/unexplained")  # noqa: FAST003 - the same
 async def list_unexplained(
     center: StaffedCenter,
     services: ServicesDep,
+    page: PageDep,
     day: Day = None,
     by: Annotated[time | None, Query(description="HH:MM on the centre's clock; now when left out")] = None,
 ) -> MissingOut:
@@ -63,15 +68,21 @@ async def list_unexplained(
     """
     found = await services.absence_days.missing(center, day, by)
     zone = ZoneInfo(center.time_zone)
+    shown, cursor = page.part("unexplained", found.children, lambda one: one.child.id)
     items = [
         MissingChildOut(
             child=_child(one.child),
             follow_ups=[_follow_up(call, zone) for call in one.follow_ups],
         )
-        for one in found.children
+        for one in shown
     ]
     return MissingOut(
-        day=found.day, by=found.by.astimezone(zone), is_open=found.is_open, expected=found.expected, items=items
+        day=found.day,
+        by=found.by.astimezone(zone),
+        is_open=found.is_open,
+        expected=found.expected,
+        items=items,
+        next_cursor=cursor,
     )
 
 
@@ -86,10 +97,13 @@ async def note_follow_up(
 
 
 @router.get(_OF_CHILD + "/absences")
-async def list_absences_of_child(center: StaffedCenter, child_id: ChildIdInPath, services: ServicesDep) -> AbsenceList:
+async def list_absences_of_child(
+    center: StaffedCenter, child_id: ChildIdInPath, services: ServicesDep, page: PageDep
+) -> AbsenceList:
     """List the last 200 absences of a child (staff)."""
     found = await services.absences.of_child(center, str(child_id))
-    return AbsenceList(items=[_absence(one, ZoneInfo(center.time_zone)) for one in found])
+    shown, cursor = page.part("absences of a child", found, lambda one: one.id)
+    return AbsenceList(items=[_absence(one, ZoneInfo(center.time_zone)) for one in shown], next_cursor=cursor)
 
 
 @router.post(_OF_CHILD + "/absences", status_code=status.HTTP_201_CREATED)

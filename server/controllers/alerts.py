@@ -7,6 +7,7 @@ from fastapi import APIRouter, Depends, Response, status
 
 from server.controllers.children import given_values
 from server.controllers.dependencies import CurrentUser, ServicesDep, require_role
+from server.controllers.pagination import PageDep
 from server.controllers.preconditions import ExpectedDep, set_etag
 from server.schemas.alerts import AlertChangeIn, AlertIn, AlertList, AlertOut
 from server.services.access import MANAGER_AND_UP, STAFF_AND_UP, Center
@@ -19,10 +20,13 @@ StaffedCenter = Annotated[Center, Depends(require_role(STAFF_AND_UP))]
 
 
 @router.get("/alerts")
-async def list_alerts(child_id: UUID, center: StaffedCenter, user: CurrentUser, services: ServicesDep) -> AlertList:
+async def list_alerts(
+    child_id: UUID, center: StaffedCenter, user: CurrentUser, services: ServicesDep, page: PageDep
+) -> AlertList:
     """List the alerts of a child as desks show them (staff); the reading is noted."""
     found = await services.alerts.of_child(center, user, str(child_id))
-    return AlertList(items=[_out(alert) for alert in found])
+    shown, cursor = page.part("alerts", found, lambda one: one.id)
+    return AlertList(items=[_out(alert) for alert in shown], next_cursor=cursor)
 
 
 @router.post("/alerts", status_code=status.HTTP_201_CREATED)

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Depends, Response, status
 from fastapi.security import OAuth2PasswordRequestForm
 
 from server.controllers.dependencies import ClientDep, CurrentUser, ServicesDep
+from server.controllers.pagination import PageDep
 from server.schemas.auth import (
     AcceptIn,
     AcceptOut,
@@ -50,9 +51,9 @@ async def log_out(body: RefreshIn, services: ServicesDep) -> None:
 
 
 @router.get("/sessions")
-async def list_sessions(user: CurrentUser, services: ServicesDep) -> SessionList:
+async def list_sessions(user: CurrentUser, services: ServicesDep, page: PageDep) -> SessionList:
     """List where I am signed in."""
-    found = await services.sessions.of_user(user)
+    shown, cursor = page.part("sessions", await services.sessions.of_user(user), lambda one: one.id)
     items = [
         SessionOut(
             id=one.id,
@@ -62,9 +63,9 @@ async def list_sessions(user: CurrentUser, services: ServicesDep) -> SessionList
             expires_at=one.expires_at,
             is_current=one.id == user.session_id,
         )
-        for one in found
+        for one in shown
     ]
-    return SessionList(items=items)
+    return SessionList(items=items, next_cursor=cursor)
 
 
 @router.delete("/sessions", status_code=status.HTTP_204_NO_CONTENT)

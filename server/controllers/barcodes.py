@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 from fastapi import APIRouter, Depends, Response, status
 
 from server.controllers.dependencies import CurrentUser, ServicesDep, require_role
+from server.controllers.pagination import PageDep, PageQuery
 from server.schemas.barcodes import BarcodeIn, BarcodeList, BarcodeOut
 from server.services.access import MANAGER_AND_UP, STAFF_AND_UP, Center
 from server.services.barcodes import Barcode, NewBarcode
@@ -21,9 +22,11 @@ _NO_STORE = {"cache-control": "no-store"}
 
 
 @router.get("/children/{child_id}/barcodes")
-async def list_child_barcodes(child_id: UUID, center: StaffedCenter, services: ServicesDep) -> BarcodeList:
+async def list_child_barcodes(
+    child_id: UUID, center: StaffedCenter, services: ServicesDep, page: PageDep
+) -> BarcodeList:
     """List the cards of a child, also revoked ones (staff); not what they say."""
-    return _list(await services.barcodes.of(center, _child(child_id)), center)
+    return _list(await services.barcodes.of(center, _child(child_id)), center, page)
 
 
 @router.post("/children/{child_id}/barcodes", status_code=status.HTTP_201_CREATED)
@@ -49,9 +52,11 @@ async def revoke_child_barcode(
 
 
 @router.get("/adults/{adult_id}/barcodes")
-async def list_adult_barcodes(adult_id: UUID, center: StaffedCenter, services: ServicesDep) -> BarcodeList:
+async def list_adult_barcodes(
+    adult_id: UUID, center: StaffedCenter, services: ServicesDep, page: PageDep
+) -> BarcodeList:
     """List the cards of an adult, also revoked ones (staff); not what they say."""
-    return _list(await services.barcodes.of(center, _adult(adult_id)), center)
+    return _list(await services.barcodes.of(center, _adult(adult_id)), center, page)
 
 
 @router.post("/adults/{adult_id}/barcodes", status_code=status.HTTP_201_CREATED)
@@ -88,8 +93,9 @@ def _new(body: BarcodeIn) -> NewBarcode:
     return NewBarcode(str(body.id), body.barcode, body.label)
 
 
-def _list(found: Sequence[Barcode], center: Center) -> BarcodeList:
-    return BarcodeList(items=[_out(one, center) for one in found])
+def _list(found: Sequence[Barcode], center: Center, page: PageQuery) -> BarcodeList:
+    shown, cursor = page.part("barcodes", found, lambda one: one.id)
+    return BarcodeList(items=[_out(one, center) for one in shown], next_cursor=cursor)
 
 
 def _out(one: Barcode, center: Center) -> BarcodeOut:

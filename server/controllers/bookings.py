@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 from fastapi import APIRouter, Depends, Path, Query, status
 
 from server.controllers.dependencies import CurrentUser, ServicesDep, require_role
+from server.controllers.pagination import PageDep, next_cursor, read_moment
 from server.schemas.bookings import (
     BatchIn,
     BatchOut,
@@ -22,7 +23,6 @@ from server.schemas.bookings import (
 )
 from server.services.access import ANYBODY_THERE, STAFF_AND_UP, Center
 from server.services.bookings import (
-    PAGE_MAX,
     Cancellation,
     CancelledBy,
     Decision,
@@ -31,6 +31,8 @@ from server.services.bookings import (
     Listed,
     Wish,
 )
+
+BOOKINGS = "bookings"
 
 router = APIRouter(prefix="/centers/{center_id}/bookings", tags=["planning"])
 StaffedCenter = Annotated[Center, Depends(require_role(STAFF_AND_UP))]
@@ -43,14 +45,13 @@ async def list_bookings(  # noqa: PLR0913 - each is a part of the request
     center: VisitedCenter,
     user: CurrentUser,
     services: ServicesDep,
+    page: PageDep,
     *,
     first_day: Annotated[date | None, Query(description="YYYY-MM-DD")] = None,
     last_day: Annotated[date | None, Query(description="YYYY-MM-DD")] = None,
     child_id: Annotated[UUID | None, Query(description="One child only; a parent must name one of theirs")] = None,
     service_id: Annotated[UUID | None, Query(description="One service only")] = None,
     booking_status: Annotated[Status | None, Query(alias="status", description="Only these")] = None,
-    cursor: Annotated[str, Query(max_length=200, description="`next_cursor` of the page before")] = "",
-    limit: Annotated[int, Query(ge=1, le=PAGE_MAX)] = 50,
 ) -> BookingList:
     """List bookings by their begin (staff; parents, of their own children)."""
     wanted = Filter(
@@ -60,8 +61,11 @@ async def list_bookings(  # noqa: PLR0913 - each is a part of the request
         service_id=str(service_id) if service_id else None,
         status=booking_status or "",
     )
-    page = await services.bookings.page(center, user, wanted, cursor=cursor, limit=limit)
-    return BookingList(items=[_booking_out(one, center) for one in page.items], next_cursor=page.cursor)
+    key = page.after(BOOKINGS, read_moment, UUID)
+    after = (key[0], str(key[1])) if key else None
+    found = await services.bookings.page(center, user, wanted, after=after, limit=page.limit)
+    items = [_booking_out(one, center) for one in found.items]
+    return BookingList(items=items, next_cursor=next_cursor(BOOKINGS, found.after))
 
 
 @router.post("", status_code=status.HTTP_201_CREATED)

@@ -7,8 +7,10 @@ from zoneinfo import ZoneInfo
 from fastapi import APIRouter, Depends, Path, status
 
 from server.controllers.dependencies import CurrentUser, ServicesDep, require_role
+from server.controllers.pagination import PageDep, PageQuery
 from server.schemas.center_days import DaysIn, DaysList, DaysOut
 from server.services.access import MANAGER_AND_UP, STAFF_AND_UP, Center
+from server.services.bundle import Services
 from server.services.center_days import CalendarDays, CalendarKind, Days
 
 router = APIRouter(prefix="/centers", tags=["centers"])
@@ -17,9 +19,9 @@ StaffedCenter = Annotated[Center, Depends(require_role(STAFF_AND_UP))]
 
 
 @router.get("/{center_id}/closures")  # noqa: FAST003 - StaffedCenter takes it
-async def list_closures(center: StaffedCenter, services: ServicesDep) -> DaysList:
+async def list_closures(center: StaffedCenter, services: ServicesDep, page: PageDep) -> DaysList:
     """List the days on which a centre is closed (staff)."""
-    return _listed(center, await services.center_days.of_center(center, CalendarKind.CLOSURE))
+    return await _listed(services, center, CalendarKind.CLOSURE, page)
 
 
 @router.post("/{center_id}/closures", status_code=status.HTTP_201_CREATED)  # noqa: FAST003 - the same
@@ -41,9 +43,9 @@ async def open_again(
 
 
 @router.get("/{center_id}/period-locks")  # noqa: FAST003 - StaffedCenter takes it
-async def list_locks(center: StaffedCenter, services: ServicesDep) -> DaysList:
+async def list_locks(center: StaffedCenter, services: ServicesDep, page: PageDep) -> DaysList:
     """List the periods whose figures stand (staff)."""
-    return _listed(center, await services.center_days.of_center(center, CalendarKind.LOCK))
+    return await _listed(services, center, CalendarKind.LOCK, page)
 
 
 @router.post("/{center_id}/period-locks", status_code=status.HTTP_201_CREATED)  # noqa: FAST003 - the same
@@ -56,8 +58,10 @@ async def lock(center: ManagedCenter, user: CurrentUser, services: ServicesDep, 
     return _days(center, await services.center_days.lock(center, user, days))
 
 
-def _listed(center: Center, found: list[CalendarDays]) -> DaysList:
-    return DaysList(items=[_days(center, one) for one in found])
+async def _listed(services: Services, center: Center, kind: CalendarKind, page: PageQuery) -> DaysList:
+    found = await services.center_days.of_center(center, kind)
+    shown, cursor = page.part(f"days {kind.value}", found, lambda one: one.id)
+    return DaysList(items=[_days(center, one) for one in shown], next_cursor=cursor)
 
 
 def _days(center: Center, row: CalendarDays) -> DaysOut:

@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends
 
 from server.controllers.dependencies import CurrentUser, ServicesDep, require_role
+from server.controllers.pagination import PageDep
 from server.schemas.centers import CenterList, CenterOut, RoomList, RoomOut, SyncStateOut
 from server.services.access import STAFF_AND_UP, Center, Room
 
@@ -13,9 +14,9 @@ StaffedCenter = Annotated[Center, Depends(require_role(STAFF_AND_UP))]
 
 
 @router.get("")
-async def list_centers(user: CurrentUser, services: ServicesDep) -> CenterList:
+async def list_centers(user: CurrentUser, services: ServicesDep, page: PageDep) -> CenterList:
     """List the centres where I have a role."""
-    found = await services.centers.visible_to(user)
+    shown, cursor = page.part("centers", await services.centers.visible_to(user), lambda one: one[0].id)
     items = [
         CenterOut(
             id=center.id,
@@ -26,16 +27,16 @@ async def list_centers(user: CurrentUser, services: ServicesDep) -> CenterList:
             closes_at=center.closes_at,
             roles=[role.name.lower() for role in sorted(roles)],
         )
-        for center, roles in found
+        for center, roles in shown
     ]
-    return CenterList(items=items)
+    return CenterList(items=items, next_cursor=cursor)
 
 
 @router.get("/{center_id}/rooms")  # noqa: FAST003 - StaffedCenter takes it
-async def list_rooms(center: StaffedCenter, services: ServicesDep) -> RoomList:
+async def list_rooms(center: StaffedCenter, services: ServicesDep, page: PageDep) -> RoomList:
     """List the rooms of a centre (staff)."""
-    rooms = await services.centers.rooms(center)
-    return RoomList(items=[_room_out(room) for room in rooms])
+    shown, cursor = page.part("rooms", await services.centers.rooms(center), lambda one: one.id)
+    return RoomList(items=[_room_out(room) for room in shown], next_cursor=cursor)
 
 
 @router.get("/{center_id}/sync-state")  # noqa: FAST003 - StaffedCenter takes it

@@ -6,6 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Request, Response
 
 from server.controllers.dependencies import CurrentUser, ServicesDep, require_role
+from server.controllers.pagination import PageDep
 from server.core.errors import FieldProblem, InvalidInput, NotFound
 from server.schemas.devices import (
     DeviceList,
@@ -39,9 +40,10 @@ async def new_enrolment_code(
 
 
 @router.get("/centers/{center_id}/devices")  # noqa: FAST003 - the same
-async def list_devices(center: ManagedCenter, services: ServicesDep) -> DeviceList:
+async def list_devices(center: ManagedCenter, services: ServicesDep, page: PageDep) -> DeviceList:
     """List the kiosks of a centre (manager)."""
-    return DeviceList(items=[_out(device) for device in await services.devices.of_center(center)])
+    shown, cursor = page.part("devices", await services.devices.of_center(center), lambda one: one.id)
+    return DeviceList(items=[_out(device) for device in shown], next_cursor=cursor)
 
 
 @router.post("/devices/enrol", status_code=201)

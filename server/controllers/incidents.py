@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends
 
 from server.controllers.dependencies import ServicesDep, require_role
+from server.controllers.pagination import PageDep
 from server.schemas.incidents import IncidentList, IncidentOut, RestoreOut
 from server.services.access import MANAGER_AND_UP, Center
 from server.services.incidents import IncidentRow, RestoredLife
@@ -14,11 +15,13 @@ ManagedCenter = Annotated[Center, Depends(require_role(MANAGER_AND_UP))]
 
 
 @router.get("/{center_id}/incidents")  # noqa: FAST003 - ManagedCenter takes it
-async def list_incidents(center: ManagedCenter, services: ServicesDep) -> IncidentList:
+async def list_incidents(center: ManagedCenter, services: ServicesDep, page: PageDep) -> IncidentList:
     """List what went wrong on the kiosks of a centre, and what each restore lost and got back (manager)."""
     found = await services.incidents.of_center(center)
+    shown, cursor = page.part("incidents", found.incidents, lambda one: one.event_id)
     return IncidentList(
-        items=[_incident(incident) for incident in found.incidents],
+        items=[_incident(incident) for incident in shown],
+        next_cursor=cursor,
         restores=[_restore(life) for life in found.restores],
     )
 

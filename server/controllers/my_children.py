@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 from fastapi import APIRouter, Response
 
 from server.controllers.dependencies import CurrentUser, ServicesDep
+from server.controllers.pagination import PageDep
 from server.core.clock import datetime_of
 from server.schemas.my_children import DeskHeardOut, HeardOut, MyChildList, MyChildOut, MyRightsOut, StatusOut
 from server.services.my_children import MyChild
@@ -14,10 +15,11 @@ router = APIRouter(prefix="/my", tags=["families"])
 
 
 @router.get("/children")
-async def my_children(user: CurrentUser, services: ServicesDep, response: Response) -> MyChildList:
+async def my_children(user: CurrentUser, services: ServicesDep, page: PageDep, response: Response) -> MyChildList:
     """List the children whom I may see, and where each is now, by which desks (guardian)."""
     response.headers["cache-control"] = "no-store"
-    return MyChildList(items=[_out(child) for child in await services.my_children.now(user)])
+    shown, cursor = page.part("my children", await services.my_children.now(user), lambda one: one.child.child_id)
+    return MyChildList(items=[_out(child) for child in shown], next_cursor=cursor)
 
 
 def _out(mine: MyChild) -> MyChildOut:

@@ -6,6 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Path, Response, status
 
 from server.controllers.dependencies import CurrentUser, ServicesDep
+from server.controllers.pagination import PageDep
 from server.schemas.my_pickups import AnnouncementIn, AnnouncementList, AnnouncementOut
 from server.services.my_pickups import Announcement, PickupRows
 
@@ -16,11 +17,13 @@ _NO_STORE = {"cache-control": "no-store"}
 
 @router.get("/pickups")
 async def my_pickups(
-    child_id: ChildId, user: CurrentUser, services: ServicesDep, response: Response
+    child_id: ChildId, user: CurrentUser, services: ServicesDep, page: PageDep, response: Response
 ) -> AnnouncementList:
     """List whom I announced to collect a child of mine, today and later (guardian); not what others arranged."""
     response.headers.update(_NO_STORE)
-    return AnnouncementList(items=[_out(rows) for rows in await services.my_pickups.mine(user, str(child_id))])
+    found = [_out(rows) for rows in await services.my_pickups.mine(user, str(child_id))]
+    shown, cursor = page.part("my pickups", found, lambda one: one.id)
+    return AnnouncementList(items=list(shown), next_cursor=cursor)
 
 
 @router.post("/pickups", status_code=status.HTTP_201_CREATED)

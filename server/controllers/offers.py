@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 from fastapi import APIRouter, Depends, Path, Query
 
 from server.controllers.dependencies import CurrentUser, ServicesDep, require_role
+from server.controllers.pagination import PageDep
 from server.core.money import money_text, read_money
 from server.schemas.offers import (
     AvailabilityOut,
@@ -30,9 +31,10 @@ ServiceIdInPath = Annotated[UUID, Path(description="Id of a service; of a new on
 
 
 @router.get("")
-async def list_services(center: VisitedCenter, services: ServicesDep) -> ServiceList:
+async def list_services(center: VisitedCenter, services: ServicesDep, page: PageDep) -> ServiceList:
     """List what a centre offers, also what it does not offer any more (anybody with a role at the centre)."""
-    return ServiceList(items=[_service_out(one) for one in await services.offers.of_center(center)])
+    shown, cursor = page.part("services", await services.offers.of_center(center), lambda one: one.service.id)
+    return ServiceList(items=[_service_out(one) for one in shown], next_cursor=cursor)
 
 
 @router.get("/{service_id}")

@@ -6,9 +6,10 @@ times and no personal data, since addresses are written into logs on the way.
 
 import base64
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Final
+from datetime import datetime
+from typing import Annotated, Any, Final, TypeVar
 
 from fastapi import Depends, Query
 
@@ -18,7 +19,11 @@ PAGE_ITEMS_MAX: Final = 100
 PAGE_ITEMS: Final = 50
 CURSOR_CHARACTERS_MAX: Final = 1_000
 
+ITEMS_AT_ONCE_MAX: Final = 100_000
+"""Of a list that is read whole; more than any such list has."""
+
 Reader = Callable[[str], Any]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +52,25 @@ class PageQuery:
             detail = "This cursor was not given out for this list"
             raise InvalidInput(detail, (FieldProblem("#query/cursor", detail),)) from None
 
+    def part(self, name: str, items: Sequence[T], key: Callable[[T], str]) -> tuple[Sequence[T], str]:
+        """Give the page of a list that is read whole, since it is short by its nature, and the cursor of the next one.
+
+        A cursor names an item and its place. When the item is gone, the page begins at the place where it was: what
+        came after it moved up.
+
+        Raises:
+            InvalidInput: as `after`.
+
+        """
+        begin = 0
+        found = self.after(name, str, _place)
+        if found is not None:
+            last, place = found
+            begin = next((at + 1 for at, item in enumerate(items) if key(item) == last), place)
+        end = begin + self.limit
+        more = (key(items[end - 1]), end - 1) if end < len(items) else None
+        return items[begin:end], next_cursor(name, more)
+
 
 async def get_page_query(
     cursor: Annotated[
@@ -61,12 +85,27 @@ async def get_page_query(
 PageDep = Annotated[PageQuery, Depends(get_page_query)]
 
 
+def read_moment(part: str) -> datetime:
+    """Read a moment of a cursor, as `isoformat` writes it. Raises ValueError without an offset."""
+    moment = datetime.fromisoformat(part)
+    if moment.tzinfo is None:
+        raise ValueError
+    return moment
+
+
 def next_cursor(name: str, key: tuple[object, ...] | None) -> str:
     """Give the cursor for what comes after a key in the list `name`; empty for None, at the end."""
     if key is None:
         return ""
     told = json.dumps([name, *map(str, key)], separators=(",", ":"))
     return base64.urlsafe_b64encode(told.encode()).decode("ascii")
+
+
+def _place(part: str) -> int:
+    place = int(part) if part.isascii() and part.isdigit() and len(part) <= len(str(ITEMS_AT_ONCE_MAX)) else -1
+    if not 0 <= place <= ITEMS_AT_ONCE_MAX:
+        raise ValueError
+    return place
 
 
 def _text(part: object) -> str:

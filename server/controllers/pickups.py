@@ -8,6 +8,7 @@ from fastapi import APIRouter, Depends, Query, Response, status
 
 from server.controllers.children import given_values
 from server.controllers.dependencies import CurrentUser, ServicesDep, require_role
+from server.controllers.pagination import PageDep
 from server.controllers.preconditions import ExpectedDep, set_etag
 from server.core.clock import datetime_of
 from server.schemas.pickups import PickupChangeIn, PickupIn, PickupList, PickupOut, StatusSinceOut
@@ -26,11 +27,15 @@ async def list_pickups(
     center: StaffedCenter,
     user: CurrentUser,
     services: ServicesDep,
+    page: PageDep,
+    *,
     only: Annotated[Literal["current", "all"], Query(description="`all`: also whose last day is over")] = "current",
 ) -> PickupList:
     """List who may collect a child and who must not, by name (staff); the reading is noted."""
     asked = services.pickups.current if only == "current" else services.pickups.all
-    return PickupList(items=[_out(center, pickup) for pickup in await asked(center, user, str(child_id))])
+    found = [_out(center, pickup) for pickup in await asked(center, user, str(child_id))]
+    shown, cursor = page.part("pickups", found, lambda one: one.id)
+    return PickupList(items=list(shown), next_cursor=cursor)
 
 
 @router.get("/pickups/{pickup_id}")

@@ -41,6 +41,18 @@ def read_if_match(value: str | None) -> Expected:
     return Expected(frozenset(found[2] for found in _TAG.finditer(value) if not found[1]))
 
 
+def is_known(etag: str, if_none_match: str) -> bool:
+    """Tell whether an If-None-Match names a tag, weak ones like others, and `*` any (RFC 9110 section 13.1.2).
+
+    What is no list of tags names none.
+    """
+    if if_none_match.strip() == "*":
+        return True
+    if len(if_none_match) > IF_MATCH_CHARACTERS_MAX or not _TAGS.fullmatch(if_none_match):
+        return False
+    return etag.removeprefix("W/") in {f'"{found[2]}"' for found in _TAG.finditer(if_none_match)}
+
+
 def set_etag(response: Response, etag: str) -> None:
     """Say in which state the answer shows a thing; shared caches keep nothing of people."""
     response.headers["etag"] = f'"{etag}"'

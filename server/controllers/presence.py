@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from fastapi import APIRouter, Query
 
 from server.controllers.dependencies import CenterIdInQuery, CurrentUser, ServicesDep
+from server.controllers.pagination import PageDep
 from server.schemas.presence import (
     CountOut,
     CoverageOut,
@@ -58,12 +59,15 @@ async def presence(
 
 @router.get("/rollcalls")
 async def rollcalls(
-    center_id: CenterIdInQuery, user: CurrentUser, services: ServicesDep, day: DayInQuery = None
+    center_id: CenterIdInQuery, user: CurrentUser, services: ServicesDep, page: PageDep, day: DayInQuery = None
 ) -> RollCallList:
     """List the roll-calls that began on a day, each merged from all desks (staff)."""
     center = await services.centers.entitled(user, str(center_id), STAFF_AND_UP)
     found = await services.rollcalls.of_day(center, day)
-    return RollCallList(items=[_rollcall_out(one, found) for one in found.rollcalls])
+    shown, cursor = page.part(
+        "rollcalls", [_rollcall_out(one, found) for one in found.rollcalls], lambda one: one.rollcall_id
+    )
+    return RollCallList(items=list(shown), next_cursor=cursor)
 
 
 @router.get("/rollcalls/{rollcall_id}")

@@ -8,6 +8,7 @@ import msgspec
 from fastapi import APIRouter, Depends, Query
 
 from server.controllers.dependencies import CenterIdInQuery, CurrentUser, ServicesDep, require_role
+from server.controllers.pagination import PageDep
 from server.schemas.attendance import AsOf
 from server.schemas.ratio import (
     BandCountOut,
@@ -83,6 +84,7 @@ async def ratio_breaches(
     center_id: CenterIdInQuery,
     user: CurrentUser,
     services: ServicesDep,
+    page: PageDep,
     *,
     day: Annotated[date | None, Query(description="YYYY-MM-DD; today at the centre when left out")] = None,
 ) -> BreachesOut:
@@ -93,11 +95,14 @@ async def ratio_breaches(
     center = await services.centers.entitled(user, str(center_id), STAFF_AND_UP)
     found = await services.ratio.breaches_of_day(center, day)
     zone = ZoneInfo(center.time_zone)
+    items = [_breach_out(breach, found, zone) for breach in found.breaches]
+    shown, cursor = page.part("breaches", items, lambda one: f"{one.scope} {one.room_id} {one.began_at}")
     return BreachesOut(
         center_id=center.id,
         day=found.day,
         as_of=AsOf(version=found.version, time=found.as_of.astimezone(zone)),
-        items=[_breach_out(breach, found, zone) for breach in found.breaches],
+        items=list(shown),
+        next_cursor=cursor,
     )
 
 

@@ -6,6 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Header, Response, status
 
 from server.controllers.dependencies import CurrentUser, ServicesDep, require_role
+from server.controllers.pagination import PageDep
 from server.controllers.preconditions import IF_MATCH_CHARACTERS_MAX, ExpectedDep, read_if_match, set_etag
 from server.schemas.relationships import RelationshipIn, RelationshipList, RelationshipOut, RightsOut
 from server.services.access import MANAGER_AND_UP, STAFF_AND_UP, Center
@@ -22,11 +23,12 @@ IfMatch = Annotated[
 
 @router.get("/relationships")
 async def list_relationships(
-    child_id: UUID, center: StaffedCenter, user: CurrentUser, services: ServicesDep
+    child_id: UUID, center: StaffedCenter, user: CurrentUser, services: ServicesDep, page: PageDep
 ) -> RelationshipList:
     """List the adults of a child, those who are called first before the others (staff); the reading is noted."""
     found = await services.relationships.of_child(center, user, str(child_id))
-    return RelationshipList(items=[_out(kinship) for kinship in found])
+    shown, cursor = page.part("relationships", found, lambda one: one.adult_id)
+    return RelationshipList(items=[_out(kinship) for kinship in shown], next_cursor=cursor)
 
 
 @router.put("/relationships/{adult_id}")

@@ -13,6 +13,7 @@ from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from server.controllers.dependencies import CurrentUser, ServicesDep, require_role
+from server.controllers.pagination import PageDep
 from server.core.csv_text import BOM, csv_line
 from server.core.errors import NotEntitled, RollcallError, Unauthenticated
 from server.schemas.reports import ReportKindOut, ReportList
@@ -39,9 +40,10 @@ _log = structlog.get_logger(__name__)
 
 
 @router.get("")
-async def reports(center: StaffedCenter, user: CurrentUser) -> ReportList:
+async def reports(center: StaffedCenter, user: CurrentUser, page: PageDep) -> ReportList:
     """List the reports, and which of them the reader may have (staff)."""
     mine = user.roles_at(center)
+    shown, cursor = page.part("reports", list(KINDS.values()), lambda one: one.name.value)
     return ReportList(
         items=[
             ReportKindOut(
@@ -51,8 +53,9 @@ async def reports(center: StaffedCenter, user: CurrentUser) -> ReportList:
                 columns=[column.title for column in kind.columns],
                 yours=bool(mine & kind.roles),
             )
-            for kind in KINDS.values()
-        ]
+            for kind in shown
+        ],
+        next_cursor=cursor,
     )
 
 

@@ -8,10 +8,13 @@ from zoneinfo import ZoneInfo
 from fastapi import APIRouter, Query, status
 
 from server.controllers.dependencies import CenterIdInQuery, CurrentUser, ServicesDep
+from server.controllers.pagination import PageDep, next_cursor, read_moment
 from server.core.clock import datetime_of
 from server.schemas.reviews import AnsweredOut, AnswerIn, PossibleAnswerOut, ReviewList, ReviewOut, WitnessOut
 from server.services.access import MANAGER_AND_UP, STAFF_AND_UP
-from server.services.reviews import PAGE_MAX, Filter, Given, Review, Witness
+from server.services.reviews import Filter, Given, Review, Witness
+
+REVIEWS = "reviews"
 
 router = APIRouter(prefix="/reviews", tags=["reviews"])
 
@@ -21,13 +24,12 @@ async def list_reviews(  # noqa: PLR0913 - each is a part of the request
     center_id: CenterIdInQuery,
     user: CurrentUser,
     services: ServicesDep,
+    page: PageDep,
     *,
     state: Annotated[Literal["open", "answered", "all"], Query(description="Only these")] = "open",
     severity: Annotated[Literal["critical", "normal"] | None, Query(description="Only these")] = None,
     kind: Annotated[str, Query(max_length=40, description="One kind of finding only")] = "",
     subject_id: Annotated[UUID | None, Query(description="One child or person only")] = None,
-    cursor: Annotated[str, Query(max_length=1_000, description="`next_cursor` of the page before")] = "",
-    limit: Annotated[int, Query(ge=1, le=PAGE_MAX)] = 50,
 ) -> ReviewList:
     """List findings of a centre with both sides' evidence and what may be answered, those found last first (staff)."""
     center = await services.centers.entitled(user, str(center_id), STAFF_AND_UP)
@@ -37,9 +39,11 @@ async def list_reviews(  # noqa: PLR0913 - each is a part of the request
         kind=kind,
         subject_id=str(subject_id) if subject_id else None,
     )
-    page = await services.reviews.page(center, wanted, cursor=cursor, limit=limit)
+    key = page.after(REVIEWS, read_moment, str)
+    found = await services.reviews.page(center, wanted, after=key, limit=page.limit)
     zone = ZoneInfo(center.time_zone)
-    return ReviewList(items=[_review_out(review, zone) for review in page.items], next_cursor=page.cursor)
+    items = [_review_out(review, zone) for review in found.items]
+    return ReviewList(items=items, next_cursor=next_cursor(REVIEWS, found.after))
 
 
 @router.post("/answers", status_code=status.HTTP_201_CREATED)

@@ -7,6 +7,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Path, Query, status
 
 from server.controllers.dependencies import CurrentUser, ServicesDep, require_role
+from server.controllers.pagination import PageDep
 from server.schemas.schedules import (
     BookScheduleIn,
     EndedScheduleOut,
@@ -31,11 +32,13 @@ ScheduleIdInPath = Annotated[UUID, Path(description="Id of a schedule")]
 async def list_schedules(
     center: StaffedCenter,
     services: ServicesDep,
+    page: PageDep,
     child_id: Annotated[UUID | None, Query(description="One child only")] = None,
 ) -> ScheduleList:
     """List the schedules of a centre that have not ended (staff)."""
     found = await services.schedules.of_center(center, str(child_id) if child_id else None)
-    return ScheduleList(items=[_schedule_out(one) for one in found])
+    shown, cursor = page.part("schedules", found, lambda one: one.id)
+    return ScheduleList(items=[_schedule_out(one) for one in shown], next_cursor=cursor)
 
 
 @router.post("", status_code=status.HTTP_201_CREATED)

@@ -15,6 +15,11 @@ def etag_of(*parts: object) -> str:
     return hashlib.sha256(material.encode()).hexdigest()[:TAG_CHARACTERS]
 
 
+def etag_of_bytes(data: bytes) -> str:
+    """Give the tag of an answer by its bytes."""
+    return hashlib.sha256(data).hexdigest()[:TAG_CHARACTERS]
+
+
 @dataclass(frozen=True, slots=True)
 class Expected:
     """The tags of the states that an asker would have changed; None stands for any state there may be."""

@@ -56,6 +56,7 @@ class AbsenceList(Output):
     """The latest first, withdrawn ones among them."""
 
     items: list[AbsenceOut]
+    next_cursor: str
 
 
 class AbsentChildOut(Output):
@@ -86,6 +87,7 @@ class DayAbsenceList(Output):
 
     day: date
     items: list[DayAbsenceOut]
+    next_cursor: str
 
 
 class FollowUpIn(Input):
@@ -124,3 +126,4 @@ class MissingOut(Output):
     is_open: bool
     expected: int
     items: list[MissingChildOut]
+    next_cursor: str

@@ -43,3 +43,4 @@ class AlertList(Output):
     """The alerts of a child, as a desk shows them."""
 
     items: list[AlertOut]
+    next_cursor: str

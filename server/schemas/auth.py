@@ -48,6 +48,7 @@ class SessionList(Output):
     """The log-ins of the user, the one used last first."""
 
     items: list[SessionOut]
+    next_cursor: str
 
 
 class RecoveryIn(Input):

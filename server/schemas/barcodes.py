@@ -30,3 +30,4 @@ class BarcodeList(Output):
     """The cards of a person, the newest first; also revoked ones, the last of them."""
 
     items: list[BarcodeOut]
+    next_cursor: str

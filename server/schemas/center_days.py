@@ -29,3 +29,4 @@ class DaysList(Output):
     """The earliest first."""
 
     items: list[DaysOut]
+    next_cursor: str

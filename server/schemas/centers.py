@@ -21,6 +21,7 @@ class CenterList(Output):
     """The user's centres, by name."""
 
     items: list[CenterOut]
+    next_cursor: str
 
 
 class RoomOut(Output):
@@ -36,6 +37,7 @@ class RoomList(Output):
     """The rooms of a centre, in the order people list them."""
 
     items: list[RoomOut]
+    next_cursor: str
 
 
 class SyncStateOut(Output):

@@ -77,3 +77,4 @@ class DeviceList(Output):
     """The kiosks of a centre, by name."""
 
     items: list[DeviceOut]
+    next_cursor: str

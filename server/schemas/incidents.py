@@ -38,4 +38,5 @@ class IncidentList(Output):
     """The newest incidents, the newest first, and every restore."""
 
     items: list[IncidentOut]
+    next_cursor: str
     restores: list[RestoreOut]

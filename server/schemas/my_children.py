@@ -64,3 +64,4 @@ class MyChildList(Output):
     """My children, by centre and name."""
 
     items: list[MyChildOut]
+    next_cursor: str

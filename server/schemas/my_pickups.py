@@ -40,3 +40,4 @@ class AnnouncementList(Output):
     """My announcements for today and later, by name."""
 
     items: list[AnnouncementOut]
+    next_cursor: str

@@ -98,6 +98,7 @@ class ServiceList(Output):
     """By code."""
 
     items: list[ServiceOut]
+    next_cursor: str
 
 
 class AvailableDayOut(Output):

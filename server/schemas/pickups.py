@@ -62,3 +62,4 @@ class PickupList(Output):
     """Who may collect a child, and who must not, by name."""
 
     items: list[PickupOut]
+    next_cursor: str

@@ -157,6 +157,7 @@ class RollCallList(Output):
     """The roll-calls that began on a day, the oldest first."""
 
     items: list[RollCallOut]
+    next_cursor: str
 
 
 class CountOut(SaidOut):

@@ -197,3 +197,4 @@ class BreachesOut(Output):
     day: date
     as_of: AsOf
     items: list[BreachOut]
+    next_cursor: str

@@ -47,3 +47,4 @@ class RelationshipList(Output):
     """The relationships of a child: those who are called first, then by name."""
 
     items: list[RelationshipOut]
+    next_cursor: str

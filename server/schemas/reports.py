@@ -17,3 +17,4 @@ class ReportList(Output):
     """All of them."""
 
     items: list[ReportKindOut]
+    next_cursor: str

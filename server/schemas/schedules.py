@@ -74,3 +74,4 @@ class ScheduleList(Output):
     """Those made first before others."""
 
     items: list[ScheduleOut]
+    next_cursor: str

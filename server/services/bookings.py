@@ -17,7 +17,6 @@ from server.repositories.unit_of_work import UnitOfWork, UnitsOfWork
 from server.services.access import STAFF_AND_UP, User
 from server.services.booking_board import Asker, Board, IfFull, NoPlace, Wish, is_chargeable, is_near, span_of
 from server.services.booking_steps import Ending, end_all, promote
-from server.services.cursors import read_cursor, write_cursor
 from server.services.guardian_rights import GuardianRights
 from server.services.places import SPAN_MAX
 from server.services.planning_calendar import Calendar, read_calendar, today_at
@@ -28,7 +27,6 @@ __all__ = [
 ]  # fmt: skip
 
 BATCH_MAX: Final = 100
-PAGE_MAX: Final = 100
 # A rush is for one service mostly, whose row is held by one at a time: who waits here holds no connection meanwhile,
 # and does not run into the time-out of a lock.
 AT_ONCE_MAX: Final = 3
@@ -71,12 +69,15 @@ class Result:
     refusal: RollcallError | None = None
 
 
+After = tuple[datetime, str]
+
+
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Some bookings, and where the next ones begin; an empty cursor: there are no more."""
+    """Some bookings, and behind which (its begin and its id) there are more; None at the end."""
 
     items: Sequence[Listed]
-    cursor: str
+    after: After | None
 
 
 class Bookings:
@@ -113,22 +114,18 @@ class Bookings:
         """Book what can be booked of at most `BATCH_MAX` wishes, in their order, and say of the others why not."""
         return await self._book(center, user, wishes, is_whole=False)
 
-    async def page(self, center: Center, user: User, wanted: Filter, *, cursor: str = "", limit: int = 50) -> Page:
-        """Give bookings by the moment at which they begin, at most `PAGE_MAX`; a parent asks for one child.
+    async def page(self, center: Center, user: User, wanted: Filter, *, after: After | None, limit: int) -> Page:
+        """Give bookings by the moment at which they begin, behind `after`; a parent asks for one child.
 
         Raises:
             NotFound: the user may not see bookings of this child, or of all.
-            InvalidInput: the cursor is none of ours.
 
         """
         await self._asker(center, user, {wanted.child_id or ""})
-        after = read_cursor(cursor) if cursor else None
-        size = min(max(limit, 1), PAGE_MAX)
         async with self._units.begin() as unit:
-            found = await bookings.page(unit.session, center.id, wanted, after=after, limit=size + 1)
-        shown = found[:size]
-        last = shown[-1].booking if len(found) > size else None
-        return Page(shown, write_cursor(last.starts_at, last.id) if last else "")
+            found = await bookings.page(unit.session, center.id, wanted, after=after, limit=limit + 1)
+        last = found[limit - 1].booking if len(found) > limit else None
+        return Page(found[:limit], (last.starts_at, last.id) if last else None)
 
     async def find(self, center: Center, user: User, booking_id: str) -> Listed:
         """Give a booking. Raises NotFound when there is none that the user may see."""

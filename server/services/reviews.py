@@ -1,11 +1,8 @@
 """The review inbox: contradictions that a person settles, with both sides' evidence, and their answers."""
 
-import base64
-import binascii
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Final
 
 from server.core.clock import Clock, ms_of, utc_offset_min
 from server.core.errors import Conflict, InvalidInput, NotFound
@@ -23,8 +20,6 @@ from sync.journal import EntryOutcome
 from sync.limits import WALL_MS_MAX, WALL_MS_MIN
 
 __all__ = ["Answered", "Filter", "Given", "Review", "ReviewPage", "Reviews", "Witness"]
-
-PAGE_MAX: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +48,15 @@ class Review:
         return max(0, self.witnesses[-1].event.occurred_at_ms - ms_of(self.line.since)) // 60_000
 
 
+After = tuple[datetime, str]
+
+
 @dataclass(frozen=True, slots=True)
 class ReviewPage:
-    """Some reviews, and where the next ones begin; an empty cursor: there are no more."""
+    """Some reviews, and behind which (since when it is known, and its key) there are more; None at the end."""
 
     items: tuple[Review, ...]
-    cursor: str
+    after: After | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,18 +88,11 @@ class Reviews:
         self._clock = clock
         self._new_id = new_id
 
-    async def page(self, center: Center, wanted: Filter, *, cursor: str = "", limit: int = PAGE_MAX) -> ReviewPage:
-        """Give reviews of a centre, those found last first, at most `PAGE_MAX`.
-
-        Raises:
-            InvalidInput: the cursor is none of ours.
-
-        """
-        after = _read_cursor(cursor) if cursor else None
-        size = min(max(limit, 1), PAGE_MAX)
+    async def page(self, center: Center, wanted: Filter, *, after: After | None, limit: int) -> ReviewPage:
+        """Give reviews of a centre, those found last first, behind `after`."""
         async with self._units.read() as connection:
-            lines = await reviews.page(connection, center.id, wanted, after=after, limit=size + 1)
-            found = lines[:size]
+            lines = await reviews.page(connection, center.id, wanted, after=after, limit=limit + 1)
+            found = lines[:limit]
             answering = {line.answered_by for line in found if line.answered_by}
             ids = sorted({event_id for line in found for event_id in line.event_ids} | answering)
             testimonies = await reviews.testimonies(connection, center.id, ids)
@@ -115,7 +106,7 @@ class Reviews:
                 Witness(events[one], testimonies[one], names.get(events[one].staff_id, "")) for one in there
             )
             items.append(Review(line, witnesses, _answers_to(line), events.get(line.answered_by or "")))
-        return ReviewPage(tuple(items), _cursor_of(found[-1]) if len(lines) > size else "")
+        return ReviewPage(tuple(items), _key_of(found[-1]) if len(lines) > limit else None)
 
     async def answer(self, center: Center, user: User, given: Given) -> Answered:
         """Answer a finding: the answer is an event, and travels to every desk. A later one replaces an earlier.
@@ -224,17 +215,5 @@ def _answered(event: AttendanceEvent, outcome: EntryOutcome) -> Answered:
     return Answered(event.event_id, outcome.version)
 
 
-def _cursor_of(line: ReviewLine) -> str:
-    at = line.found_at or datetime.fromtimestamp(0, UTC)
-    return base64.urlsafe_b64encode(f"{at.isoformat()} {line.finding}".encode()).decode()
-
-
-def _read_cursor(cursor: str) -> tuple[datetime, str]:
-    try:
-        at, _, finding = base64.urlsafe_b64decode(cursor.encode()).decode().partition(" ")
-        moment = datetime.fromisoformat(at)
-    except (ValueError, binascii.Error, UnicodeError):
-        raise InvalidInput("This cursor is none that was given out") from None
-    if moment.tzinfo is None:
-        raise InvalidInput("This cursor is none that was given out")
-    return moment, finding
+def _key_of(line: ReviewLine) -> After:
+    return line.found_at or datetime.fromtimestamp(0, UTC), line.finding

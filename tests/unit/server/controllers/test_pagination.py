@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from server.controllers.pagination import CURSOR_CHARACTERS_MAX, PageQuery, next_cursor
+from server.controllers.pagination import CURSOR_CHARACTERS_MAX, PageQuery, next_cursor, read_moment
 from server.core.errors import InvalidInput
 
 ID = UUID("0192f0c1-9999-7abc-8def-0123456789ab")
@@ -27,8 +27,8 @@ def test_the_first_page_begins_nowhere_and_the_last_has_no_cursor() -> None:
 
 def test_a_key_goes_out_and_comes_back() -> None:
     assert after(next_cursor("users", (ID,))) == (ID,)
-    cursor = next_cursor("reviews", (AT.isoformat(), "é:1"))
-    assert after(cursor, "reviews", datetime.fromisoformat, str) == (AT, "é:1")
+    cursor = next_cursor("reviews", (AT, "é:1"))
+    assert after(cursor, "reviews", read_moment, str) == (AT, "é:1")
     assert len(cursor) < CURSOR_CHARACTERS_MAX
 
 
@@ -47,6 +47,38 @@ def test_a_cursor_of_another_list_or_of_nobody_is_refused(told: str) -> None:
 def test_a_part_that_is_no_plain_text_is_refused(told: str) -> None:
     with pytest.raises(InvalidInput):
         after(base64.urlsafe_b64encode(told.encode()).decode(), "words", str)
+
+
+def test_a_moment_without_an_offset_is_none_of_ours() -> None:
+    with pytest.raises(InvalidInput):
+        after(next_cursor("reviews", (AT.replace(tzinfo=None), "x")), "reviews", read_moment, str)
+
+
+def test_a_list_that_is_read_whole_is_given_out_in_parts() -> None:
+    items = [f"item {number}" for number in range(7)]
+    seen: list[str] = []
+    cursor = ""
+    for _ in range(4):
+        shown, cursor = PageQuery(cursor, 2).part("items", items, str)
+        seen += shown
+    assert (seen, cursor) == (items, "")
+    assert PageQuery("", 7).part("items", items, str) == (items, "")
+    assert PageQuery("", 5).part("items", [], str) == ([], "")
+
+
+def test_a_part_goes_on_behind_an_item_that_moved_or_is_gone() -> None:
+    items = [f"item {number}" for number in range(6)]
+    _, cursor = PageQuery("", 3).part("items", items, str)
+    # Something came before it; it is gone itself; and so is all there was.
+    assert PageQuery(cursor, 3).part("items", ["new", *items], str)[0] == items[3:]
+    assert PageQuery(cursor, 3).part("items", [one for one in items if one != "item 2"], str)[0] == items[3:]
+    assert PageQuery(cursor, 3).part("items", items[:1], str) == ([], "")
+
+
+@pytest.mark.parametrize("place", ["-1", "x", "", "1.0", "²", "999999999", "100001"])
+def test_a_place_that_no_list_has_is_refused(place: str) -> None:
+    with pytest.raises(InvalidInput):
+        PageQuery(next_cursor("items", ("a", place)), 2).part("items", ["a"], str)
 
 
 @settings(max_examples=100, deadline=None)

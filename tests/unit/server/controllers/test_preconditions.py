@@ -2,7 +2,7 @@
 
 import pytest
 
-from server.controllers.preconditions import read_if_match
+from server.controllers.preconditions import is_known, read_if_match
 from server.core.errors import InvalidInput, PreconditionFailed, PreconditionRequired
 from server.core.etags import etag_of
 
@@ -33,3 +33,11 @@ def test_two_states_never_share_a_tag() -> None:
     states = [("a", 1), ("a", 11), ("a1", 1), ("a", "1", ""), ("a", "", "1"), ("a\x001",), ()]
     assert len({etag_of(*state) for state in states}) == len(states)
     assert etag_of("a", 1) == etag_of("a", "1")
+
+
+def test_what_somebody_has_already_is_known_by_its_tag() -> None:
+    for header in ('"a"', 'W/"a"', ' "b" , "a"', '"b",W/"a"', " * "):
+        assert is_known('"a"', header), header
+        assert is_known('W/"a"', header), header
+    for header in ("", "**", "a", '"b"', '"A"', '"a" "b"', '"a",', '"' + "a" * 70 + '"', '"a"' + ',"b"' * 300):
+        assert not is_known('"a"', header), header
