@@ -54,6 +54,7 @@ from server.controllers import (
     sync_socket,
     users,
 )
+from server.controllers.api_document import ApiApp
 from server.controllers.browser import browser_door
 from server.controllers.conditional import ConditionalReads
 from server.controllers.dependencies import PROBLEM_RESPONSES
@@ -68,7 +69,7 @@ API_PREFIX: Final = "/api/v1"
 
 def build_app(settings: Settings, clock: Clock) -> FastAPI:
     """Make the app with its routes; without services it answers that it is not ready."""
-    app = FastAPI(
+    app = ApiApp(
         title="Rollcall",
         description="Check-in and check-out for child-care centres, offline first.",
         version=_version(),

@@ -5,10 +5,11 @@ from typing import Annotated
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from fastapi import APIRouter, Depends, Path, Query, status
+from fastapi import APIRouter, Depends, Path, Query, Response, status
 
 from server.controllers.dependencies import CurrentUser, ServicesDep, require_role
 from server.controllers.pagination import PageDep
+from server.controllers.preconditions import ExpectedDep, set_etag
 from server.schemas.absences import (
     AbsenceIn,
     AbsenceList,
@@ -23,7 +24,7 @@ from server.schemas.absences import (
     MissingOut,
 )
 from server.services.absence_days import AbsenceFollowUp, CalledChild, FollowUp, FollowUpResult
-from server.services.absences import Absence, AbsenceKind, Announcement, Terms
+from server.services.absences import Absence, AbsenceKind, Announcement, Terms, etag_of_absence
 from server.services.access import STAFF_AND_UP, Center
 
 router = APIRouter(prefix="/centers", tags=["absences"])
@@ -124,7 +125,7 @@ async def announce(
 
 
 @router.put(_OF_CHILD + "/absences/{absence_id}")
-async def change(
+async def change(  # noqa: PLR0913 - each is a part of the request
     center: StaffedCenter,
     child_id: ChildIdInPath,
     absence_id: AbsenceIdInPath,
@@ -132,9 +133,14 @@ async def change(
     services: ServicesDep,
     *,
     body: AbsenceTermsIn,
+    expected: ExpectedDep,
+    response: Response,
 ) -> AbsenceOut:
-    """Say why the child does not come, and what follows from it, in other words (staff). The days stay."""
-    found = await services.absences.change(center, user, str(child_id), str(absence_id), _terms(body))
+    """Say why the child does not come, and what follows from it, in other words (staff; If-Match). The days stay."""
+    found = await services.absences.change(
+        center, user, child_id=str(child_id), absence_id=str(absence_id), terms=_terms(body), expected=expected
+    )
+    set_etag(response, etag_of_absence(found))
     return _absence(found, ZoneInfo(center.time_zone))
 
 
@@ -192,6 +198,7 @@ def _absence(row: Absence, zone: ZoneInfo) -> AbsenceOut:
         created_at=row.created_at.astimezone(zone),
         changed_at=row.changed_at.astimezone(zone),
         withdrawn_at=_local(row.withdrawn_at, zone),
+        etag=f'"{etag_of_absence(row)}"',
     )
 
 

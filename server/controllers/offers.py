@@ -5,10 +5,11 @@ from typing import Annotated
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from fastapi import APIRouter, Depends, Path, Query
+from fastapi import APIRouter, Depends, Path, Query, Response
 
 from server.controllers.dependencies import CurrentUser, ServicesDep, require_role
 from server.controllers.pagination import PageDep
+from server.controllers.preconditions import ExpectedDep, MaybeExpectedDep, set_etag
 from server.core.money import money_text, read_money
 from server.schemas.offers import (
     AvailabilityOut,
@@ -38,16 +39,25 @@ async def list_services(center: VisitedCenter, services: ServicesDep, page: Page
 
 
 @router.get("/{service_id}")
-async def get_service(center: VisitedCenter, service_id: ServiceIdInPath, services: ServicesDep) -> ServiceOut:
+async def get_service(
+    center: VisitedCenter, service_id: ServiceIdInPath, services: ServicesDep, response: Response
+) -> ServiceOut:
     """Tell of one service (anybody with a role at the centre)."""
-    return _service_out(await services.offers.find(center, str(service_id)))
+    return _tagged(await services.offers.find(center, str(service_id)), response)
 
 
 @router.put("/{service_id}")
-async def put_service(
-    center: ManagedCenter, service_id: ServiceIdInPath, body: ServiceIn, user: CurrentUser, services: ServicesDep
+async def put_service(  # noqa: PLR0913 - each is a part of the request
+    center: ManagedCenter,
+    service_id: ServiceIdInPath,
+    body: ServiceIn,
+    user: CurrentUser,
+    services: ServicesDep,
+    expected: MaybeExpectedDep,
+    *,
+    response: Response,
 ) -> ServiceOut:
-    """Make a service, or change it as a whole (manager). More places go to those who wait at once.
+    """Make a service, or change it as a whole (manager; If-Match when it is there); more places go to those who wait.
 
     Fewer places than are taken are refused, and the days are named (409).
     """
@@ -64,19 +74,25 @@ async def put_service(
         needs_approval=body.needs_approval,
         active=body.active,
     )
-    return _service_out(await services.offers.put(center, user, str(service_id), wanted))
+    return _tagged(await services.offers.put(center, user, str(service_id), wanted, expected), response)
 
 
 @router.put("/{service_id}/terms/{effective_from}")
-async def put_terms(
+async def put_terms(  # noqa: PLR0913 - each is a part of the request
     center: ManagedCenter,
     service_id: ServiceIdInPath,
     effective_from: Annotated[date, Path(description="YYYY-MM-DD")],
     body: TermsIn,
     user: CurrentUser,
     services: ServicesDep,
+    *,
+    expected: ExpectedDep,
+    response: Response,
 ) -> ServiceOut:
-    """Let terms hold from a day on, until those of a later day do (manager); never on days whose figures stand."""
+    """Let terms hold from a day on, until those of a later day do (manager; If-Match: the tag of the service).
+
+    Never on days whose figures stand.
+    """
     found = await services.offers.find(center, str(service_id))
     currency = found.service.currency
     wanted = TermsWish(
@@ -89,7 +105,8 @@ async def put_terms(
         rounding_min=body.rounding_min,
         requires_booking=body.requires_booking,
     )
-    return _service_out(await services.offers.put_terms(center, user, str(service_id), effective_from, wanted))
+    offer = await services.offers.put_terms(center, user, str(service_id), effective_from, wanted, expected=expected)
+    return _tagged(offer, response)
 
 
 @router.get("/{service_id}/availability")
@@ -119,6 +136,11 @@ async def availability(
         for one in days
     ]
     return AvailabilityOut(service_id=str(service_id), items=items)
+
+
+def _tagged(offer: Offer, response: Response) -> ServiceOut:
+    set_etag(response, offer.etag)
+    return _service_out(offer)
 
 
 def _service_out(offer: Offer) -> ServiceOut:

@@ -29,6 +29,19 @@ async def get_expected(
 ExpectedDep = Annotated[Expected, Depends(get_expected)]
 
 
+async def get_expected_if_there(
+    if_match: Annotated[
+        str | None,
+        Header(max_length=IF_MATCH_CHARACTERS_MAX, description="The ETag of what is there; without: nothing is"),
+    ] = None,
+) -> Expected | None:
+    """Give the states a change is meant for that may also make the thing; None: it is not there yet."""
+    return None if if_match is None else read_if_match(if_match)
+
+
+MaybeExpectedDep = Annotated[Expected | None, Depends(get_expected_if_there)]
+
+
 def read_if_match(value: str | None) -> Expected:
     """Read an If-Match header; a weak tag stands for no state, as RFC 9110 section 13.1.1 wants."""
     if value is None or not value.strip():

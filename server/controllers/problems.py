@@ -67,7 +67,12 @@ def install(app: FastAPI) -> None:
 
 def status_of(error: RollcallError) -> int:
     """Give the status of a domain error."""
-    return next(STATUS_OF[kind] for kind in type(error).__mro__ if kind in STATUS_OF)
+    return status_of_kind(type(error))
+
+
+def status_of_kind(kind: type[RollcallError]) -> int:
+    """Give the status of a kind of domain error."""
+    return next(STATUS_OF[one] for one in kind.__mro__ if one in STATUS_OF)
 
 
 def problem_response(

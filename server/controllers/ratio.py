@@ -5,10 +5,11 @@ from typing import Annotated
 from zoneinfo import ZoneInfo
 
 import msgspec
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Depends, Query, Response
 
 from server.controllers.dependencies import CenterIdInQuery, CurrentUser, ServicesDep, require_role
 from server.controllers.pagination import PageDep
+from server.controllers.preconditions import ExpectedDep, set_etag
 from server.schemas.attendance import AsOf
 from server.schemas.ratio import (
     BandCountOut,
@@ -26,7 +27,7 @@ from server.schemas.ratio import (
 )
 from server.services.access import MANAGER_AND_UP, STAFF_AND_UP, Center
 from server.services.ratio import Breach, DayBreaches, RatioState
-from server.services.ratio_rules import Wish
+from server.services.ratio_rules import Wish, etag_of_rules
 from sync.ratio_presets import PRESETS
 from sync.ratio_rules import AGE_MONTHS_MAX, WHOLE_PERCENT, RatioRuleSet
 
@@ -36,19 +37,25 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @router.get("/centers/{center_id}/ratio-rules")  # noqa: FAST003 - ManagedCenter takes it
-async def list_rules(center: ManagedCenter, services: ServicesDep) -> RatioRulesOut:
+async def list_rules(center: ManagedCenter, services: ServicesDep, response: Response) -> RatioRulesOut:
     """List the ratio rules of a centre by the day from which they hold, and the examples there are (manager)."""
-    return _rules_out(await services.ratio_rules.of_center(center))
+    return _rules_out(await services.ratio_rules.of_center(center), response)
 
 
 @router.put("/centers/{center_id}/ratio-rules")  # noqa: FAST003 - the same
 async def put_rules(
-    center: ManagedCenter, user: CurrentUser, asked: RatioRulesIn, services: ServicesDep
+    center: ManagedCenter,
+    user: CurrentUser,
+    asked: RatioRulesIn,
+    services: ServicesDep,
+    expected: ExpectedDep,
+    *,
+    response: Response,
 ) -> RatioRulesOut:
-    """Let rules hold from a day on, in the place of those that began on it (manager); desks get them at once."""
+    """Let rules hold from a day on, in the place of those that began on it (manager; If-Match); desks get them."""
     rules = None if asked.rules is None else asked.rules.model_dump()
     wish = Wish(asked.effective_from, asked.preset, rules)
-    return _rules_out(await services.ratio_rules.put(center, wish, actor=user.id))
+    return _rules_out(await services.ratio_rules.put(center, wish, actor=user.id, expected=expected), response)
 
 
 @router.get("/ratio")
@@ -106,7 +113,8 @@ async def ratio_breaches(
     )
 
 
-def _rules_out(rule_sets: list[RatioRuleSet]) -> RatioRulesOut:
+def _rules_out(rule_sets: list[RatioRuleSet], response: Response) -> RatioRulesOut:
+    set_etag(response, etag_of_rules(rule_sets))
     return RatioRulesOut(
         items=[RatioRuleSetOut.model_validate(msgspec.to_builtins(rule_set)) for rule_set in rule_sets],
         presets=[

@@ -3,11 +3,11 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Header, Response, status
+from fastapi import APIRouter, Depends, Response, status
 
 from server.controllers.dependencies import CurrentUser, ServicesDep, require_role
 from server.controllers.pagination import PageDep
-from server.controllers.preconditions import IF_MATCH_CHARACTERS_MAX, ExpectedDep, read_if_match, set_etag
+from server.controllers.preconditions import ExpectedDep, MaybeExpectedDep, set_etag
 from server.schemas.relationships import RelationshipIn, RelationshipList, RelationshipOut, RightsOut
 from server.services.access import MANAGER_AND_UP, STAFF_AND_UP, Center
 from server.services.relationships import Kinship, Stated
@@ -16,9 +16,6 @@ from server.services.relationships import Kinship, Stated
 router = APIRouter(prefix="/centers/{center_id}/children/{child_id}", tags=["people"])
 ManagedCenter = Annotated[Center, Depends(require_role(MANAGER_AND_UP))]
 StaffedCenter = Annotated[Center, Depends(require_role(STAFF_AND_UP))]
-IfMatch = Annotated[
-    str | None, Header(max_length=IF_MATCH_CHARACTERS_MAX, description="The ETag of what is there; without: nothing is")
-]
 
 
 @router.get("/relationships")
@@ -40,12 +37,11 @@ async def put_relationship(  # noqa: PLR0913 - each is a part of the request
     user: CurrentUser,
     services: ServicesDep,
     *,
+    expected: MaybeExpectedDep,
     response: Response,
-    if_match: IfMatch = None,
 ) -> RelationshipOut:
     """Say what an adult is to a child and what they may do (manager; If-Match when something is there already)."""
     stated = Stated(**body.model_dump())
-    expected = read_if_match(if_match) if if_match is not None else None
     kinship = await services.relationships.put(
         center, user, child_id=str(child_id), adult_id=str(adult_id), stated=stated, expected=expected
     )

@@ -4,7 +4,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import Final
 
-from server.core.errors import PreconditionFailed
+from server.core.errors import PreconditionFailed, PreconditionRequired
 
 TAG_CHARACTERS: Final = 32  # 128 bits in hex: nobody meets two states with one tag
 
@@ -30,3 +30,24 @@ class Expected:
         """Ask this under the lock of the thing. Raises PreconditionFailed when it is in another state."""
         if self.tags is not None and current not in self.tags:
             raise PreconditionFailed
+
+
+ANY_STATE: Final = Expected(None)
+"""Whatever state there is."""
+
+
+def check_expected(current: str | None, expected: Expected | None) -> None:
+    """Ask this under the lock of a thing that a change may make: `current` None when it is not there.
+
+    Raises:
+        PreconditionRequired: it is there, and nothing was expected.
+        PreconditionFailed: it is in another state than was expected, or not there.
+
+    """
+    if current is None:
+        if expected is not None:
+            raise PreconditionFailed
+        return
+    if expected is None:
+        raise PreconditionRequired
+    expected.require(current)

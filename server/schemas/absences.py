@@ -35,7 +35,7 @@ class AbsenceIn(AbsenceTermsIn):
 
 
 class AbsenceOut(Output):
-    """An absence; `withdrawn_at`: since when it is none any more."""
+    """An absence; `withdrawn_at`: since when it is none any more. `etag` is what a change sends as If-Match."""
 
     absence_id: str
     child_id: str
@@ -50,6 +50,7 @@ class AbsenceOut(Output):
     created_at: datetime
     changed_at: datetime
     withdrawn_at: datetime | None
+    etag: str
 
 
 class AbsenceList(Output):

@@ -13,7 +13,7 @@ from sync.pins import PIN_DIGITS_MAX
 class PinIn(Input):
     """Six to twelve digits that nobody else would think of."""
 
-    pin: Annotated[str, Field(max_length=PIN_DIGITS_MAX, pattern=r"^[0-9]*$", examples=["a number of your own"])]
+    pin: Annotated[str, Field(max_length=PIN_DIGITS_MAX, pattern=r"^[0-9]*$", examples=["839204"])]
 
 
 class PinOut(Output):

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 from server.core.clock import Clock, ms_of
 from server.core.errors import Conflict, InvalidInput, NotFound
+from server.core.etags import Expected, etag_of
 from server.models.absences import Absence, AbsenceKind
 from server.models.rooms import Center
 from server.repositories import absences
@@ -16,7 +17,7 @@ from server.services.people_days import child_of, tell_child
 from sync.limits import WALL_MS_MIN
 from sync.records import ABSENCES_MAX
 
-__all__ = ["Absence", "AbsenceKind", "Absences", "Announcement", "Terms"]
+__all__ = ["Absence", "AbsenceKind", "Absences", "Announcement", "Terms", "etag_of_absence"]
 
 DAYS_MAX: Final = 366
 YEAR_MIN: Final = 2000
@@ -89,17 +90,21 @@ class Absences:
             await tell_child(unit, center.id, child_id)
         return row
 
-    async def change(self, center: Center, user: User, child_id: str, absence_id: str, terms: Terms) -> Absence:
+    async def change(
+        self, center: Center, user: User, *, child_id: str, absence_id: str, terms: Terms, expected: Expected
+    ) -> Absence:
         """Say why the child does not come, and what follows from it, in other words.
 
         Raises:
             NotFound: the child has no such absence.
+            PreconditionFailed: it is not in a state that is expected.
             Conflict: it was withdrawn, or the figures of one of its days stand.
 
         """
         async with self._units.begin(actor=user.id, origin="api") as unit:
             await unit.lock_head(center.id)
             row = await _find(unit, center, child_id, absence_id)
+            expected.require(etag_of_absence(row))
             if row.withdrawn_at is not None:
                 raise Conflict("The absence was withdrawn; announce another")
             if _terms(row) != terms:
@@ -167,6 +172,11 @@ class Absences:
             raise InvalidInput("A time needs an offset, such as +01:00")
         if not WALL_MS_MIN <= ms_of(said.informed_at) <= self._clock.wall_ms():
             raise InvalidInput("The family told it in the future, or before the year 2000")
+
+
+def etag_of_absence(row: Absence) -> str:
+    """Give the tag of the state in which an absence is."""
+    return etag_of("absence", row.id, row.changed_at, row.kind, row.justified, row.billable, row.note, row.withdrawn_at)
 
 
 async def _find(unit: UnitOfWork, center: Center, child_id: str, absence_id: str) -> Absence:

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 from server.core.clock import Clock
 from server.core.errors import Conflict, FieldProblem, InvalidInput, NotFound
+from server.core.etags import ANY_STATE, Expected, check_expected, etag_of
 from server.models.planning import BookingStatus, Service, ServiceTerms, ServiceUnit
 from server.models.rooms import Center
 from server.repositories import bookings, centers, offers
@@ -74,6 +75,13 @@ class Offer:
     service: Service
     terms: tuple[ServiceTerms, ...]
 
+    @property
+    def etag(self) -> str:
+        """The tag of this state of the service and all its terms."""
+        versions = [f"{one.effective_from} {one.version}" for one in self.terms]
+        stands = [getattr(self.service, one.name) for one in fields(OfferWish)]
+        return etag_of("service", self.service.center_id, self.service.id, *stands, *versions)
+
 
 @dataclass(frozen=True, slots=True)
 class AvailableDay:
@@ -109,12 +117,16 @@ class Offers:
         async with self._units.begin() as unit:
             return await _offer(unit, center.id, service_id)
 
-    async def put(self, center: Center, user: User, service_id: str, wanted: OfferWish) -> Offer:
+    async def put(
+        self, center: Center, user: User, service_id: str, wanted: OfferWish, expected: Expected | None = None
+    ) -> Offer:
         """Make a service, or change it as a whole; more places go to those who wait, in the same transaction.
 
-        What is booked stays as it was booked.
+        What is booked stays as it was booked. `expected` None: there is no such service yet.
 
         Raises:
+            PreconditionRequired: there is one, and nothing was expected.
+            PreconditionFailed: it is not in a state that is expected, or not there.
             InvalidInput: the centre has no such room.
             Conflict: the code belongs to another service, the unit, the currency or the hours would change of one
                 that has terms, the centre has too many services, or more places are taken than there shall be.
@@ -124,6 +136,7 @@ class Offers:
         async with self._units.begin(actor=user.id, origin="api") as unit:
             await unit.lock_head(center.id)
             known = (await offers.lock(unit.session, center.id, [service_id])).get(service_id)
+            check_expected((await _offer(unit, center.id, service_id)).etag if known else None, expected)
             await _check(unit, center, service_id, wanted)
             if known is None:
                 row = Service(center_id=center.id, id=service_id, created_at=now, **_values(wanted))
@@ -135,11 +148,21 @@ class Offers:
                 await promote_all(unit, known, now)
             return await _offer(unit, center.id, service_id)
 
-    async def put_terms(self, center: Center, user: User, service_id: str, day: date, wanted: TermsWish) -> Offer:
+    async def put_terms(
+        self,
+        center: Center,
+        user: User,
+        service_id: str,
+        day: date,
+        wanted: TermsWish,
+        *,
+        expected: Expected = ANY_STATE,
+    ) -> Offer:
         """Let terms hold from a day on, in the place of others that began on it.
 
         Raises:
             NotFound: there is no such service.
+            PreconditionFailed: the service, or its terms, are not in a state that is expected.
             InvalidInput: the day lies outside 2000 to 2099.
             Conflict: the figures of the day, or of a later one, stand; or there are too many terms.
 
@@ -151,6 +174,7 @@ class Offers:
             await unit.lock_head(center.id)
             if await offers.find(unit.session, center.id, service_id) is None:
                 raise NotFound("There is no such service at this centre")
+            expected.require((await _offer(unit, center.id, service_id)).etag)
             _refuse_locked(await read_calendar(unit, center.id), day)
             standing = await offers.terms(unit.session, center.id, [service_id])
             row = next((one for one in standing if one.effective_from == day), None)

@@ -6,6 +6,7 @@ from typing import Final
 
 from server.core.clock import datetime_of
 from server.core.errors import InvalidInput, NotFound
+from server.core.etags import Expected, etag_of
 from server.models.people import ChildProfile, Person, StaffProfile
 from server.models.rooms import Center
 from server.repositories import absences, people_days, projections
@@ -15,7 +16,7 @@ from server.services.access import User
 from server.services.projections import refold
 from sync.records import Entity, day_bounds_ms
 
-__all__ = ["ChildProfile", "PeopleDays", "Period", "StaffProfile"]
+__all__ = ["ChildProfile", "PeopleDays", "Period", "StaffProfile", "etag_of_employment", "etag_of_enrolment"]
 
 YEAR_MIN: Final = 1950
 YEAR_MAX: Final = 2099
@@ -42,11 +43,14 @@ class PeopleDays:
         async with self._units.begin() as unit:
             return (await child_of(unit, center.id, child_id))[1]
 
-    async def enrol(self, center: Center, user: User, child_id: str, period: Period) -> ChildProfile:
+    async def enrol(
+        self, center: Center, user: User, child_id: str, period: Period, expected: Expected
+    ) -> ChildProfile:
         """Say from when to when a child is enrolled; what was recorded of it is judged anew.
 
         Raises:
             NotFound: the centre has no such child.
+            PreconditionFailed: somebody changed it meanwhile.
             InvalidInput: the days end before they begin, or lie outside 1950 to 2099.
 
         """
@@ -54,6 +58,7 @@ class PeopleDays:
         async with self._units.begin(actor=user.id, origin="api") as unit:
             await unit.lock_head(center.id)
             _, profile = await child_of(unit, center.id, child_id)
+            expected.require(etag_of_enrolment(profile))
             profile.enrolled_from, profile.enrolled_to = period.first_day, period.last_day
             await tell_child(unit, center.id, child_id)
             await refold(unit.connection, center.id, [child_id])
@@ -64,11 +69,14 @@ class PeopleDays:
         async with self._units.begin() as unit:
             return (await _member_of_staff(unit, center.id, person_id))[1]
 
-    async def employ(self, center: Center, user: User, person_id: str, period: Period) -> StaffProfile:
+    async def employ(
+        self, center: Center, user: User, person_id: str, period: Period, expected: Expected
+    ) -> StaffProfile:
         """Say from when to when somebody is on the staff; what they attested is judged anew.
 
         Raises:
             NotFound: the centre has no such member of staff.
+            PreconditionFailed: somebody changed it meanwhile.
             InvalidInput: as `enrol`.
 
         """
@@ -76,6 +84,7 @@ class PeopleDays:
         async with self._units.begin(actor=user.id, origin="api") as unit:
             await unit.lock_head(center.id)
             person, profile = await _member_of_staff(unit, center.id, person_id)
+            expected.require(etag_of_employment(profile))
             before = Period(profile.employed_from, profile.employed_to)
             profile.employed_from, profile.employed_to = period.first_day, period.last_day
             await unit.session.flush()
@@ -86,6 +95,18 @@ class PeopleDays:
             )
             await refold(unit.connection, center.id, concerned)
         return profile
+
+
+def etag_of_enrolment(profile: ChildProfile) -> str:
+    """Give the tag of what is known of a child's days here."""
+    days = (profile.enrolled_from, profile.enrolled_to)
+    return etag_of("enrolment", profile.center_id, profile.child_id, profile.enrolled, *days)
+
+
+def etag_of_employment(profile: StaffProfile) -> str:
+    """Give the tag of what is known of somebody's days on the staff."""
+    days = (profile.employed_from, profile.employed_to)
+    return etag_of("employment", profile.center_id, profile.person_id, profile.role, *days)
 
 
 async def child_of(unit: UnitOfWork, center_id: str, child_id: str) -> tuple[Person, ChildProfile]:

@@ -9,6 +9,7 @@ import msgspec
 
 from server.core.clock import Clock
 from server.core.errors import FieldProblem, InvalidInput, NotFound
+from server.core.etags import ANY_STATE, Expected, etag_of
 from server.models.rooms import Center
 from server.repositories import centers, ratio, rosters
 from server.repositories.unit_of_work import UnitsOfWork
@@ -46,7 +47,9 @@ class RatioRules:
         async with self._units.read() as connection:
             return roster_records.rule_sets(await ratio.rules_read(connection, center.id))
 
-    async def put(self, center: Center, wish: Wish, *, actor: str) -> list[RatioRuleSet]:
+    async def put(
+        self, center: Center, wish: Wish, *, actor: str, expected: Expected = ANY_STATE
+    ) -> list[RatioRuleSet]:
         """Let rules hold from a day on, in the place of others that began on it; give all sets of the centre.
 
         A day in the past is taken: breaches are worked out anew from then on. `actor` is the id of who wants it.
@@ -54,6 +57,7 @@ class RatioRules:
         Raises:
             InvalidInput: there is no such preset, the rules are not right, or the centre has too many sets.
             NotFound: the centre is not there any more.
+            PreconditionFailed: somebody changed the sets of the centre meanwhile.
 
         """
         wanted = _wanted(wish)
@@ -63,6 +67,7 @@ class RatioRules:
             if found is None:
                 raise NotFound("There is no such centre")
             standing = roster_records.rule_sets(await ratio.rules_of(unit.session, center.id))
+            expected.require(etag_of_rules(standing))
             others = [rule_set for rule_set in standing if rule_set.effective_from != wanted.effective_from]
             _refuse_wrong([*others, wanted])
             day, body = date.fromisoformat(wanted.effective_from), msgspec.json.encode(wanted)
@@ -72,6 +77,11 @@ class RatioRules:
             record = roster_records.checked(roster_records.center_record(found, calendar, rows))
             unit.put(center.id, Entity.CENTER, center.id, record)
             return roster_records.rule_sets(rows)
+
+
+def etag_of_rules(rule_sets: list[RatioRuleSet]) -> str:
+    """Give the tag of all rule sets of a centre together."""
+    return etag_of("ratio rules", *map(msgspec.json.encode, rule_sets))
 
 
 def _wanted(wish: Wish) -> RatioRuleSet:

@@ -5,8 +5,8 @@ from dataclasses import asdict, dataclass
 from typing import Final
 
 from server.core.clock import Clock
-from server.core.errors import Conflict, NotFound, PreconditionFailed, PreconditionRequired
-from server.core.etags import Expected, etag_of
+from server.core.errors import Conflict, NotFound
+from server.core.etags import Expected, check_expected, etag_of
 from server.models.people import Person, Relationship
 from server.models.rooms import Center
 from server.repositories import people, pickups, relationships
@@ -87,7 +87,7 @@ class Relationships:
             file = await find_child(unit, center.id, child_id)
             person = await find_adult(unit, center.id, adult_id)
             standing = await relationships.find(unit.session, center.id, child_id, adult_id)
-            _check_expected(standing, person, expected)
+            check_expected(_kinship(standing, person).etag if standing else None, expected)
             if standing is None:
                 standing = await _begin(unit, center.id, child_id, adult_id)
             assign(standing, asdict(stated))
@@ -118,16 +118,6 @@ class Relationships:
             await suspend_of_adult(unit, self._clock, center, adult_id, child_id=child_id)
             await people.remove(unit.session, standing)
             await put_child(unit, file.person, file.profile)
-
-
-def _check_expected(standing: Relationship | None, person: Person, expected: Expected | None) -> None:
-    if standing is None:
-        if expected is not None:
-            raise PreconditionFailed
-        return
-    if expected is None:
-        raise PreconditionRequired
-    expected.require(_kinship(standing, person).etag)
 
 
 async def _begin(unit: UnitOfWork, center_id: str, child_id: str, adult_id: str) -> Relationship:

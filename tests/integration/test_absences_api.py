@@ -34,7 +34,7 @@ class Front:
         self.center = f"/api/v1/centers/{inbox.api.centers['north']}"
 
     async def call(self, method: str, path: str, body: Any = None, *, who: str = "staff") -> httpx.Response:
-        headers = await self.inbox.who(who)
+        headers = {**await self.inbox.who(who), **({"If-Match": "*"} if method == "PUT" else {})}
         return await self.inbox.api.client.request(method, self.center + path, json=body, headers=headers)
 
     async def good(self, method: str, path: str, body: Any = None, *, who: str = "staff") -> Any:

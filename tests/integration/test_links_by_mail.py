@@ -1,21 +1,17 @@
 """Forgotten passwords and invitations: links that come by mail, and what a stranger learns of either."""
 
 import asyncio
-import io
-import logging
 from collections.abc import AsyncIterator
 from statistics import median
 from time import perf_counter
 
 import httpx
 import pytest
-import structlog
 from sqlalchemy import text
 from structlog.testing import capture_logs
 
 from server.core.database import create_engine
 from server.core.ids import Ids
-from server.core.logging import configure_logging
 from server.repositories.unit_of_work import UnitsOfWork
 from server.services.account_tidying import AccountTidying
 from tests.support.api import PASSWORD, Api, problem, running_api
@@ -23,6 +19,7 @@ from tests.support.forms import POLICY, Browser
 from tests.support.letters import Letters
 from tests.support.post_office import SENDER, post_office
 from tests.support.postgres import FreshDatabase
+from tests.support.told_logs import told_logs
 
 pytestmark = pytest.mark.postgres
 AUTH = "/api/v1/auth"
@@ -205,11 +202,8 @@ async def test_an_invited_account_is_told_and_the_inviter_learns_nothing(api: Ap
 
 
 async def test_no_password_and_no_token_is_in_the_log_or_in_a_table(api: Api, letters: Letters) -> None:
-    told, root = io.StringIO(), logging.getLogger()
-    handlers, level = list(root.handlers), root.level
-    configure_logging(level="DEBUG", log_format="json", stream=told)
     canaries = [PASSWORD, NEW]
-    try:
+    with told_logs() as told:
         headers = await api.sign_in("staff")
         form = {"username": STAFF, "password": PASSWORD}
         tokens = (await api.client.post(f"{AUTH}/token", data=form)).json()
@@ -225,10 +219,6 @@ async def test_no_password_and_no_token_is_in_the_log_or_in_a_table(api: Api, le
             headers["Authorization"][7:], tokens["access_token"], tokens["refresh_token"], again["access_token"],
             again["refresh_token"], letter.token, "Canary-wrong-password", "canary-x",
         ]  # fmt: skip
-    finally:
-        root.handlers[:] = handlers
-        root.setLevel(level)
-        structlog.reset_defaults()
     lines = told.getvalue()
     assert '"password_recovered"' in lines
     assert [canary for canary in canaries if canary in lines] == []

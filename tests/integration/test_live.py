@@ -173,7 +173,7 @@ async def test_the_document_says_who_is_where_and_what_is_urgent(still: Hands) -
     manager = await office.api.sign_in("manager")
     rules = {"effective_from": "2026-01-01", "preset": "cfoc"}
     path = f"/api/v1/centers/{office.api.centers['north']}/ratio-rules"
-    (await office.api.client.put(path, json=rules, headers=manager)).raise_for_status()
+    (await office.api.client.put(path, json=rules, headers={**manager, "If-Match": "*"})).raise_for_status()
     front, back = await still.desk(manager, "Front desk"), await still.desk(manager, "Back door")
     ana, ruth, bob, guest = await still.id_of("C-2"), await still.id_of("S-1"), new_id(), new_id()
     at = (START_MS - NOW_MS) // MINUTE_MS

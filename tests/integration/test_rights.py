@@ -13,11 +13,12 @@ from fastapi.routing import APIRoute
 
 from server.core.settings import load_settings
 from server.routes import build_app
-from tests.support.api import SECRET, Api, problem
+from tests.support.api import PASSWORD, SECRET, Api, problem
 from tests.support.clock import FakeClock
 from tests.support.postgres import FreshDatabase
 from tests.support.rights_bodies import BODIES, FIRST_DAY, LAST_DAY
 from tests.support.rights_world import CANARY, PHOTO, WHO, Place, RightsWorld, rights_world
+from tests.support.told_logs import found_in, told_logs
 
 TABLE: Final = Path(__file__).with_name("rights.txt")
 WRITE: Final = "ROLLCALL_WRITE_RIGHTS"
@@ -71,6 +72,18 @@ NOT_IN_THE_DOCUMENT: Final = {
 }
 
 
+# What is sent by these requests, or stands in the roster, and must be in no line of the log.
+SECRETS: Final = (
+    PASSWORD, "wrong as can be, twice", "nine loud purple doors", "839204", CANARY, "Zoë", "O'Neill-Ünal", "Silva",
+    "Noor", "Aziz", "12345678", "mother@example.org", "a" * 43, "A" * 43, "A" * 86,
+)  # fmt: skip
+GIVES_SECRETS: Final = frozenset({
+    "POST /centers/{center_id}/enrolment-codes", "POST /centers/{center_id}/adults/{adult_id}/family-code",
+    "GET /devices/{device_id}/door-keys", "POST /devices/{device_id}/nonce",
+})  # fmt: skip
+SECRET_FIELDS: Final = frozenset({"code", "nonce", "pin_pepper", "family_key"})
+
+
 class Route(NamedTuple):
     """One operation of the API."""
 
@@ -80,6 +93,7 @@ class Route(NamedTuple):
     body: str
     query: tuple[str, ...]
     is_public: bool
+    needs_state: bool
 
 
 def routes(app: FastAPI) -> Iterator[Route]:
@@ -93,7 +107,13 @@ def routes(app: FastAPI) -> Iterator[Route]:
             query = tuple(one["name"] for one in operation.get("parameters", ()) if one["in"] == "query")
             name = f"{method.upper()} {inner}"
             yield Route(
-                name, method.upper(), inner, schemas[0] if schemas else "", query, not operation.get("security")
+                name,
+                method.upper(),
+                inner,
+                schemas[0] if schemas else "",
+                query,
+                not operation.get("security"),
+                any(one["name"].lower() == "if-match" for one in operation.get("parameters", ())),
             )
 
 
@@ -118,6 +138,7 @@ class Trial:
         self.changed: dict[str, str] = {}
         self.wrong: list[tuple[str, str, str]] = []
         self.leaks: list[tuple[str, str]] = []
+        self.secrets: set[str] = {*SECRETS}
 
     async def row(self, route: Route) -> list[str]:
         if route.is_public:
@@ -148,13 +169,26 @@ class Trial:
             more["headers"] = {"If-Match": "*", "Content-Type": "image/jpeg"}
             if route.method == "PUT":
                 more["content"] = PHOTO
+        if route.needs_state and who == "manager":
+            await self._without_state(route, route.path.format(**ids), more)
         answer = await self.world.status(who, route.method, route.path.format(**ids), **more)
         if isinstance(answer, int):
             return str(answer)
         await self._look_at(route, who, answer)
         return str(answer.status_code)
 
+    async def _without_state(self, route: Route, path: str, more: dict[str, Any]) -> None:
+        """Nobody changes what is there without saying which state of it they mean."""
+        headers = {name: value for name, value in more["headers"].items() if name != "If-Match"}
+        answer = await self.world.status("manager", route.method, path, **{**more, "headers": headers})
+        assert not isinstance(answer, int)
+        if not answer.is_error or problem(answer) != (428, "precondition_required"):
+            self.wrong.append((route.name, "without If-Match", answer.text))
+
     async def _look_at(self, route: Route, who: str, answer: Any) -> None:
+        self.secrets |= {one.removeprefix("Bearer ") for one in (answer.request.headers.get("authorization"),) if one}
+        if answer.is_success and route.name in GIVES_SECRETS:
+            self.secrets |= {str(value) for name, value in answer.json().items() if name in SECRET_FIELDS}
         if CANARY in answer.text:
             self.leaks.append((route.name, who))
         if answer.is_error:
@@ -190,7 +224,13 @@ class Trial:
 async def test_every_route_answers_everybody_as_the_table_says(api: Api, database: FreshDatabase) -> None:
     async with rights_world(api, database) as world:
         trial = Trial(world)
-        found = {route.name: await trial.row(route) for route in routes(api.app)}
+        with told_logs() as told_lines:
+            found = {route.name: await trial.row(route) for route in routes(api.app)}
+        # Every address was asked by everybody, with everything that may be sent: no line of the log holds a secret
+        # of theirs, nor a name.
+        lines = told_lines.getvalue()
+        assert lines.count('"request_answered"') > 1_000
+        assert (len(trial.secrets) > 30, found_in(lines, trial.secrets)) == (True, [])
         text = written(found)
         if os.environ.get(WRITE):
             comments = [line for line in TABLE.read_text("utf-8").splitlines() if line.startswith("#")]

@@ -43,11 +43,11 @@ class Planning:
         self._adults: dict[str, dict[str, str]] = {}
 
     async def ask(
-        self, method: str, path: str, who: str = "manager", *, json: Any = None, **params: Any
+        self, method: str, path: str, who: str = "manager", *, json: Any = None, tag: str = "", **params: Any
     ) -> httpx.Response:
         """Ask something about the centre north."""
         url = f"/api/v1/centers/{self.api.centers['north']}/{path}"
-        headers = await self.inbox.who(who)
+        headers = {**await self.inbox.who(who), **({"If-Match": tag} if tag else {})}
         tries = RETRIES
         while True:
             answer = await self.client.request(method, url, json=json, params=params, headers=headers)
@@ -69,7 +69,7 @@ class Planning:
         terms = {**TERMS, **changes.pop("terms", {})}
         made = await self.ask("PUT", f"services/{service_id}", json={**SESSION, **changes})
         assert made.status_code == 200, made.text
-        priced = await self.ask("PUT", f"services/{service_id}/terms/2026-01-01", json=terms)
+        priced = await self.ask("PUT", f"services/{service_id}/terms/2026-01-01", json=terms, tag="*")
         assert priced.status_code == 200, priced.text
         return service_id
 

@@ -46,7 +46,7 @@ class Office:
 
     async def put(self, body: dict[str, Any], who: str = "manager") -> Response:
         path = f"/api/v1/centers/{self.center_id}/ratio-rules"
-        return await self.api.client.put(path, json=body, headers=await self.headers(who))
+        return await self.api.client.put(path, json=body, headers={**await self.headers(who), "If-Match": "*"})
 
     async def rule(self, **body: Any) -> dict[str, Any]:
         answer = await self.put({"effective_from": "2026-01-01", **body})

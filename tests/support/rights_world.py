@@ -72,9 +72,8 @@ class RightsWorld:
 
     async def good(self, place: Place, method: str, path: str, **more: Any) -> Any:
         """Ask as the manager of a place, and be granted it."""
-        found = await self.api.client.request(
-            method, f"/api/v1{path}", headers=await self.headers(place.manager), **more
-        )
+        headers = {**await self.headers(place.manager), **more.pop("headers", {})}
+        found = await self.api.client.request(method, f"/api/v1{path}", headers=headers, **more)
         assert found.is_success, (method, path, found.text)
         return found.json() if found.content else None
 
@@ -202,7 +201,9 @@ class RightsWorld:
             place.ids[name] = next(one["id"] for one in listed["items"] if one["email"] == body["email"])
         if name == "service_id":
             place.ids[name] = path.rsplit("/", 1)[1]
-            await self.good(place, "PUT", f"{path}/terms/2026-01-01", json={"price": "25.50"})
+            await self.good(
+                place, "PUT", f"{path}/terms/2026-01-01", json={"price": "25.50"}, headers={"If-Match": "*"}
+            )
 
     async def status(self, who: str, method: str, path: str, **more: Any) -> httpx.Response | int:
         """Ask as somebody; of a stream only the status, as it begins."""
