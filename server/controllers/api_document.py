@@ -35,7 +35,7 @@ _IF_NONE_MATCH: Final = {
     "in": "header",
     "required": False,
     "description": "The ETag of what you have: 304 when nothing is new",
-    "schema": {"type": "string", "maxLength": 1000},
+    "schema": {"type": "string"},
 }
 _HEADER_WORDS: Final = {
     "if-none-match": _IF_NONE_MATCH["description"],
