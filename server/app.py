@@ -152,6 +152,10 @@ class _Parts:
     intake: JournalIntake
     desk: ServerDesk
 
+    @property
+    def secret_key(self) -> str:
+        return self.settings.secret_key.get_secret_value()
+
 
 @asynccontextmanager
 async def running_app(
@@ -258,11 +262,9 @@ def _jobs(stack: AsyncExitStack, parts: _Parts, services: Services, database: Op
 
 def _services(parts: _Parts, draining: _Draining) -> Services:
     units, clock, new_id, desk, post = parts.units, parts.clock, parts.ids.new, parts.desk, parts.post
-    secret_key = parts.settings.secret_key.get_secret_value()
-    passwords, throttles = Passwords(), Throttles(units, clock, secret_key)
+    passwords, throttles = Passwords(), Throttles(units, clock, parts.secret_key)
     sessions, writer = _sessions(parts, throttles), PasswordWriter(passwords, post.outbox, new_id, post.base_url)
-    desk_entries = DeskEntries(units, desk, clock, new_id)
-    auth = Auth(units, passwords, parts.tokens, sessions, throttles)
+    entries, auth = DeskEntries(units, desk, clock, new_id), Auth(units, passwords, parts.tokens, sessions, throttles)
     return Services(
         analytics=Analytics(units, clock),
         audit=Audit(units),
@@ -274,15 +276,15 @@ def _services(parts: _Parts, draining: _Draining) -> Services:
         accounts=Accounts(units, passwords, clock, new_id),
         attendance=Attendance(units, clock),
         auto_close=AutoClose(units, desk, clock),
-        browser_sessions=BrowserSessions(units, auth, clock, secrets.token_bytes, new_id, secret_key),
-        barcodes=Barcodes(units, clock, secret_key),
+        browser_sessions=BrowserSessions(units, auth, clock, secrets.token_bytes, new_id, parts.secret_key),
+        barcodes=Barcodes(units, clock, parts.secret_key),
         bookings=Bookings(units, clock, GuardianRights(units)),
         center_days=CenterDays(units, clock, new_id),
         centers=Centers(units),
-        desk_entries=desk_entries,
+        desk_entries=entries,
         devices=Devices(units, clock, secrets.token_bytes, parts.tokens),
-        door=Door(units, clock, secrets.token_bytes, parts.tokens, secret_key),
-        enrolment=Enrolment(units, clock, secrets.token_bytes, new_id, secret_key),
+        door=Door(units, clock, secrets.token_bytes, parts.tokens, parts.secret_key),
+        enrolment=Enrolment(units, clock, secrets.token_bytes, new_id, parts.secret_key),
         expected=Expected(units, clock),
         health=Health(units, newest_revision(), lambda: draining.has_begun),
         incidents=Incidents(units),
@@ -312,11 +314,11 @@ def _services(parts: _Parts, draining: _Draining) -> Services:
         guardian_accounts=GuardianAccounts(units, clock),
         my_children=MyChildren(units, clock),
         my_pickups=MyPickups(units, passwords, clock, new_id),
-        my_stays=MyStays(units, desk_entries, clock),
+        my_stays=MyStays(units, entries, clock),
         photos=Photos(units, clock, Pictures()),
         pickups=Pickups(units, clock),
         relationships=Relationships(units, clock),
-        repeats=Repeats(units, clock, new_id, RequestSeals(secret_key, secrets.token_bytes)),
+        repeats=Repeats(units, clock, new_id, RequestSeals(parts.secret_key, secrets.token_bytes)),
     )
 
 

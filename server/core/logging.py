@@ -29,6 +29,8 @@ def configure_logging(*, level: str = "INFO", log_format: LogFormat = "console",
     # Each request and each frame on a line of its own would drown what matters, and paths hold ids.
     for name in ("uvicorn.access", "websockets", "alembic"):
         logging.getLogger(name).setLevel(logging.WARNING)
+    # Pillow tells at DEBUG what a picture says of itself: where it was taken, and who is on it.
+    logging.getLogger("PIL").setLevel(logging.WARNING)
     # What becomes of a job is logged by `server.services.jobs`; the timer below it has news only when it is broken.
     logging.getLogger("apscheduler").setLevel(logging.ERROR)
     structlog.configure(

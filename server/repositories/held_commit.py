@@ -23,7 +23,7 @@ class Written(Protocol):
     def connection(self) -> AsyncConnection:
         """What it runs on."""
 
-    async def commit(self) -> None:
+    async def conclude(self) -> None:
         """Commit it."""
 
 
@@ -75,7 +75,7 @@ class HeldCommit:
             unit, stack = held
             with database_errors():
                 async with stack:
-                    await unit.commit()
+                    await unit.conclude()
 
     async def drop(self) -> None:
         """Undo what is held, if anything is: nobody gets an answer."""

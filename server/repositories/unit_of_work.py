@@ -186,7 +186,7 @@ class UnitOfWork:
             await self._append()
         await self._note_acts()
 
-    async def commit(self) -> None:
+    async def conclude(self) -> None:
         """Commit what `write` wrote; called by whoever began the transaction or holds it back."""
         await self.connection.commit()
         for call in self._after_commit:
@@ -328,7 +328,7 @@ class UnitsOfWork:
                 yield unit
                 await unit.write()
                 if held is None:
-                    await unit.commit()
+                    await unit.conclude()
                 else:
                     held.keep(unit, stack.pop_all())
 
@@ -345,7 +345,7 @@ class UnitsOfWork:
         async with kept[1] if kept is not None else AsyncExitStack() as stack:
             unit = kept[0] if kept is not None else await self._open(stack, actor="", origin="")
             yield unit.connection
-            await unit.commit()
+            await unit.conclude()
 
     async def _open(self, stack: AsyncExitStack, *, actor: str, origin: str) -> UnitOfWork:
         """Begin a transaction on a connection that `stack` gives back."""

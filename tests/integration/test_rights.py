@@ -169,7 +169,8 @@ class Trial:
             more["headers"] = {"If-Match": "*", "Content-Type": "image/jpeg"}
             if route.method == "PUT":
                 more["content"] = PHOTO
-        if route.needs_state and who == "manager":
+        # The same photo again changes nothing, and needs no tag.
+        if route.needs_state and who == "manager" and not (route.method == "PUT" and route.path.endswith("/photo")):
             await self._without_state(route, route.path.format(**ids), more)
         answer = await self.world.status(who, route.method, route.path.format(**ids), **more)
         if isinstance(answer, int):
@@ -249,6 +250,7 @@ async def test_every_route_answers_everybody_as_the_table_says(api: Api, databas
 # Changes that are not in the audit log, and why.
 NOT_TOLD: Final = {
     "DELETE /auth/sessions": "there is no other session, and nothing changes",
+    "POST /centers/{center_id}/bookings/batch": "each wish for the service of another centre is refused in the answer",
     "POST /devices/{device_id}/revoke": "the second time, nothing changes",
 }
 

@@ -65,9 +65,9 @@ class Planning:
     async def service(self, service_id: str = "", **changes: Any) -> str:
         """Make or change a service, with terms from the beginning of the year; gives its id."""
         changes.setdefault("code", f"S{next(_numbers)}")
-        service_id = service_id or fresh_id()
+        tag, service_id = "*" if service_id else "", service_id or fresh_id()
         terms = {**TERMS, **changes.pop("terms", {})}
-        made = await self.ask("PUT", f"services/{service_id}", json={**SESSION, **changes})
+        made = await self.ask("PUT", f"services/{service_id}", json={**SESSION, **changes}, tag=tag)
         assert made.status_code == 200, made.text
         priced = await self.ask("PUT", f"services/{service_id}/terms/2026-01-01", json=terms, tag="*")
         assert priced.status_code == 200, priced.text

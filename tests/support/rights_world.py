@@ -41,6 +41,7 @@ staff,X-3,other,,{CANARY}staff,{CANARY}family,,,,,educator,,
 """
 PHOTO: Final = telephone_photo()
 _numbers = itertools.count(1)
+_workdays = itertools.count()
 
 
 @dataclass
@@ -243,8 +244,9 @@ def day() -> str:
 
 
 def workday() -> str:
-    """A Monday of its own."""
-    return (date(2027, 1, 4) + timedelta(weeks=next(_numbers) % 40)).isoformat()
+    """A day from Monday to Friday of its own, before all those of `day`: nothing else is booked or closed then."""
+    weeks, days = divmod(next(_workdays), 5)
+    return (date(2026, 9, 28) + timedelta(weeks=weeks, days=days)).isoformat()
 
 
 def address() -> str:

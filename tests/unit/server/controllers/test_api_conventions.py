@@ -206,7 +206,12 @@ def test_every_body_has_an_example_that_its_own_shape_allows() -> None:
                 if kind != JSON or not media.get("schema"):
                     continue
                 schema = {**media["schema"], "components": DOCUMENT["components"]}
-                wrong = [error.message for error in jsonschema_rs.validator_for(schema).iter_errors(media["example"])]
+                wrong = [
+                    error.message
+                    for error in jsonschema_rs.validator_for(
+                        schema, validate_formats=True, formats={"time": bool}
+                    ).iter_errors(media["example"])
+                ]
                 assert not wrong, (one.name, wrong)
                 count += 1
     assert count > 150
