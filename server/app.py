@@ -88,6 +88,7 @@ from server.services.roster_import import RosterImport
 from server.services.schedules import Schedules
 from server.services.server_desk import ServerDesk
 from server.services.sessions import SessionKeys, SessionRules, Sessions
+from server.services.set_aside import SetAside
 from server.services.statements import Statements
 from server.services.stay_evidence import StayEvidence
 from server.services.sync_store import ServerStore
@@ -291,6 +292,7 @@ def _services(parts: _Parts, draining: _Draining) -> Services:
         projections=Projections(units),
         recoveries=Recoveries(units, clock, new_id, post, writer, throttles),
         sessions=sessions,
+        set_aside=SetAside(units, desk, clock),
         reports=Reports(units, clock, Statements(units, clock)),
         reviews=Reviews(units, desk, clock, new_id),
         presence=PresenceReports(units, clock),

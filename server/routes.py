@@ -49,6 +49,7 @@ from server.controllers import (
     reports,
     reviews,
     schedules,
+    set_aside,
     statements,
     stay_evidence,
     sync_socket,
@@ -76,7 +77,7 @@ def build_app(settings: Settings, clock: Clock) -> FastAPI:
     )
     api = APIRouter(prefix=API_PREFIX, responses=PROBLEM_RESPONSES)
     # `presence` first: no `/attendance/{...}` that comes later takes its address.
-    attendances = (presence, attendance, desk_entries, stay_evidence, reviews)
+    attendances = (presence, attendance, desk_entries, stay_evidence, reviews, set_aside)
     people = (auth, users, members)
     roster = (children, adults, relationships, pickups, alerts, photos, barcodes)
     families = (my_children, my_stays, my_pickups, my_photos)

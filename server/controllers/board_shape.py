@@ -146,6 +146,7 @@ def _findings_out(board: LiveBoard, zone: ZoneInfo) -> BoardFindingsOut:
     return BoardFindingsOut(
         critical=board.finding_counts.get("critical", 0),
         normal=board.finding_counts.get("normal", 0),
+        set_aside=board.set_aside_count,
         items=[_finding_out(one, zone) for one in board.findings],
     )
 

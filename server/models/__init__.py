@@ -17,6 +17,7 @@ from server.models import (
     projections,
     rooms,
     sessions,
+    set_aside,
     sync,
 )
 
@@ -38,5 +39,6 @@ __all__ = [
     "projections",
     "rooms",
     "sessions",
+    "set_aside",
     "sync",
 ]

@@ -196,10 +196,14 @@ class BoardFindingOut(Output):
 
 
 class BoardFindingsOut(Output):
-    """Open findings, critical ones first; the counts are whole where `items` are cut."""
+    """Open findings, critical ones first; the counts are whole where `items` are cut.
+
+    `set_aside` entries of desks count for nothing until somebody looks (/set-aside): a child may be in unseen.
+    """
 
     critical: int
     normal: int
+    set_aside: int
     items: list[BoardFindingOut]
 
 

@@ -51,6 +51,7 @@ from server.services.rollcalls import RollCallReports
 from server.services.roster_import import RosterImport
 from server.services.schedules import Schedules
 from server.services.sessions import Sessions
+from server.services.set_aside import SetAside
 from server.services.statements import Statements
 from server.services.stay_evidence import StayEvidence
 
@@ -91,6 +92,7 @@ class Services:
     reports: Reports
     reviews: Reviews
     sessions: Sessions
+    set_aside: SetAside
     presence: PresenceReports
     rollcalls: RollCallReports
     notifications: Notifications

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 from server.core.clock import Clock, datetime_of, ms_of
 from server.core.errors import NotFound
 from server.models.rooms import Center, CenterRatioRules, Room
-from server.repositories import absences, centers, change_log, presence, ratio, reviews
+from server.repositories import absences, centers, change_log, presence, ratio, reviews, set_aside
 from server.repositories import live_board as reading
 from server.repositories.live_board import BoardAlert, BoardFinding, BoardPerson, BoardStay, LastEvent
 from server.repositories.presence import DeskRow
@@ -76,6 +76,7 @@ class _Known:
     last_events: list[LastEvent]
     findings: list[BoardFinding]
     finding_counts: dict[str, int]
+    set_aside_count: int
     left: list[ChildLeft]
     left_count: int
     plan: DayPlan
@@ -136,6 +137,7 @@ async def _read(connection: Connection, center: Center, as_of: datetime, times: 
         last_events=await reading.last_events(connection, center_id, since=since, limit=DESKS_MAX),
         findings=await reading.open_findings(connection, center_id, limit=FINDINGS_MAX),
         finding_counts=await reading.open_counts(connection, center_id),
+        set_aside_count=await set_aside.count_open(connection, center_id),
         left=left,
         left_count=left_count,
         plan=await _plan(connection, center, as_of, times),
@@ -214,6 +216,7 @@ def board_of(known: _Known, as_of: datetime) -> LiveBoard:
         after_hours=who.cut(late),
         after_hours_count=len(late),
         finding_counts=known.finding_counts,
+        set_aside_count=known.set_aside_count,
         findings=tuple(SaidFinding(line, finding_words(line.kind)) for line in known.findings),
         devices=_devices(known, covering),
         allergies=tuple(allergies[:LISTED_MAX]),

@@ -130,9 +130,12 @@ function afterHours(board) {
 }
 
 function findings(board) {
-  const { normal, critical: urgent } = board.findings;
-  const link = h("a", { href: `/dashboard/centers/${board.center.id}/reviews` }, "Look at both sides and answer");
+  const { normal, critical: urgent, set_aside: aside } = board.findings;
+  const inbox = `/dashboard/centers/${board.center.id}/reviews`;
+  const link = h("a", { href: inbox }, "Look at both sides and answer");
   return section("findings", `Findings to settle: ${normal + urgent}`,
+    aside ? h("p", { class: "notice warn" }, h("a", { href: `${inbox}#set-aside` }, `${counted(aside, "entry was", "entries were")} kept aside`),
+      ": somebody may be in the building who is on no list.") : null,
     normal + urgent ? h("p", null, link) : h("p", { class: "muted" }, "Nothing contradicts anything."));
 }
 
