@@ -98,7 +98,7 @@ function answered(kept) {
 function choices(kept) {
   const id = kept.entry.slice(0, 16);
   const needsChild = kept.can_be_taken_in && !kept.child_name;
-  return h("form", { class: "answers", "data-entry": kept.entry },
+  return h("form", { class: "answers", "data-entry": kept.entry }, h("div", { class: "stack" },
     needsChild ? [
       h("label", { for: `child-${id}` }, "Which child is it?"),
       h("select", { id: `child-${id}`, name: "child" }, h("option", { value: "" }, "none who is on file"),
@@ -106,8 +106,8 @@ function choices(kept) {
       h("label", { for: `called-${id}` }, "or how is the child called?"),
       h("input", { id: `called-${id}`, name: "called", maxlength: 200, autocomplete: "off", value: kept.provisional_name })] : null,
     h("label", { for: `reason-${id}` }, "A word of explanation, if there is one"),
-    h("input", { id: `reason-${id}`, name: "reason", maxlength: 160, autocomplete: "off", class: "wide" }),
-    h("p", null,
-      kept.can_be_taken_in ? h("button", { type: "submit", value: "taken_in" }, "It was so: take it in") : null, " ",
+    h("input", { id: `reason-${id}`, name: "reason", maxlength: 160, autocomplete: "off", class: "wide" })),
+    h("div", { class: "line" },
+      kept.can_be_taken_in ? h("button", { type: "submit", value: "taken_in" }, "It was so: take it in") : null,
       h("button", { type: "submit", value: "dismissed", class: "quiet" }, "Nothing follows from it")));
 }
