@@ -80,8 +80,7 @@ async def _release(scene: Scene, lines: Sequence[RosterLine], scanned: Scanned |
     question = Question(names, alerts, collectors, await _list_note(scene), lines[0].child_id)
     is_without_list = any(lacks_list(collectors, is_on_file=line.is_on_file) for line in lines)
     if is_without_list:
-        note = " ".join(filter(None, (question.list_note, await came_with(scene, lines[0].child_id))))
-        question = replace(question, list_note=note, nobody_note=NO_LIST_NOTE)
+        question = replace(question, list_note=await came_with(scene, lines[0].child_id), nobody_note=NO_LIST_NOTE)
     screen = CollectScreen(question, scene.desk.counter.picture)
     if scanned is not None:
         screen.call_after_refresh(screen.take_scan, scanned)
