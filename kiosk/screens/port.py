@@ -9,6 +9,7 @@ from kiosk.services.counter import Scanned, Undoable
 from kiosk.services.desk import Collector, Recorded, RosterLine, Wish
 from kiosk.services.door import Approval, DoorState, StaffMember
 from kiosk.services.families import FamilyMember
+from kiosk.services.newcomers import Newcomer
 from kiosk.services.release import Refusal, Release
 from kiosk.services.subscription import Subscription
 from sync.pictures import Picture
@@ -75,6 +76,14 @@ class CounterPort(Protocol):
 
     async def arrive(self, child_ids: Sequence[str]) -> tuple[Recorded, ...]:
         """Record that these children came: all or none."""
+        ...
+
+    def resembling(self, name: str) -> tuple[RosterLine, ...]:
+        """The children who may be meant by a name, the closest first."""
+        ...
+
+    async def take_in(self, newcomer: Newcomer) -> Recorded:
+        """Record that a child came who is not on file."""
         ...
 
     async def release(self, child_ids: Sequence[str], release: Release) -> tuple[Recorded, ...]:

@@ -204,9 +204,13 @@ class RosterScreen(Screen[None]):
     async def _carry_out(self, command: Command) -> None:
         is_hidden = isinstance(self.app.screen, NoticeScreen | UnlockScreen)
         chosen = None if is_hidden else self.query_one(RosterTable).chosen
-        sentence = await command.run(self._scene(chosen))
-        if sentence:
-            self.query_one(ResultLine).show_note(sentence)
+        said = await command.run(self._scene(chosen))
+        if isinstance(said, tuple):
+            self._show_done(said)
+            await self._read_again()
+            self.query_one(RosterTable).choose(said[0].child_id)  # who came newly is listed only now
+        elif said:
+            self.query_one(ResultLine).show_note(said)
         self._stale.set()
 
     async def _perform_on_chosen(self) -> None:
@@ -236,12 +240,15 @@ class RosterScreen(Screen[None]):
         self._show_recorded(await act_on_family(self._scene(), members, found), found.lines[0])
 
     def _scene(self, chosen: RosterLine | None = None) -> Scene:
-        return Scene(self.app, self._desk, self._clock, self._zone, chosen)
+        return Scene(self.app, self._desk, self._clock, self._zone, chosen, self.query_one(SearchField).value.strip())
 
     def _show_recorded(self, recorded: Sequence[Recorded], line: RosterLine) -> None:
-        if not recorded:
+        if recorded:
+            self._show_done(recorded)
+        else:
             self._show_nothing_recorded(line)
-            return
+
+    def _show_done(self, recorded: Sequence[Recorded]) -> None:
         self.query_one(ResultLine).show_recorded(recorded, clock_text(recorded[0].occurred_at_ms, self._zone))
         self.query_one(SearchField).select_all()  # the next name typed replaces this one
         self._found_by_scan = frozenset()
@@ -318,7 +325,9 @@ class RosterScreen(Screen[None]):
         if not self._roster:
             return "No children yet. They appear when the first data has arrived."
         where = f" in {self._room_name()}; F2 shows other rooms" if self._room_id else ""
-        return f"No child fits “{text.strip()}”{where}." if text.strip() else f"No children{where}."
+        if text.strip():
+            return f"No child fits “{text.strip()}”{where}. ^G takes in a child not on file."
+        return f"No children{where}."
 
     def _show_status(self, status: DeskStatus) -> None:
         was_locked = self._status is not None and self._status.locked

@@ -21,7 +21,15 @@ from textual.strip import Strip
 
 from kiosk.messages import Mark, Presence
 from kiosk.services.desk import RosterLine
-from kiosk.widgets.wording import ALERT_SYMBOL, STATUS_SYMBOLS, mark_text, moment_text, notes_text, status_text
+from kiosk.widgets.wording import (
+    ALERT_SYMBOL,
+    STATUS_SYMBOLS,
+    mark_text,
+    moment_text,
+    name_cell,
+    notes_text,
+    status_text,
+)
 
 GAP: Final = 2
 NAME_WIDTH_MIN: Final = 12
@@ -192,7 +200,7 @@ class RosterTable(ScrollView, can_focus=False):
         """The name, cut before the alert sign and not over it; on a tiny screen the state's sign leads."""
         lead = f" {STATUS_SYMBOLS[line.status]} " if with_status else " "
         flag = f" {ALERT_SYMBOL}" if line.alerts else "  "
-        return [(lead + set_cell_size(line.display_name, max(width - 2, 1)), ""), (flag, "roster--alert")]
+        return [(lead + name_cell(line, max(width - 2, 1)), ""), (flag, "roster--alert")]
 
     def _cell(self, line: RosterLine, column: str) -> tuple[str, str]:
         if column == "room":

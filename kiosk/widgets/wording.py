@@ -7,7 +7,10 @@ from datetime import UTC, datetime
 from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from rich.cells import cell_len, set_cell_size
+
 from kiosk.messages import DeskStatus, LinkPhase, Mark, Presence, Quarantined
+from kiosk.services.children import NOT_ON_FILE
 from kiosk.services.desk import RosterLine
 from sync.attendance import FindingKind
 
@@ -93,6 +96,16 @@ def status_text(line: RosterLine) -> str:
     if line.absence:
         return f"{ABSENT_SYMBOL} Absent"
     return f"{STATUS_SYMBOLS[line.status]} {STATUS_WORDS[line.status]}"
+
+
+def name_cell(line: RosterLine, cells: int) -> str:
+    """A name in so many cells; of a child who is not on file it is cut before the words that say so."""
+    if line.is_on_file or line.display_name == line.listed_name:
+        return set_cell_size(line.display_name, cells)
+    left = cells - len(NOT_ON_FILE) - 1
+    if cell_len(line.display_name) <= left:
+        return set_cell_size(f"{line.display_name} {NOT_ON_FILE}", cells)
+    return set_cell_size(f"{set_cell_size(line.display_name, max(left - 1, 3))}… {NOT_ON_FILE}", cells)
 
 
 def mark_text(mark: Mark) -> str:

@@ -217,7 +217,7 @@ def board_of(known: _Known, as_of: datetime) -> LiveBoard:
         after_hours_count=len(late),
         finding_counts=known.finding_counts,
         set_aside_count=known.set_aside_count,
-        findings=tuple(SaidFinding(line, finding_words(line.kind)) for line in known.findings),
+        findings=tuple(SaidFinding(one, finding_words(one.kind)) for one in who.named(known.findings, known.stays)),
         devices=_devices(known, covering),
         allergies=tuple(allergies[:LISTED_MAX]),
         allergies_count=len(allergies),

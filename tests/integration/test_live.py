@@ -201,6 +201,8 @@ async def test_the_document_says_who_is_where_and_what_is_urgent(still: Hands) -
     assert (bees["ratio"]["status"], bees["ratio"]["reason"]) == ("breach", "no_staff")
     others = board["without_room"]
     assert [one["name"] for one in others["children"] + others["staff"]] == ["Mia New", "Ruth Appiah"]
+    asked = [(one["kind"], one["subject_name"]) for one in board["findings"]["items"]]
+    assert ("unknown_reference", "Mia New") in asked, asked
     assert [one["name"] for one in board["not_here"]["items"]] == ["Zoë O'Neill-Ünal"]
     assert [one["name"] for one in board["after_hours"]["items"]] == ["Ana Silva"]
     assert (board["not_here"]["announced"], board["not_here"]["items"][0]["call"]) == (0, None)
