@@ -138,9 +138,11 @@ function findings(board) {
 
 function devices(board) {
   const active = board.devices.filter((device) => device.state === "active");
+  const paused = board.devices.filter((device) => device.state === "suspended");
   const troubled = active.filter((device) => device.gap || device.clock_suspect);
   const line = (device) => h("li", { "data-key": device.device_id }, h("strong", null, name(device.name)), " ", deviceTrouble(device, board));
   return section("devices", `Devices: ${active.length - troubled.length} of ${active.length} up to date`,
+    paused.length ? h("p", null, "Paused: ", paused.map((device, at) => [at ? ", " : "", h("strong", null, name(device.name))])) : null,
     troubled.length ? h("ul", null, troubled.map(line)) : h("p", { class: "muted" }, active.length ? "Every desk has told all that it recorded." : "No desk has been taken in yet."),
     h("p", null, h("a", { href: `/dashboard/centers/${board.center.id}/devices` }, "All devices")));
 }
