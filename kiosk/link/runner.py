@@ -45,7 +45,7 @@ class _Ending:
     """What one try to be linked came to."""
 
     detail: str = ""
-    needs_person: bool = False
+    phase: LinkPhase = LinkPhase.OFFLINE
     did_well: bool = False
     is_last: bool = False
     advised_ms: int | None = None
@@ -104,13 +104,12 @@ class LinkRunner:
             if ending.is_last:
                 return
             failures = 1 if ending.did_well else failures + 1
-            phase = LinkPhase.NEEDS_PERSON if ending.needs_person else LinkPhase.OFFLINE
-            self._show(LinkState(phase, ending.detail, head_version=self.state.head_version))
+            self._show(LinkState(ending.phase, ending.detail, head_version=self.state.head_version))
             await self._wait(self._delay_ms(ending, failures))
 
     def _delay_ms(self, ending: _Ending, failures: int) -> int:
         luck = fraction(self._luck)
-        if ending.needs_person:
+        if ending.phase is LinkPhase.NEEDS_PERSON:
             return int(self._settings.needs_person_retry_ms * (1 + luck / 2))
         return delay_ms(failures=failures, luck=luck, advised_ms=ending.advised_ms)
 
@@ -129,7 +128,7 @@ class LinkRunner:
             ending = _Ending("the server did not take this device's token")
         except Refused as error:
             self._log.warning("device_refused", code=error.code, status=error.status)
-            ending = _Ending(_words_of_refusal(error), needs_person=error.status in (401, 403, 404))
+            ending = _ending_of_refusal(error)
         except NotRollcall as error:
             ending = _Ending(f"what answers is not the Rollcall server: {error}")
         except ServerUnreachable as error:
@@ -174,7 +173,8 @@ class LinkRunner:
 
     def _judge_close(self, code: int, ending: _Ending) -> None:
         self._log.info("link_closed", code=code, detail=ending.detail)
-        ending.needs_person = ending.needs_person or code in NEEDS_A_PERSON
+        if code in NEEDS_A_PERSON:
+            ending.phase = LinkPhase.NEEDS_PERSON
         if code in (CloseCode.UNAUTHENTICATED, CloseCode.REVOKED):
             self.tokens.forget()
         if not ending.detail or code in NEEDS_A_PERSON:
@@ -224,7 +224,7 @@ class _Performer:
                 await self._socket.send(frame)
             case do.CloseLink(code, reason):
                 self._ending.detail = _WORDS.get(code, f"the link was given up: {reason}")
-                self._ending.needs_person = code in NEEDS_A_PERSON
+                self._ending.phase = LinkPhase.NEEDS_PERSON if code in NEEDS_A_PERSON else LinkPhase.OFFLINE
                 await self._socket.close(code, reason)
             case do.NotePhase():
                 self._runner.note_phase(effect)
@@ -263,5 +263,13 @@ _WORDS: Final[dict[int, str]] = {
 }
 
 
-def _words_of_refusal(error: Refused) -> str:
-    return f"the server refuses this device ({error.code}); ask a manager whether it is still enrolled"
+PAUSED: Final = "paused by the manager, entries are kept here"
+
+
+def _ending_of_refusal(error: Refused) -> _Ending:
+    """A desk that is suspended is dialled for as often as any: it may go on a moment after somebody has let it."""
+    if error.code == "device_suspended":
+        return _Ending(PAUSED, LinkPhase.PAUSED)
+    words = f"the server refuses this device ({error.code}); ask a manager whether it is still enrolled"
+    needs_person = error.status in (401, 403, 404)
+    return _Ending(words, LinkPhase.NEEDS_PERSON if needs_person else LinkPhase.OFFLINE)

@@ -130,12 +130,15 @@ def link_text(status: DeskStatus, now_ms: int, zone: ZoneInfo) -> str:
         words = "● ONLINE"
     elif status.link is LinkPhase.NEEDS_PERSON:
         words = f"! NEEDS A PERSON: {status.detail or 'ask the manager'}"
+    elif status.link is LinkPhase.PAUSED:
+        # 40 columns are left for it on a narrow screen; the health screen has the whole sentence.
+        words = f"‖ PAUSED by manager: {status.waiting or 'entries'} kept here"
     elif status.offline_since_ms is not None:
         words = f"○ OFFLINE since {moment_text(status.offline_since_ms, now_ms, zone)}"
     else:
         words = "○ OFFLINE" if status.link is LinkPhase.OFFLINE else "… CONNECTING"
     parts = [words]
-    if status.waiting:
+    if status.waiting and status.link is not LinkPhase.PAUSED:
         parts.append(f"{status.waiting} waiting")
     if status.lease_ends_soon and status.link is not LinkPhase.ONLINE:
         parts.append(f"connect within {left_text(status.lease_left_ms or 0)}")

@@ -20,7 +20,9 @@ from server.core.errors import RateLimited, Unavailable
 from server.core.failures import facts_of
 from server.services.access import LogIn, User
 
-COMPOSED_PER_S: Final = 10
+# Twice what a busy door makes: at its own rate each change would wait for its turn behind those of the second before,
+# and what one of them was late by, all that follow would be late by, too.
+COMPOSED_PER_S: Final = 20
 REFRESH_S: Final = 15.0
 # A proxy gives a silent stream up after 60 s and more; three of these are lost before.
 HEARTBEAT_S: Final = 15.0
@@ -320,11 +322,9 @@ class LiveHub:
             self._forget(room)
 
     async def _compose_while_possible(self, room: _Room) -> None:
-        loop, begun_s = asyncio.get_running_loop(), deque[float](maxlen=COMPOSED_PER_S)
+        loop, turns = asyncio.get_running_loop(), Turns()
         while True:
-            if len(begun_s) == COMPOSED_PER_S:
-                await asyncio.sleep(begun_s[0] + 1 - loop.time())
-            begun_s.append(loop.time())
+            await asyncio.sleep(turns.take(loop.time()) - loop.time())
             room.moved.clear()
             try:
                 room.show(await room.topic.compose())
@@ -337,6 +337,23 @@ class LiveHub:
                     await room.moved.wait()
             except TimeoutError:
                 continue
+
+
+class Turns:
+    """Turns at work that is done at most `COMPOSED_PER_S` times a second, whenever it is asked for."""
+
+    def __init__(self) -> None:
+        """None was taken yet."""
+        self._taken_s = deque[float](maxlen=COMPOSED_PER_S)
+
+    def take(self, now_s: float) -> float:
+        """Take the next turn and give when it is (seconds): now, or when there are few enough in the second before it.
+
+        It counts from when it was, and not from when a sleep that lasted longer let somebody go on: that would add up.
+        """
+        is_free = len(self._taken_s) < COMPOSED_PER_S
+        self._taken_s.append(now_s if is_free else max(now_s, self._taken_s[0] + 1))
+        return self._taken_s[-1]
 
 
 def _may_stay(seat: Seat, user: User | None) -> bool:

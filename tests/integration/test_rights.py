@@ -209,7 +209,9 @@ async def test_every_route_answers_everybody_as_the_table_says(api: Api, databas
 # Changes that are not in the audit log, and why.
 NOT_TOLD: Final = {
     "DELETE /auth/sessions": "there is no other session, and nothing changes",
-    "POST /devices/{device_id}/revoke": "the second time, nothing changes",
+    "POST /devices/{device_id}/suspend": "the second time, nothing changes",
+    "POST /devices/{device_id}/resume": "the same",
+    "POST /devices/{device_id}/revoke": "the same",
 }
 
 

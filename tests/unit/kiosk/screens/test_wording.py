@@ -51,6 +51,8 @@ def status(
         (status(LinkPhase.CONNECTING, since_ms=MORNING_MS), "○ OFFLINE since 07:58"),
         (status(LinkPhase.OFFLINE, since_ms=MORNING_MS - 24 * HOUR_MS), "○ OFFLINE since 20 Sep"),
         (status(LinkPhase.NEEDS_PERSON), "! NEEDS A PERSON: enrol this desk again"),
+        (status(LinkPhase.PAUSED, since_ms=MORNING_MS), "‖ PAUSED by manager: entries kept here"),
+        (status(LinkPhase.PAUSED, waiting=12), "‖ PAUSED by manager: 12 kept here"),
     ],
 )
 def test_the_link_in_words(now: DeskStatus, words: str) -> None:

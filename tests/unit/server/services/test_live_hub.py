@@ -17,6 +17,7 @@ from server.services.live_hub import (
     LiveHub,
     Seat,
     Topic,
+    Turns,
     Viewer,
 )
 from tests.support.clock import START_MS, FakeClock
@@ -260,3 +261,15 @@ async def test_a_server_that_goes_away_says_so_and_lets_nobody_in(world: World) 
     assert [await viewer.news(0) for viewer in viewers] == [Ending.DRAINING] * 2
     with pytest.raises(Unavailable):
         world.join()
+
+
+def test_a_turn_that_came_late_makes_no_later_one_late() -> None:
+    turns, interval_s = Turns(), 1 / COMPOSED_PER_S
+    # Changes at the highest rate for a minute: each is late by what itself was late, and not by what others were.
+    for number in range(60 * COMPOSED_PER_S):
+        came_s = number * interval_s + (0.004 if number % 7 == 0 else 0.0)
+        assert turns.take(came_s) <= number * interval_s + 0.004 + 1e-6
+    # A second with twice as many holds up itself and the next one.
+    found = [turns.take(60 + number * interval_s / 2) for number in range(2 * COMPOSED_PER_S)]
+    assert found[-1] - found[0] >= 1
+    assert turns.take(63.0) == 63.0
