@@ -217,8 +217,8 @@ async def test_the_document_says_who_is_where_and_what_is_urgent(still: Hands) -
     assert "Bob Builder" not in answer.text
     assert problem(await _ask_names(office, manager, room_id=new_id())) == (404, "not_found")
     assert problem(await _ask_names(office, manager, of="everybody")) == (422, "invalid_input")
-    asked = [(one["kind"], one["subject_name"]) for one in board["findings"]["items"]]
-    assert ("unknown_reference", "Mia New") in asked, asked
+    told = [(one["kind"], one["subject_name"]) for one in board["findings"]["items"]]
+    assert ("unknown_reference", "Mia New") in told, told
     assert [one["name"] for one in board["not_here"]["items"]] == ["Zoë O'Neill-Ünal"]
     assert [one["name"] for one in board["after_hours"]["items"]] == ["Ana Silva"]
     assert (board["not_here"]["announced"], board["not_here"]["items"][0]["call"]) == (0, None)
