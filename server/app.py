@@ -53,6 +53,7 @@ from server.services.devices import Devices
 from server.services.door import Door
 from server.services.enrolment import Enrolment
 from server.services.expected import Expected
+from server.services.family_live import FamilyLive
 from server.services.followers import Followers
 from server.services.guardian_accounts import GuardianAccounts
 from server.services.guardian_rights import GuardianRights
@@ -280,6 +281,7 @@ def _services(parts: _Parts, draining: _Draining) -> Services:
         door=Door(units, clock, secrets.token_bytes, parts.tokens, secret_key),
         enrolment=Enrolment(units, clock, secrets.token_bytes, new_id, secret_key),
         expected=Expected(units, clock),
+        family_live=FamilyLive(units, clock, Expected(units, clock)),
         health=Health(units, newest_revision(), lambda: draining.has_begun),
         incidents=Incidents(units),
         live_boards=LiveBoards(units, clock, Expected(units, clock)),

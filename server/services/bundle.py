@@ -24,6 +24,7 @@ from server.services.devices import Devices
 from server.services.door import Door
 from server.services.enrolment import Enrolment
 from server.services.expected import Expected
+from server.services.family_live import FamilyLive
 from server.services.guardian_accounts import GuardianAccounts
 from server.services.health import Health
 from server.services.incidents import Incidents
@@ -78,6 +79,7 @@ class Services:
     door: Door
     enrolment: Enrolment
     expected: Expected
+    family_live: FamilyLive
     health: Health
     incidents: Incidents
     live_boards: LiveBoards
