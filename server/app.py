@@ -69,6 +69,7 @@ from server.services.mail_sender import RUN_DEADLINE_S, MailSender
 from server.services.members import Members
 from server.services.my_children import MyChildren
 from server.services.my_pickups import MyPickups
+from server.services.my_statements import MyStatements
 from server.services.my_stays import MyStays
 from server.services.notifications import Notifications
 from server.services.offers import Offers
@@ -310,6 +311,7 @@ def _services(parts: _Parts, draining: _Draining) -> Services:
         guardian_accounts=GuardianAccounts(units, clock),
         my_children=MyChildren(units, clock),
         my_pickups=MyPickups(units, passwords, clock, new_id),
+        my_statements=MyStatements(units, clock, Statements(units, clock)),
         my_stays=MyStays(units, desk_entries, clock),
         photos=Photos(units, clock, Pictures()),
         pickups=Pickups(units, clock),

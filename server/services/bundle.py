@@ -33,6 +33,7 @@ from server.services.live_board import LiveBoards
 from server.services.members import Members
 from server.services.my_children import MyChildren
 from server.services.my_pickups import MyPickups
+from server.services.my_statements import MyStatements
 from server.services.my_stays import MyStays
 from server.services.notifications import Notifications
 from server.services.offers import Offers
@@ -108,6 +109,7 @@ class Services:
     guardian_accounts: GuardianAccounts
     my_children: MyChildren
     my_pickups: MyPickups
+    my_statements: MyStatements
     my_stays: MyStays
     photos: Photos
     pickups: Pickups

@@ -135,7 +135,7 @@ class Trial:
         ids["adult_id"] = ids["guardian_id" if "/relationships/" in route.path else "adult_id"]
         ids["pickup_id"] = ids["my_pickup_id" if route.path.startswith("/my/") else "pickup_id"]
         ids["barcode_id"] = ids["barcode_of_child" if "child_id" in named else "barcode_of_adult"]
-        ids["name"] = "daily"
+        ids |= {"name": "daily", "month": "2026-09"}
         if route.path.startswith("/devices/") and who in ("device", "revoked"):
             ids["device_id"] = north.ids[who]
         more: dict[str, Any] = {"params": self._query(route, place)}
