@@ -35,6 +35,7 @@ from server.controllers import (
     mailed_links,
     members,
     my_children,
+    my_family_codes,
     my_live,
     my_photos,
     my_pickups,
@@ -81,7 +82,7 @@ def build_app(settings: Settings, clock: Clock) -> FastAPI:
     attendances = (presence, attendance, desk_entries, stay_evidence, reviews)
     people = (auth, users, members)
     roster = (children, adults, relationships, pickups, alerts, photos, barcodes)
-    families = (my_children, my_live, my_stays, my_pickups, my_photos, my_statements)
+    families = (my_children, my_live, my_stays, my_pickups, my_photos, my_statements, my_family_codes)
     managing = (incidents, audit, live, reports, analytics)
     center = (centers, center_days, absences, people_days, devices, door, *attendances, ratio, *managing)
     planning = (offers, schedules, bookings, expected, statements)

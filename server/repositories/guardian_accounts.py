@@ -36,6 +36,15 @@ class FamilyChild:
     receives_notifications: bool
 
 
+@dataclass(frozen=True, slots=True)
+class OwnAdult:
+    """Which adult an account is at a centre."""
+
+    center_id: str
+    center_name: str
+    adult_id: str
+
+
 async def find(session: AsyncSession, center_id: str, adult_id: str) -> GuardianAccount | None:
     """Give the account of an adult."""
     return await session.get(GuardianAccount, (center_id, adult_id))
@@ -85,6 +94,12 @@ async def children_at(
     return found
 
 
+async def adults_of(connection: Connection, user_id: str) -> list[OwnAdult]:
+    """Give which adult an account is at each centre where it has a role, by the centre's name."""
+    rows = await connection.execute(_ADULTS, {"user_id": user_id, "limit": CHILDREN_MAX})
+    return [OwnAdult(str(row.center_id), row.center_name, str(row.adult_id)) for row in rows]
+
+
 async def kinds_of(connection: Connection, center_id: str, child_id: str, adult_ids: Sequence[str]) -> dict[str, str]:
     """Give what some adults are to a child, in a word."""
     parameters = {"center_id": center_id, "child_id": child_id, "adult_ids": list(adult_ids)}
@@ -124,6 +139,14 @@ _CHILDREN: Final = text(f"""
 _CHILDREN_AT: Final = text(f"""
     {_FAMILIES} AND link.center_id = :center_id AND link.user_id = ANY(CAST(:user_ids AS uuid[]))
     {_BY_NAME}
+""")
+_ADULTS: Final = text("""
+    SELECT link.center_id, center.name AS center_name, link.adult_id
+    FROM guardian_account AS link JOIN center ON center.id = link.center_id
+    WHERE link.user_id = :user_id
+      AND EXISTS (SELECT FROM membership WHERE membership.user_id = link.user_id
+                  AND membership.center_id = link.center_id)
+    ORDER BY center.name, link.center_id LIMIT :limit
 """)
 _KINDS: Final = text("""
     SELECT adult_id, kind FROM relationship
