@@ -67,6 +67,7 @@ from server.services.live_hub import LiveHub
 from server.services.mail import Outbox
 from server.services.mail_sender import RUN_DEADLINE_S, MailSender
 from server.services.members import Members
+from server.services.my_attendance import MyAttendance
 from server.services.my_children import MyChildren
 from server.services.my_pickups import MyPickups
 from server.services.my_statements import MyStatements
@@ -309,6 +310,7 @@ def _services(parts: _Parts, draining: _Draining) -> Services:
         alerts=Alerts(units),
         children=Children(units),
         guardian_accounts=GuardianAccounts(units, clock),
+        my_attendance=MyAttendance(units, desk_entries, throttles, clock, secret_key),
         my_children=MyChildren(units, clock),
         my_pickups=MyPickups(units, passwords, clock, new_id),
         my_statements=MyStatements(units, clock, Statements(units, clock)),

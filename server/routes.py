@@ -34,6 +34,7 @@ from server.controllers import (
     live,
     mailed_links,
     members,
+    my_attendance,
     my_children,
     my_family_codes,
     my_live,
@@ -82,7 +83,7 @@ def build_app(settings: Settings, clock: Clock) -> FastAPI:
     attendances = (presence, attendance, desk_entries, stay_evidence, reviews)
     people = (auth, users, members)
     roster = (children, adults, relationships, pickups, alerts, photos, barcodes)
-    families = (my_children, my_live, my_stays, my_pickups, my_photos, my_statements, my_family_codes)
+    families = (my_children, my_live, my_stays, my_pickups, my_photos, my_statements, my_family_codes, my_attendance)
     managing = (incidents, audit, live, reports, analytics)
     center = (centers, center_days, absences, people_days, devices, door, *attendances, ratio, *managing)
     planning = (offers, schedules, bookings, expected, statements)

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from kiosk.keys import DeviceKeys
 from kiosk.services import roster as rosters
 from kiosk.services.cards import BY_CARD, BY_CODE, find_card
 from kiosk.services.door import Door, DoorMode
@@ -21,6 +22,7 @@ from kiosk.services.release import (
 from kiosk.services.roster import RosterLine
 from kiosk.services.scans import ScanFault, read_scan
 from sync.attendance_events import OVERRIDE, EventKind
+from sync.desk_code import desk_code, left_ms
 from sync.pictures import Picture, unpack
 
 CHILDREN_MAX = 40
@@ -47,16 +49,25 @@ class Scanned:
     method: str = BY_CODE
 
 
+@dataclass(frozen=True)
+class AppCode:
+    """What a parent types into their app to say that they are here, and how long it is shown yet (milliseconds)."""
+
+    code: str
+    left_ms: int
+
+
 class Counter:
     """Records what happens at the counter; whoever unlocked the desk attests it."""
 
-    def __init__(self, parts: DeskParts, door: Door, family_key: Callable[[], bytes], center_id: str) -> None:
+    def __init__(self, parts: DeskParts, door: Door, family_key: Callable[[], bytes], keys: DeviceKeys) -> None:
         self._following = parts.following
         self._refusals = parts.refusals
         self._recorder = parts.recorder
         self._door = door
         self._family_key = family_key
-        self._center_id = center_id
+        self._center_id = keys.center_id
+        self._device_id = keys.device_id
         self._last: tuple[tuple[Recorded, ...], int] = ((), 0)
         self.arrived: Callable[[Sequence[Recorded]], None] = lambda _: None
         """Hears of children who came, once that is durable."""
@@ -105,6 +116,20 @@ class Counter:
         if not child_ids:
             raise DeskError("unknown_code", "This code opens nothing: the adult may collect no child here.")
         return tuple(rosters.line_of(knowledge, one, today) for one in child_ids)
+
+    def app_code(self) -> AppCode:
+        """The code of this desk and minute.
+
+        Raises:
+            DeskError: locked, revoked, or no_keys while the server never gave this desk its pepper.
+
+        """
+        self._refusals.require_unlocked()
+        pepper = self._door.pepper()
+        if not pepper:
+            raise DeskError("no_keys", "This desk has no keys yet; connect it to the network.")
+        now_ms = self._following.now_ms()
+        return AppCode(desk_code(pepper, self._device_id, now_ms), left_ms(now_ms))
 
     def picture(self, person_id: str) -> Picture | None:
         """The picture of a child or an adult; None when there is none here, and on a desk that hides its names."""

@@ -31,6 +31,7 @@ from server.services.incidents import Incidents
 from server.services.invitations import Invitations
 from server.services.live_board import LiveBoards
 from server.services.members import Members
+from server.services.my_attendance import MyAttendance
 from server.services.my_children import MyChildren
 from server.services.my_pickups import MyPickups
 from server.services.my_statements import MyStatements
@@ -107,6 +108,7 @@ class Services:
     alerts: Alerts
     children: Children
     guardian_accounts: GuardianAccounts
+    my_attendance: MyAttendance
     my_children: MyChildren
     my_pickups: MyPickups
     my_statements: MyStatements
