@@ -45,6 +45,7 @@ from server.services.booking_upkeep import BookingUpkeep
 from server.services.bookings import Bookings
 from server.services.browser_sessions import BrowserSessions
 from server.services.bundle import Services
+from server.services.calendar_feeds import CalendarFeeds
 from server.services.center_days import CenterDays
 from server.services.children import Children
 from server.services.database_setup import OpenDatabase, borrow_database, open_database
@@ -276,6 +277,7 @@ def _services(parts: _Parts, draining: _Draining) -> Services:
         browser_sessions=BrowserSessions(units, auth, clock, secrets.token_bytes, new_id, secret_key),
         barcodes=Barcodes(units, clock, secret_key),
         bookings=Bookings(units, clock, GuardianRights(units)),
+        calendar_feeds=CalendarFeeds(units, throttles, clock, secrets.token_bytes),
         center_days=CenterDays(units, clock, new_id),
         centers=Centers(units),
         desk_entries=desk_entries,

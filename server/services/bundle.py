@@ -17,6 +17,7 @@ from server.services.auto_close import AutoClose
 from server.services.barcodes import Barcodes
 from server.services.bookings import Bookings
 from server.services.browser_sessions import BrowserSessions
+from server.services.calendar_feeds import CalendarFeeds
 from server.services.center_days import CenterDays
 from server.services.children import Children
 from server.services.desk_entries import DeskEntries
@@ -74,6 +75,7 @@ class Services:
     barcodes: Barcodes
     bookings: Bookings
     browser_sessions: BrowserSessions
+    calendar_feeds: CalendarFeeds
     center_days: CenterDays
     centers: Centers
     desk_entries: DeskEntries
