@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -25,7 +26,7 @@ CHILD = FamilyChild(
 )  # fmt: skip
 
 
-def stay(came: int | None, left: int | None = None, **more: bool) -> FamilyStay:
+def stay(came: int | None, left: int | None = None, **more: Any) -> FamilyStay:
     """A stay by minutes from now."""
     given = FamilyStay(
         child_id="k1",
