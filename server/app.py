@@ -44,7 +44,7 @@ from server.services.barcodes import Barcodes
 from server.services.booking_upkeep import BookingUpkeep
 from server.services.bookings import Bookings
 from server.services.browser_sessions import BrowserSessions
-from server.services.bundle import Services
+from server.services.bundle import ParentApps, Services
 from server.services.calendar_feeds import CalendarFeeds
 from server.services.center_days import CenterDays
 from server.services.children import Children
@@ -277,7 +277,6 @@ def _services(parts: _Parts, draining: _Draining) -> Services:
         browser_sessions=BrowserSessions(units, auth, clock, secrets.token_bytes, new_id, secret_key),
         barcodes=Barcodes(units, clock, secret_key),
         bookings=Bookings(units, clock, GuardianRights(units)),
-        calendar_feeds=CalendarFeeds(units, throttles, clock, secrets.token_bytes),
         center_days=CenterDays(units, clock, new_id),
         centers=Centers(units),
         desk_entries=desk_entries,
@@ -285,12 +284,12 @@ def _services(parts: _Parts, draining: _Draining) -> Services:
         door=Door(units, clock, secrets.token_bytes, parts.tokens, secret_key),
         enrolment=Enrolment(units, clock, secrets.token_bytes, new_id, secret_key),
         expected=Expected(units, clock),
-        family_live=FamilyLive(units, clock, Expected(units, clock)),
         health=Health(units, newest_revision(), lambda: draining.has_begun),
         incidents=Incidents(units),
         live_boards=LiveBoards(units, clock, Expected(units, clock)),
         invitations=Invitations(units, clock, new_id, post, passwords, throttles),
         members=Members(units, new_id),
+        parents=_parent_apps(parts, desk_entries, throttles),
         own_account=OwnAccount(units, passwords, writer, throttles),
         offers=Offers(units, clock),
         people_days=PeopleDays(units),
@@ -312,14 +311,23 @@ def _services(parts: _Parts, draining: _Draining) -> Services:
         alerts=Alerts(units),
         children=Children(units),
         guardian_accounts=GuardianAccounts(units, clock),
-        my_attendance=MyAttendance(units, desk_entries, throttles, clock, secret_key),
         my_children=MyChildren(units, clock),
         my_pickups=MyPickups(units, passwords, clock, new_id),
-        my_statements=MyStatements(units, clock, Statements(units, clock)),
-        my_stays=MyStays(units, desk_entries, clock),
         photos=Photos(units, clock, Pictures()),
         pickups=Pickups(units, clock),
         relationships=Relationships(units, clock),
+    )
+
+
+def _parent_apps(parts: _Parts, desk_entries: DeskEntries, throttles: Throttles) -> ParentApps:
+    units, clock = parts.units, parts.clock
+    secret_key = parts.settings.secret_key.get_secret_value()
+    return ParentApps(
+        attendance=MyAttendance(units, desk_entries, throttles, clock, secret_key),
+        calendar=CalendarFeeds(units, throttles, clock, secrets.token_bytes),
+        live=FamilyLive(units, clock, Expected(units, clock)),
+        statements=MyStatements(units, clock, Statements(units, clock)),
+        stays=MyStays(units, desk_entries, clock),
     )
 
 

@@ -19,7 +19,7 @@ _NO_STORE = {"cache-control": "no-store"}
 async def my_calendar(user: CurrentUser, services: ServicesDep, response: Response) -> MyCalendarOut:
     """Tell whether I have a calendar feed, and when it was read last (guardian)."""
     response.headers.update(_NO_STORE)
-    found = await services.calendar_feeds.mine(user)
+    found = await services.parents.calendar.mine(user)
     return MyCalendarOut(made_at=found.made_at, last_read_at=found.last_read_at)
 
 
@@ -32,7 +32,7 @@ async def make_calendar(
     It is a secret, told only now; whoever has it reads them. One that I had before is no good any more.
     """
     response.headers.update(_NO_STORE)
-    made = await services.calendar_feeds.make(user)
+    made = await services.parents.calendar.make(user)
     path = request.url_for("calendar_at", token=made.token).path
     return MyNewCalendarOut(
         made_at=made.feed.made_at, last_read_at=None, url=f"{request.app.state.base_url.rstrip('/')}{path}"
@@ -42,7 +42,7 @@ async def make_calendar(
 @router.delete("/my/calendar", status_code=status.HTTP_204_NO_CONTENT)
 async def remove_calendar(user: CurrentUser, services: ServicesDep) -> None:
     """Take my calendar feed away: its address is no good any more (guardian); safe to repeat."""
-    await services.calendar_feeds.remove(user)
+    await services.parents.calendar.remove(user)
 
 
 @router.get(
@@ -61,7 +61,7 @@ async def calendar_at(
 
     By today's rights: a child whom the account may not see or book for any more is not in it.
     """
-    content = await services.calendar_feeds.read(token, client)
+    content = await services.parents.calendar.read(token, client)
     etag = hashlib.sha256(content).hexdigest()[:32]
     is_known = if_none_match is not None and f'"{etag}"' in if_none_match
     response = Response(status_code=304) if is_known else Response(content, media_type=MEDIA_TYPE)

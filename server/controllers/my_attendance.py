@@ -25,7 +25,7 @@ async def enter_by_app(
     It is entered once however often it is sent with one `event_id`. To check out, the pick-up list must let me.
     """
     entry = AppEntry(str(body.event_id), EventKind(body.kind), body.code)
-    found = await services.my_attendance.enter(user, str(child_id), entry)
+    found = await services.parents.attendance.enter(user, str(child_id), entry)
     return AppEntryOut(
         event_id=found.entered.event_id,
         version=found.entered.version,

@@ -47,7 +47,7 @@ async def my_live(
     `rights_lost` (the session ended, or I have a role at other centres than before: connect again), `token_expired` or
     `failed`. A child whom I may not see any more is in no event after 5 seconds.
     """
-    center_ids = await services.family_live.open(user)
+    center_ids = await services.parents.live.open(user)
     topic = Topic(
         f"family {user.id} {' '.join(center_ids)}",
         center_ids,
@@ -63,7 +63,7 @@ def _has_still(center_ids: tuple[str, ...], user: User) -> bool:
 
 
 async def _frame(services: Services, user_id: str, center_ids: tuple[str, ...]) -> Frame:
-    found = await services.family_live.of(user_id, center_ids)
+    found = await services.parents.live.of(user_id, center_ids)
     out = _out(found)
     event = format_sse_event(event="children", data_str=out.model_dump_json(), id=found.mark)
     return Frame(found.mark, event, out.model_dump_json(exclude={"as_of"}).encode())

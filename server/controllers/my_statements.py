@@ -45,7 +45,7 @@ async def my_statements(
     """
     key = PageQuery(cursor, limit).after(_LIST, date.fromisoformat, UUID)
     after = None if key is None else (key[0], str(key[1]))
-    page = await services.my_statements.page(user, after, limit)
+    page = await services.parents.statements.page(user, after, limit)
     out = MyStatementList(items=[_summary(one) for one in page.items], next_cursor=next_cursor(_LIST, page.after))
     return _answer(out.model_dump_json(), "application/json", etag_of(_LIST, out.model_dump_json()), if_none_match)
 
@@ -68,7 +68,7 @@ async def my_statement(
 
     It is worked out from what is known now; days that are locked come out as they were known when they were locked.
     """
-    found = await services.my_statements.of_month(user, str(child_id), date.fromisoformat(f"{month}-01"))
+    found = await services.parents.statements.of_month(user, str(child_id), date.fromisoformat(f"{month}-01"))
     out = statement_out(found.child.center_id, ZoneInfo(found.child.time_zone), found.statement)
     etag = etag_of("my-statement", form, out.model_dump_json(exclude={"as_of"}))
     if form == "json":

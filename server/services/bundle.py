@@ -60,6 +60,17 @@ from server.services.stay_evidence import StayEvidence
 
 
 @dataclass(frozen=True, slots=True)
+class ParentApps:
+    """What parents' apps ask beside their children and pick-ups."""
+
+    attendance: MyAttendance
+    calendar: CalendarFeeds
+    live: FamilyLive
+    statements: MyStatements
+    stays: MyStays
+
+
+@dataclass(frozen=True, slots=True)
 class Services:
     """One of each."""
 
@@ -75,7 +86,6 @@ class Services:
     barcodes: Barcodes
     bookings: Bookings
     browser_sessions: BrowserSessions
-    calendar_feeds: CalendarFeeds
     center_days: CenterDays
     centers: Centers
     desk_entries: DeskEntries
@@ -83,13 +93,13 @@ class Services:
     door: Door
     enrolment: Enrolment
     expected: Expected
-    family_live: FamilyLive
     health: Health
     incidents: Incidents
     live_boards: LiveBoards
     invitations: Invitations
     members: Members
     own_account: OwnAccount
+    parents: ParentApps
     offers: Offers
     people_days: PeopleDays
     projections: Projections
@@ -110,11 +120,8 @@ class Services:
     alerts: Alerts
     children: Children
     guardian_accounts: GuardianAccounts
-    my_attendance: MyAttendance
     my_children: MyChildren
     my_pickups: MyPickups
-    my_statements: MyStatements
-    my_stays: MyStays
     photos: Photos
     pickups: Pickups
     relationships: Relationships
