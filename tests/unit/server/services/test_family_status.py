@@ -89,6 +89,8 @@ def test_a_silent_desk_makes_it_as_of_its_last_word_and_is_named() -> None:
     found = told(stay(-60), desks=(HEARD, SILENT))
     assert found.says == ("In since 08:30, as of 09:10", "Desk 1 has not been heard since 09:10")
     assert (found.is_sure, found.known_until_ms) == (False, NOW_MS - 20 * MINUTE_MS)
+    later = DeskWord(name="Desk 2", heard_at_ms=NOW_MS - 5 * MINUTE_MS, waiting=0, is_linked=False)
+    assert told(desks=(later, SILENT)).known_until_ms == NOW_MS - 20 * MINUTE_MS, "up to when all of them were heard"
     never = told(desks=(SILENT, DeskWord(name="Back door")))
     assert never.says[0] == "Not here, by what was heard"
     assert (never.is_sure, never.known_until_ms) == (False, None)
