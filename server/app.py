@@ -44,7 +44,8 @@ from server.services.barcodes import Barcodes
 from server.services.booking_upkeep import BookingUpkeep
 from server.services.bookings import Bookings
 from server.services.browser_sessions import BrowserSessions
-from server.services.bundle import Services
+from server.services.bundle import ParentApps, Services
+from server.services.calendar_feeds import CalendarFeeds
 from server.services.center_days import CenterDays
 from server.services.children import Children
 from server.services.database_setup import OpenDatabase, borrow_database, open_database
@@ -53,6 +54,7 @@ from server.services.devices import Devices
 from server.services.door import Door
 from server.services.enrolment import Enrolment
 from server.services.expected import Expected
+from server.services.family_live import FamilyLive
 from server.services.followers import Followers
 from server.services.guardian_accounts import GuardianAccounts
 from server.services.guardian_rights import GuardianRights
@@ -66,8 +68,10 @@ from server.services.live_hub import LiveHub
 from server.services.mail import Outbox
 from server.services.mail_sender import RUN_DEADLINE_S, MailSender
 from server.services.members import Members
+from server.services.my_attendance import MyAttendance
 from server.services.my_children import MyChildren
 from server.services.my_pickups import MyPickups
+from server.services.my_statements import MyStatements
 from server.services.my_stays import MyStays
 from server.services.notifications import Notifications
 from server.services.offers import Offers
@@ -286,6 +290,7 @@ def _services(parts: _Parts, draining: _Draining) -> Services:
         live_boards=LiveBoards(units, clock, Expected(units, clock)),
         invitations=Invitations(units, clock, new_id, post, passwords, throttles),
         members=Members(units, new_id),
+        parents=_parent_apps(parts, desk_entries, throttles),
         own_account=OwnAccount(units, passwords, writer, throttles),
         offers=Offers(units, clock),
         people_days=PeopleDays(units),
@@ -310,10 +315,21 @@ def _services(parts: _Parts, draining: _Draining) -> Services:
         guardian_accounts=GuardianAccounts(units, clock),
         my_children=MyChildren(units, clock),
         my_pickups=MyPickups(units, passwords, clock, new_id),
-        my_stays=MyStays(units, desk_entries, clock),
         photos=Photos(units, clock, Pictures()),
         pickups=Pickups(units, clock),
         relationships=Relationships(units, clock),
+    )
+
+
+def _parent_apps(parts: _Parts, desk_entries: DeskEntries, throttles: Throttles) -> ParentApps:
+    units, clock = parts.units, parts.clock
+    secret_key = parts.settings.secret_key.get_secret_value()
+    return ParentApps(
+        attendance=MyAttendance(units, desk_entries, throttles, clock, secret_key),
+        calendar=CalendarFeeds(units, throttles, clock, secrets.token_bytes),
+        live=FamilyLive(units, clock, Expected(units, clock)),
+        statements=MyStatements(units, clock, Statements(units, clock)),
+        stays=MyStays(units, desk_entries, clock),
     )
 
 

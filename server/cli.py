@@ -1,6 +1,7 @@
 """`rollcall-server`: what an operator types."""
 
 import asyncio
+import json
 import os
 import sys
 from collections.abc import Awaitable, Callable, Mapping
@@ -74,6 +75,28 @@ def serve(
     settings = _settings({"host": host, "port": port})
     configure_logging(level=settings.log_level, log_format=settings.log_format)
     asgi.serve(settings, _say)
+
+
+@app.command()
+def openapi(
+    client: Annotated[
+        Path | None,
+        typer.Option(help="Write a client (rollcall.js and its types, rollcall.d.ts) into this folder instead."),
+    ] = None,
+) -> None:
+    """Print the document of the API (OpenAPI 3.1), or write a typed client that is made from it."""
+    from server.core.clock import SystemClock
+    from server.routes import build_app
+    from server.web.typed_client import typed_client
+
+    document = build_app(_settings({}), SystemClock()).openapi()
+    if client is None:
+        typer.echo(json.dumps(document, indent=1))
+        return
+    client.mkdir(parents=True, exist_ok=True)
+    for name, text in typed_client(document).items():
+        (client / name).write_text(text, encoding="utf-8")
+        _say(f"{client / name} is written.")
 
 
 @app.command()

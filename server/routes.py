@@ -17,6 +17,7 @@ from server.controllers import (
     auth,
     barcodes,
     bookings,
+    calendar_feeds,
     center_days,
     centers,
     children,
@@ -34,9 +35,13 @@ from server.controllers import (
     live,
     mailed_links,
     members,
+    my_attendance,
     my_children,
+    my_family_codes,
+    my_live,
     my_photos,
     my_pickups,
+    my_statements,
     my_stays,
     offers,
     people_days,
@@ -80,7 +85,17 @@ def build_app(settings: Settings, clock: Clock) -> FastAPI:
     attendances = (presence, attendance, desk_entries, stay_evidence, reviews, set_aside)
     people = (auth, users, members)
     roster = (children, adults, relationships, pickups, alerts, photos, barcodes)
-    families = (my_children, my_stays, my_pickups, my_photos)
+    families = (
+        my_children,
+        my_live,
+        my_stays,
+        my_pickups,
+        my_photos,
+        my_statements,
+        my_family_codes,
+        my_attendance,
+        calendar_feeds,
+    )
     managing = (incidents, audit, live, reports, analytics)
     center = (centers, center_days, absences, people_days, devices, door, *attendances, ratio, *managing)
     planning = (offers, schedules, bookings, expected, statements)

@@ -5,7 +5,7 @@ from typing import Protocol
 
 from kiosk.messages import DeskStatus, Quarantined
 from kiosk.services.building import Building
-from kiosk.services.counter import Scanned, Undoable
+from kiosk.services.counter import AppCode, Scanned, Undoable
 from kiosk.services.desk import Collector, Recorded, RosterLine, Wish
 from kiosk.services.door import Approval, DoorState, StaffMember
 from kiosk.services.families import FamilyMember
@@ -64,6 +64,10 @@ class CounterPort(Protocol):
 
     def scan(self, text: str) -> Scanned:
         """The children of the adult whose code this is."""
+        ...
+
+    def app_code(self) -> AppCode:
+        """What parents type into their app at this desk now."""
         ...
 
     def picture(self, person_id: str) -> Picture | None:

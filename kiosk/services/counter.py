@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from kiosk.keys import DeviceKeys
 from kiosk.services import roster as rosters
 from kiosk.services.cards import BY_CARD, BY_CODE, find_card
 from kiosk.services.children import child_of
@@ -32,6 +33,7 @@ from kiosk.services.release import (
 from kiosk.services.roster import RosterLine
 from kiosk.services.scans import ScanFault, read_scan
 from sync.attendance_events import OVERRIDE, EventKind
+from sync.desk_code import desk_code, left_ms
 from sync.pictures import Picture, unpack
 
 CHILDREN_MAX = 40
@@ -58,18 +60,27 @@ class Scanned:
     method: str = BY_CODE
 
 
+@dataclass(frozen=True)
+class AppCode:
+    """What a parent types into their app to say that they are here, and how long it is shown yet (milliseconds)."""
+
+    code: str
+    left_ms: int
+
+
 class Counter:
     """Records what happens at the counter; whoever unlocked the desk attests it."""
 
     def __init__(
-        self, parts: DeskParts, door: Door, family_key: Callable[[], bytes], center_id: str, new_id: Callable[[], str]
+        self, parts: DeskParts, door: Door, family_key: Callable[[], bytes], keys: DeviceKeys, new_id: Callable[[], str]
     ) -> None:
         self._following = parts.following
         self._refusals = parts.refusals
         self._recorder = parts.recorder
         self._door = door
         self._family_key = family_key
-        self._center_id = center_id
+        self._center_id = keys.center_id
+        self._device_id = keys.device_id
         self._new_id = new_id
         self._last: tuple[tuple[Recorded, ...], int] = ((), 0)
         self.arrived: Callable[[Sequence[Recorded]], None] = lambda _: None
@@ -124,6 +135,20 @@ class Counter:
         """The children who may be meant by a name that somebody typed; raises DeskError locked or revoked."""
         self._refusals.require_unlocked()
         return resembling(self._following.knowledge, name, self._following.span_of_today())
+
+    def app_code(self) -> AppCode:
+        """The code of this desk and minute.
+
+        Raises:
+            DeskError: locked, revoked, or no_keys while the server never gave this desk its pepper.
+
+        """
+        self._refusals.require_unlocked()
+        pepper = self._door.pepper()
+        if not pepper:
+            raise DeskError("no_keys", "This desk has no keys yet; connect it to the network.")
+        now_ms = self._following.now_ms()
+        return AppCode(desk_code(pepper, self._device_id, now_ms), left_ms(now_ms))
 
     def picture(self, person_id: str) -> Picture | None:
         """The picture of a child or an adult; None when there is none here, and on a desk that hides its names."""

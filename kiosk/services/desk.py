@@ -75,7 +75,7 @@ class Desk:
         self.keyring = Keyring(opened.keys, following, self._fetch_keys, self._keep_keys)
         check = PinCheck(PinStore(lambda: self._replica, self._ask, self._note_time))
         self.door = Door(following, check, DoorSettings(), self.keyring.pepper)
-        self.counter = Counter(self.parts, self.door, self.keyring.family_key, opened.keys.center_id, ids.new)
+        self.counter = Counter(self.parts, self.door, self.keyring.family_key, opened.keys, ids.new)
         self.counter.arrived = self.building.labels.arrived
         self.building.labels.staff_id = lambda: self.door.state().staff_id
 

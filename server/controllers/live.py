@@ -90,7 +90,7 @@ async def live(
     `draining`, `rights_lost`, `token_expired` or `failed`; at the latest when the access token runs out,
     or after five minutes for a page with a cookie, which comes back by itself.
     """
-    topic = Topic(f"board {center.id}", center.id, lambda: _frame(services, center.id))
+    topic = Topic(f"board {center.id}", (center.id,), lambda: _frame(services, center.id))
     seat = Seat(user.id, good_until_ms, lambda one: _is_staff(one, center), last_event_id, user.session_id)
     return EventStream(hub, hub.join(topic, seat))
 

@@ -17,6 +17,7 @@ from server.services.auto_close import AutoClose
 from server.services.barcodes import Barcodes
 from server.services.bookings import Bookings
 from server.services.browser_sessions import BrowserSessions
+from server.services.calendar_feeds import CalendarFeeds
 from server.services.center_days import CenterDays
 from server.services.children import Children
 from server.services.desk_entries import DeskEntries
@@ -24,14 +25,17 @@ from server.services.devices import Devices
 from server.services.door import Door
 from server.services.enrolment import Enrolment
 from server.services.expected import Expected
+from server.services.family_live import FamilyLive
 from server.services.guardian_accounts import GuardianAccounts
 from server.services.health import Health
 from server.services.incidents import Incidents
 from server.services.invitations import Invitations
 from server.services.live_board import LiveBoards
 from server.services.members import Members
+from server.services.my_attendance import MyAttendance
 from server.services.my_children import MyChildren
 from server.services.my_pickups import MyPickups
+from server.services.my_statements import MyStatements
 from server.services.my_stays import MyStays
 from server.services.notifications import Notifications
 from server.services.offers import Offers
@@ -54,6 +58,17 @@ from server.services.sessions import Sessions
 from server.services.set_aside import SetAside
 from server.services.statements import Statements
 from server.services.stay_evidence import StayEvidence
+
+
+@dataclass(frozen=True, slots=True)
+class ParentApps:
+    """What parents' apps ask beside their children and pick-ups."""
+
+    attendance: MyAttendance
+    calendar: CalendarFeeds
+    live: FamilyLive
+    statements: MyStatements
+    stays: MyStays
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +100,7 @@ class Services:
     invitations: Invitations
     members: Members
     own_account: OwnAccount
+    parents: ParentApps
     offers: Offers
     people_days: PeopleDays
     projections: Projections
@@ -108,7 +124,6 @@ class Services:
     guardian_accounts: GuardianAccounts
     my_children: MyChildren
     my_pickups: MyPickups
-    my_stays: MyStays
     photos: Photos
     pickups: Pickups
     relationships: Relationships

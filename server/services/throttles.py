@@ -50,6 +50,10 @@ RECOVERY_ACCOUNT: Final = Limit("recovery_account", 3, 600)
 MAILED_TOKEN_ADDRESS: Final = Limit("mailed_token_address", 30, 10)
 INVITATIONS: Final = Limit("invitations", 50, 60)
 PASSWORD_CHANGE: Final = Limit("password_change", 10, 60)
+# Addresses of calendars that there are not, or not any more: many programs go on asking for a while.
+CALENDAR_ADDRESS: Final = Limit("calendar_address", 100, 10)
+# A code is read from a screen and typed; a guess is right once in 640 million times.
+DESK_CODE: Final = Limit("desk_code", 10, 30)
 
 
 class Throttles:

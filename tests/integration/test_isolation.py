@@ -29,6 +29,7 @@ OPEN: Final = {
     "password_recovery": "found by the token of a mail, before anybody is known",
     "recovery_request": "kept until a job answers it; nobody is known",
     "invitation": "found by the token of a mail, before anybody is known",
+    "calendar_feed": "found by what is in its address, before anybody is known; holds no booking",
     "device": "found by its id, before its centre is known; holds no person",
     "device_nonce": "found by the device; holds luck",
     "enrolment_code": "found by what was typed, before its centre is known; holds no person",
@@ -114,6 +115,7 @@ async def _no_answer_tells_of_another_centre(world: RightsWorld) -> None:
         params = {name: value for name, value in given.items() if name in names}
         for who in ("mother", "staff", "manager", "admin"):
             ids = {**world.other.ids, "barcode_id": world.other.ids["barcode_of_child"], "name": "daily"}
+            ids |= {"month": "2026-09", "token": "A" * 43}
             address = path.format(session_id=world.other.center, **{**ids, **given})
             answer = await world.api.client.get(address, headers=await world.headers(who), params=params)
             assert CANARY not in answer.text, (who, path)

@@ -30,7 +30,7 @@ NAMES_THINGS: Final = frozenset({"EntryIn", "BookingIn", "BatchIn", "ScheduleIn"
 PUBLIC: Final = frozenset({
     "POST /auth/token", "POST /auth/refresh", "POST /auth/log-out", "POST /auth/recovery",
     "POST /auth/recovery/complete", "POST /auth/invitations/accept", "POST /devices/enrol",
-    "POST /devices/{device_id}/nonce", "POST /devices/{device_id}/token",
+    "GET /calendars/{token}.ics", "POST /devices/{device_id}/nonce", "POST /devices/{device_id}/token",
 })  # fmt: skip
 # Routes at which 401 and 403 say something else than who asks: they check what is sent.
 CHECK_WHAT_IS_SENT: Final = frozenset({*PUBLIC, "POST /users/me/password", "GET /devices/{device_id}/door-keys"})
@@ -135,7 +135,7 @@ class Trial:
         ids["adult_id"] = ids["guardian_id" if "/relationships/" in route.path else "adult_id"]
         ids["pickup_id"] = ids["my_pickup_id" if route.path.startswith("/my/") else "pickup_id"]
         ids["barcode_id"] = ids["barcode_of_child" if "child_id" in named else "barcode_of_adult"]
-        ids["name"] = "daily"
+        ids |= {"name": "daily", "month": "2026-09", "token": "A" * 43}
         if route.path.startswith("/devices/") and who in ("device", "revoked"):
             ids["device_id"] = north.ids[who]
         more: dict[str, Any] = {"params": self._query(route, place)}

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from kiosk.messages import Mark, Presence
-from kiosk.services.counter import Scanned, Undoable
+from kiosk.services.counter import AppCode, Scanned, Undoable
 from kiosk.services.desk import Recorded, RosterLine
 from kiosk.services.door import Approval, DoorMode, DoorState, StaffMember
 from kiosk.services.errors import DeskError
@@ -95,6 +95,9 @@ class FakeCounter:
         if adult_id in self.lines():
             return Scanned("", (self.lines()[adult_id],), "barcode")
         return Scanned(adult_id, tuple(self.lines()[one] for one in self.families[adult_id]))
+
+    def app_code(self) -> AppCode:
+        return AppCode("C3FKDD47", 60_000)
 
     def picture(self, person_id: str) -> Picture | None:
         return self.pictures.get(person_id)

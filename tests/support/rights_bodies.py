@@ -45,6 +45,7 @@ BODIES: Final[dict[str, Callable[[Place], dict[str, Any]]]] = {
     "AnswerIn": lambda place: {
         "finding": place.ids["finding"], "answer": place.ids["answer"], "reason": "They were seen",
     },
+    "AppEntryIn": lambda _: {"event_id": new_id(), "kind": "check_in", "code": "CCCC CCCC"},
     "BarcodeIn": barcode,
     "BatchIn": lambda place: {"mode": "each", "items": [_booking(place)]},
     "BookScheduleIn": lambda _: {"weeks": 1},

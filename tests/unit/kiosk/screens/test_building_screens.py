@@ -5,12 +5,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from textual.pilot import Pilot
 from textual.screen import Screen
 from textual.widgets import Digits, Input, Static
 
 from kiosk.app import KioskApp
+from kiosk.screens.app_code import AppCodeScreen
 from kiosk.screens.asking import AskScreen, ChooseScreen, SureScreen
 from kiosk.screens.child_day import ChildDayScreen
 from kiosk.screens.collect import CollectScreen
@@ -27,6 +29,8 @@ from kiosk.widgets.choice_list import ChoiceList
 from kiosk.widgets.quiet_line import QuietLine
 from kiosk.widgets.roster_table import RosterTable
 from sync.attendance import EventKind
+from sync.desk_code import desk_code, desk_of, typed_code
+from sync.desk_code import shown as shown_code
 from tests.support.building_desk import ANA, CHILDREN, UnlinkedDesk, event_at
 from tests.support.building_program import busy_morning
 from tests.support.kiosk_clock import StandingClock
@@ -215,6 +219,21 @@ async def test_people_rooms_today_and_the_desk_itself_by_keys(seat: Seat) -> Non
     assert all(f" F{number} " in keys for number in (3, 5, 6, 7, 9, 12))
     names = {command.title for command in seat.app.get_system_commands(seat.app.screen_stack[1])}
     assert {"Roll call", "Staff and visitors", "Rooms", "This desk", "Today's names"} <= names
+
+
+async def test_a_code_for_a_parents_app_is_shown_by_an_unlocked_desk_with_keys(seat: Seat) -> None:
+    await seat.press("ctrl+a")
+    await seat.until_note("This desk has no keys yet; connect it to the network.")
+    pepper, keyring = bytes(range(32)), seat.desk.keyring
+    keyring.keys = msgspec.structs.replace(keyring.keys, pin_pepper=pepper)
+    await seat.press("ctrl+a")
+    await seat.until_screen(AppCodeScreen)
+    code = desk_code(pepper, keyring.keys.device_id, seat.desk.parts.following.now_ms())
+    await seat.until(lambda: shown_code(code) in seat.line("app-code"), "the code of this desk and minute")
+    assert seat.line("dialog-note").startswith("Another one in ")
+    assert desk_of(typed_code(shown_code(code)), pepper, [keyring.keys.device_id], seat.clock.wall_ms()) is not None
+    await seat.press("escape")
+    await seat.until_screen(RosterScreen)
 
 
 async def test_a_label_says_its_code_and_the_code_is_checked_when_the_child_leaves(seat: Seat) -> None:
