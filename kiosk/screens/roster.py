@@ -29,6 +29,7 @@ from kiosk.messages import (
 from kiosk.screens.collect import CollectScreen
 from kiosk.screens.commands import COMMANDS, Command, Scene, bindings
 from kiosk.screens.fitting import fit
+from kiosk.screens.freshness import UNEXPECTED
 from kiosk.screens.front import NO_PINS, act_on, act_on_family
 from kiosk.screens.help import HelpScreen
 from kiosk.screens.notice import NoticeScreen
@@ -39,6 +40,7 @@ from kiosk.services.door import DoorMode
 from kiosk.services.errors import DeskError
 from kiosk.services.families import FamilyMember
 from kiosk.services.refusals import locked_words
+from kiosk.services.roster import search
 from kiosk.widgets.center_header import CenterHeader
 from kiosk.widgets.quiet_line import QuietLine
 from kiosk.widgets.result_line import ResultLine
@@ -48,7 +50,6 @@ from kiosk.widgets.status_line import StatusLine
 from kiosk.widgets.wording import clock_text, quarantine_text, zone_of
 
 CLOCK_INTERVAL_S: Final = 1.0
-UNEXPECTED: Final = "That did not work. Look at the list before you try again; the log file has the cause."
 
 log = structlog.get_logger()
 
@@ -62,8 +63,10 @@ class RosterScreen(Screen[None]):
         *bindings(COMMANDS),
     ]
 
-    def __init__(self, desk: DeskPort, clock: WallClock) -> None:
+    def __init__(self, desk: DeskPort, clock: WallClock, first_painted: Callable[[], None]) -> None:
+        """`first_painted` is called once, when the list was seen for the first time."""
         super().__init__()
+        self._first_painted = first_painted
         self._desk = desk
         self._clock = clock
         self._zone = ZoneInfo("UTC")
@@ -74,6 +77,7 @@ class RosterScreen(Screen[None]):
         self._stale = asyncio.Event()
         self._showing = asyncio.Lock()
         self._busy = False
+        self._next_scan = ""
         self._found_by_scan: frozenset[str] = frozenset()
         self._last_staff_id = ""
 
@@ -160,6 +164,8 @@ class RosterScreen(Screen[None]):
                 screen.take_scan(self._desk.counter.scan(code))
             except DeskError as refusal:
                 screen.warn(refusal.message)
+        elif screen is self and self._busy:
+            self._next_scan = code  # what is being done takes some milliseconds, and nobody sees that a scan was lost
         elif screen is self:
             self._perform(partial(self._scan, code))
 
@@ -196,6 +202,13 @@ class RosterScreen(Screen[None]):
             await self._calmly(step)
         finally:
             self._busy = False
+        code, self._next_scan = self._next_scan, ""
+        if code:
+            self.hear_scan(code)
+
+    def on_screen_suspend(self) -> None:
+        """A question opens: a scan from before it would come when nobody thinks of it any more."""
+        self._next_scan = ""
 
     @work(group="hidden", exclusive=True)
     async def _perform_hidden(self, command: Command) -> None:
@@ -273,10 +286,15 @@ class RosterScreen(Screen[None]):
 
     @work(group="refresh")
     async def _stay_fresh(self) -> None:
+        await self._read_when_stale()
+        self.call_after_refresh(self._first_painted)
         while True:
-            await self._stale.wait()
-            self._stale.clear()
-            await self._calmly(self._read_again)
+            await self._read_when_stale()
+
+    async def _read_when_stale(self) -> None:
+        await self._stale.wait()
+        self._stale.clear()
+        await self._calmly(self._read_again)
 
     async def _read_again(self) -> None:
         status = await self._desk.status()
@@ -289,8 +307,7 @@ class RosterScreen(Screen[None]):
         """List what fits search and room; what was newly typed chooses its best match."""
         async with self._showing:
             table, text = self.query_one(RosterTable), self.query_one(SearchField).value
-            is_open = self._status is not None and not self._status.locked
-            found = await self._desk.search(text) if text.strip() and is_open else self._roster
+            found = search(self._roster, text)
             newly_typed, self._searched = text != self._searched, text
             shown = [line for line in found if self._is_wanted(line)]
             table.show(shown, empty_words=self._empty_words(text))

@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from rich.cells import cell_len, set_cell_size
+
 from kiosk.messages import DeskStatus, LinkPhase, Mark, Presence, Quarantined
 from kiosk.services.desk import RosterLine
 from sync.attendance import FindingKind
@@ -156,3 +158,8 @@ def _freshness(status: DeskStatus, now_ms: int) -> str:
         return "no data yet"
     age = age_text(now_ms - status.data_as_of_ms)
     return "data up to date" if age == "just now" and status.link is LinkPhase.ONLINE else f"data {age}"
+
+
+def in_cells(text: str, cells: int) -> str:
+    """Exactly so many cells of a terminal; a text that is cut says so by its last one."""
+    return set_cell_size(text if cell_len(text) <= cells else set_cell_size(text, cells - 1) + "…", cells)
