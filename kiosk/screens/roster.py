@@ -1,6 +1,7 @@
 """The main screen: find a child, see how it stands, check it in or out with one key."""
 
 import asyncio
+from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import ClassVar, Final
@@ -50,6 +51,7 @@ from kiosk.widgets.status_line import StatusLine
 from kiosk.widgets.wording import clock_text, quarantine_text, zone_of
 
 CLOCK_INTERVAL_S: Final = 1.0
+SCANS_MAX: Final = 4  # a scanner in a quick hand, while one scan is written down
 
 log = structlog.get_logger()
 
@@ -77,7 +79,7 @@ class RosterScreen(Screen[None]):
         self._stale = asyncio.Event()
         self._showing = asyncio.Lock()
         self._busy = False
-        self._next_scan = ""
+        self._scans: deque[str] = deque(maxlen=SCANS_MAX)
         self._found_by_scan: frozenset[str] = frozenset()
         self._last_staff_id = ""
 
@@ -164,10 +166,9 @@ class RosterScreen(Screen[None]):
                 screen.take_scan(self._desk.counter.scan(code))
             except DeskError as refusal:
                 screen.warn(refusal.message)
-        elif screen is self and self._busy:
-            self._next_scan = code  # what is being done takes some milliseconds, and nobody sees that a scan was lost
         elif screen is self:
-            self._perform(partial(self._scan, code))
+            self._scans.append(code)  # what is being done takes some milliseconds, and nobody sees that a scan was lost
+            self._perform(self._take_scan)
 
     def action_move_cursor(self, steps: int) -> None:
         """Choose another child."""
@@ -202,13 +203,12 @@ class RosterScreen(Screen[None]):
             await self._calmly(step)
         finally:
             self._busy = False
-        code, self._next_scan = self._next_scan, ""
-        if code:
-            self.hear_scan(code)
+        if self._scans:
+            self._perform(self._take_scan)
 
     def on_screen_suspend(self) -> None:
         """A question opens: a scan from before it would come when nobody thinks of it any more."""
-        self._next_scan = ""
+        self._scans.clear()
 
     @work(group="hidden", exclusive=True)
     async def _perform_hidden(self, command: Command) -> None:
@@ -232,6 +232,10 @@ class RosterScreen(Screen[None]):
 
     async def _act_on(self, line: RosterLine) -> None:
         self._show_recorded(await act_on(self._scene(line), line), line)
+
+    async def _take_scan(self) -> None:
+        if self._scans:
+            await self._scan(self._scans.popleft())
 
     async def _scan(self, code: str) -> None:
         found = self._desk.counter.scan(code)
