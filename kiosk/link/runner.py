@@ -4,16 +4,23 @@ import asyncio
 import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import structlog
 
 from kiosk.clock import Clock, Luck, fraction
 from kiosk.keys import DeviceKeys
-from kiosk.link.client import NotRollcall, Refused, ServerUnreachable, base_url, socket_url
+from kiosk.link.client import (
+    NotRollcall,
+    Refused,
+    ServerUnreachable,
+    TokenRefused,
+    base_url,
+    socket_url,
+    trusted_authorities,
+)
 from kiosk.link.device_store import STORE_EFFECTS, DeviceStore, StoreEffect
 from kiosk.link.device_token import TokenSource
-from kiosk.link.websocket import Socket, TokenRefused
 from kiosk.messages import LinkPhase
 from kiosk.settings import LinkSettings, app_version
 from kiosk.store.schema import SCHEMA_VERSION
@@ -24,6 +31,9 @@ from sync.device_session import DeviceSession
 from sync.driver import Driver, StoreUnavailable
 from sync.errors import NEEDS_A_PERSON, CloseCode
 from sync.messages import proof_material
+
+if TYPE_CHECKING:
+    from kiosk.link.websocket import Socket
 
 _DURABLE: Final = (on.PageStored, on.SnapshotPartStored, on.OutcomesStored, on.IncarnationBegun, on.ReplicaDestroyed)
 
@@ -143,8 +153,9 @@ class LinkRunner:
         return ending
 
     async def _link_once(self) -> _Ending:
+        sockets = await asyncio.to_thread(_sockets)
         token = await self.tokens.token()
-        socket = await Socket.open(socket_url(base_url(self._keys.server_url)), token, self._settings)
+        socket = await sockets.open(socket_url(base_url(self._keys.server_url)), token, self._settings)
         ending = _Ending()
         opened_ms = self._clock.monotonic_ms()
         try:
@@ -156,7 +167,7 @@ class LinkRunner:
         self._judge_close(socket.close_code, ending)
         return ending
 
-    async def _drive(self, socket: Socket, ending: _Ending) -> None:
+    async def _drive(self, socket: "Socket", ending: _Ending) -> None:
         session = DeviceSession(
             app_version=app_version(), schema_version=SCHEMA_VERSION, now_ms=self._clock.monotonic_ms()
         )
@@ -212,7 +223,7 @@ class LinkRunner:
 class _Performer:
     """Carries out the effects of one session."""
 
-    def __init__(self, runner: LinkRunner, socket: Socket, ending: _Ending) -> None:
+    def __init__(self, runner: LinkRunner, socket: "Socket", ending: _Ending) -> None:
         self._runner = runner
         self._socket = socket
         self._ending = ending
@@ -241,7 +252,20 @@ class _Performer:
         return None
 
 
-async def _read_frames(socket: Socket, driver: Driver[do.DeviceEffect]) -> None:
+def _sockets() -> "type[Socket]":
+    """The libraries of the network, read at the first link and beside the loop: the screen is painted without them.
+
+    httpx and websockets are a fifth of what a desk reads to start, and the certificates take 20 to 100 ms.
+    """
+    import httpx  # noqa: F401 - so that nothing waits for it on the loop
+
+    from kiosk.link.websocket import Socket
+
+    trusted_authorities()
+    return Socket
+
+
+async def _read_frames(socket: "Socket", driver: Driver[do.DeviceEffect]) -> None:
     try:
         async for frame in socket.frames():
             await driver.deliver_frame(frame)

@@ -120,10 +120,6 @@ class DeskPort(Protocol):
         """Every child of today's roster, in the order to show."""
         ...
 
-    async def search(self, text: str) -> Sequence[RosterLine]:
-        """The children whose name fits, best first; accents and the order of words do not matter."""
-        ...
-
     async def collectors(self, child_id: str) -> Sequence[Collector]:
         """Who may and who may not collect this child."""
         ...

@@ -234,15 +234,6 @@ class Desk:
         await self._following.tidy()
         return rosters.roster(self._following.knowledge, self._following.span_of_today())
 
-    async def search(self, text: str) -> tuple[RosterLine, ...]:
-        """The children whose names hold every word of `text`; accents, case and order do not matter.
-
-        Raises:
-            DeskError: locked or revoked.
-
-        """
-        return rosters.search(await self.roster(), text)
-
     async def collectors(self, child_id: str) -> tuple[Collector, ...]:
         """Who may and who must not collect this child; raises DeskError locked, revoked or unknown_child."""
         self._refusals.require_unlocked()

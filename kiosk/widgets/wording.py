@@ -101,7 +101,7 @@ def status_text(line: RosterLine) -> str:
 def name_cell(line: RosterLine, cells: int) -> str:
     """A name in so many cells; of a child who is not on file it is cut before the words that say so."""
     if line.is_on_file or line.display_name == line.listed_name:
-        return set_cell_size(line.display_name, cells)
+        return in_cells(line.display_name, cells)
     left = cells - len(NOT_ON_FILE) - 1
     if cell_len(line.display_name) <= left:
         return set_cell_size(f"{line.display_name} {NOT_ON_FILE}", cells)
@@ -172,3 +172,8 @@ def _freshness(status: DeskStatus, now_ms: int) -> str:
         return "no data yet"
     age = age_text(now_ms - status.data_as_of_ms)
     return "data up to date" if age == "just now" and status.link is LinkPhase.ONLINE else f"data {age}"
+
+
+def in_cells(text: str, cells: int) -> str:
+    """Exactly so many cells of a terminal; a text that is cut says so by its last one."""
+    return set_cell_size(text if cell_len(text) <= cells else set_cell_size(text, cells - 1) + "…", cells)
