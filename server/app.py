@@ -2,9 +2,11 @@
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from os import getpid
+from socket import gethostname
 from typing import Final
 
 import structlog
@@ -52,6 +54,7 @@ from server.services.desk_entries import DeskEntries
 from server.services.devices import Devices
 from server.services.door import Door
 from server.services.enrolment import Enrolment
+from server.services.erasures import Erasures
 from server.services.expected import Expected
 from server.services.followers import Followers
 from server.services.guardian_accounts import GuardianAccounts
@@ -59,12 +62,15 @@ from server.services.guardian_rights import GuardianRights
 from server.services.health import Health
 from server.services.incidents import Incidents
 from server.services.invitations import Invitations
-from server.services.jobs import Job, Jobs, RunsOn
+from server.services.job_book import JobBook
+from server.services.job_list import ANSWER_RECOVERIES, SEND_MAIL, jobs_of
+from server.services.jobs import Jobs
 from server.services.journal_intake import JournalIntake
+from server.services.legal_holds import LegalHolds
 from server.services.live_board import LiveBoards
 from server.services.live_hub import LiveHub
 from server.services.mail import Outbox
-from server.services.mail_sender import RUN_DEADLINE_S, MailSender
+from server.services.mail_sender import MailSender
 from server.services.members import Members
 from server.services.my_children import MyChildren
 from server.services.my_pickups import MyPickups
@@ -72,6 +78,8 @@ from server.services.my_stays import MyStays
 from server.services.notifications import Notifications
 from server.services.offers import Offers
 from server.services.own_account import OwnAccount, PasswordWriter
+from server.services.own_erasure import OwnErasure
+from server.services.password_again import PasswordAgain
 from server.services.people_days import PeopleDays
 from server.services.photos import Photos
 from server.services.pickups import Pickups
@@ -82,6 +90,7 @@ from server.services.ratio_rules import RatioRules
 from server.services.recoveries import Post, Recoveries
 from server.services.relationships import Relationships
 from server.services.reports import Reports
+from server.services.retention import Retention
 from server.services.reviews import Reviews
 from server.services.rollcalls import RollCallReports
 from server.services.roster_import import RosterImport
@@ -98,8 +107,6 @@ DRAIN_DELAY_MS: Final = 1_000
 HOUR_MS: Final = 3_600_000
 DRAIN_POLL_S: Final = 0.05
 DRAIN_POLLS: Final = 60  # three seconds
-SEND_MAIL: Final = "send_mail"
-ANSWER_RECOVERIES: Final = "answer_recoveries"
 # One connection for each job that runs on one server, and as many again in a rush.
 JOB_LOCK_CONNECTIONS: Final = 2
 
@@ -237,20 +244,21 @@ def _jobs(stack: AsyncExitStack, parts: _Parts, services: Services, database: Op
     luck = secrets.SystemRandom().random
     fill = parts.post.tokens.fill
     sender = MailSender(parts.units, mail_server(parts.settings), parts.clock, luck, fill=fill)
-    return Jobs(
-        JobLocks(locks),
-        (
-            Job(SEND_MAIL, 5, RUN_DEADLINE_S, sender.send_due, RunsOn.EVERY_SERVER),
-            Job("forget_mail", 3600, 60, sender.forget_old),
-            Job(ANSWER_RECOVERIES, 60, 50, services.recoveries.answer_asked, RunsOn.EVERY_SERVER),
-            Job("tidy_accounts", 600, 60, AccountTidying(parts.units, parts.clock).run),
-            Job("forget_browser_sessions", 3600, 60, services.browser_sessions.forget_ended),
-            Job("auto_close", 60, 50, AutoClose(parts.units, parts.desk, parts.clock).run),
-            Job("keep_up_bookings", 60, 50, BookingUpkeep(parts.units, parts.clock).run),
-            Job("book_schedules", 3600, 300, Schedules(parts.units, parts.clock, parts.ids.new).run),
-            Job("absence_follow_up", 60, 50, AbsenceFollowUp(parts.units, parts.notifications, parts.clock).run),
-        ),
-    )
+    work: dict[str, Callable[[], Awaitable[object]]] = {
+        SEND_MAIL: sender.send_due,
+        "forget_mail": sender.forget_old,
+        ANSWER_RECOVERIES: services.recoveries.answer_asked,
+        "tidy_accounts": AccountTidying(parts.units, parts.clock).run,
+        "forget_browser_sessions": services.browser_sessions.forget_ended,
+        "auto_close": AutoClose(parts.units, parts.desk, parts.clock).run,
+        "keep_up_bookings": BookingUpkeep(parts.units, parts.clock).run,
+        "book_schedules": Schedules(parts.units, parts.clock, parts.ids.new).run,
+        "absence_follow_up": AbsenceFollowUp(parts.units, parts.notifications, parts.clock).run,
+        "erase_late_words": services.erasures.sweep,
+        "retention": Retention(parts.units, parts.clock, parts.ids.new, parts.settings.retention_years).run,
+    }
+    book = JobBook(parts.units, parts.clock, f"{gethostname()}:{getpid()}")
+    return Jobs(JobLocks(locks), jobs_of(work), book=book)
 
 
 def _services(parts: _Parts, draining: _Draining) -> Services:
@@ -258,7 +266,7 @@ def _services(parts: _Parts, draining: _Draining) -> Services:
     secret_key = parts.settings.secret_key.get_secret_value()
     passwords, throttles = Passwords(), Throttles(units, clock, secret_key)
     sessions, writer = _sessions(parts, throttles), PasswordWriter(passwords, post.outbox, new_id, post.base_url)
-    desk_entries = DeskEntries(units, desk, clock, new_id)
+    desk_entries, again = DeskEntries(units, desk, clock, new_id), PasswordAgain(units, passwords, throttles)
     auth = Auth(units, passwords, parts.tokens, sessions, throttles)
     return Services(
         analytics=Analytics(units, clock),
@@ -282,10 +290,13 @@ def _services(parts: _Parts, draining: _Draining) -> Services:
         expected=Expected(units, clock),
         health=Health(units, newest_revision(), lambda: draining.has_begun),
         incidents=Incidents(units),
+        erasures=Erasures(units, clock, again),
+        legal_holds=LegalHolds(units, clock),
         live_boards=LiveBoards(units, clock, Expected(units, clock)),
         invitations=Invitations(units, clock, new_id, post, passwords, throttles),
         members=Members(units, new_id),
         own_account=OwnAccount(units, passwords, writer, throttles),
+        own_erasure=OwnErasure(units, clock, again),
         offers=Offers(units, clock),
         people_days=PeopleDays(units),
         projections=Projections(units),
@@ -307,7 +318,7 @@ def _services(parts: _Parts, draining: _Draining) -> Services:
         children=Children(units),
         guardian_accounts=GuardianAccounts(units, clock),
         my_children=MyChildren(units, clock),
-        my_pickups=MyPickups(units, passwords, clock, new_id),
+        my_pickups=MyPickups(units, again, clock, new_id),
         my_stays=MyStays(units, desk_entries, clock),
         photos=Photos(units, clock, Pictures()),
         pickups=Pickups(units, clock),

@@ -28,6 +28,7 @@ from server.controllers import (
     desk_entries,
     devices,
     door,
+    erasures,
     expected,
     health,
     incidents,
@@ -80,7 +81,7 @@ def build_app(settings: Settings, clock: Clock) -> FastAPI:
     people = (auth, users, members)
     roster = (children, adults, relationships, pickups, alerts, photos, barcodes)
     families = (my_children, my_stays, my_pickups, my_photos)
-    managing = (incidents, audit, live, reports, analytics)
+    managing = (incidents, audit, live, reports, analytics, erasures)
     center = (centers, center_days, absences, people_days, devices, door, *attendances, ratio, *managing)
     planning = (offers, schedules, bookings, expected, statements)
     for part in (*people, *center, *roster, *families, *planning):

@@ -23,11 +23,13 @@ from server.services.desk_entries import DeskEntries
 from server.services.devices import Devices
 from server.services.door import Door
 from server.services.enrolment import Enrolment
+from server.services.erasures import Erasures
 from server.services.expected import Expected
 from server.services.guardian_accounts import GuardianAccounts
 from server.services.health import Health
 from server.services.incidents import Incidents
 from server.services.invitations import Invitations
+from server.services.legal_holds import LegalHolds
 from server.services.live_board import LiveBoards
 from server.services.members import Members
 from server.services.my_children import MyChildren
@@ -36,6 +38,7 @@ from server.services.my_stays import MyStays
 from server.services.notifications import Notifications
 from server.services.offers import Offers
 from server.services.own_account import OwnAccount
+from server.services.own_erasure import OwnErasure
 from server.services.people_days import PeopleDays
 from server.services.photos import Photos
 from server.services.pickups import Pickups
@@ -77,13 +80,16 @@ class Services:
     devices: Devices
     door: Door
     enrolment: Enrolment
+    erasures: Erasures
     expected: Expected
     health: Health
     incidents: Incidents
+    legal_holds: LegalHolds
     live_boards: LiveBoards
     invitations: Invitations
     members: Members
     own_account: OwnAccount
+    own_erasure: OwnErasure
     offers: Offers
     people_days: PeopleDays
     projections: Projections

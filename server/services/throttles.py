@@ -50,6 +50,7 @@ RECOVERY_ACCOUNT: Final = Limit("recovery_account", 3, 600)
 MAILED_TOKEN_ADDRESS: Final = Limit("mailed_token_address", 30, 10)
 INVITATIONS: Final = Limit("invitations", 50, 60)
 PASSWORD_CHANGE: Final = Limit("password_change", 10, 60)
+PASSWORD_AGAIN: Final = Limit("password_again", 10, 60)
 
 
 class Throttles:
