@@ -66,7 +66,6 @@ from server.services.job_book import JobBook
 from server.services.job_list import ANSWER_RECOVERIES, SEND_MAIL, jobs_of
 from server.services.jobs import Jobs
 from server.services.journal_intake import JournalIntake
-from server.services.legal_holds import LegalHolds
 from server.services.live_board import LiveBoards
 from server.services.live_hub import LiveHub
 from server.services.mail import Outbox
@@ -264,21 +263,18 @@ def _jobs(stack: AsyncExitStack, parts: _Parts, services: Services, database: Op
 def _services(parts: _Parts, draining: _Draining) -> Services:
     units, clock, new_id, desk, post = parts.units, parts.clock, parts.ids.new, parts.desk, parts.post
     secret_key = parts.settings.secret_key.get_secret_value()
-    passwords, throttles = Passwords(), Throttles(units, clock, secret_key)
-    sessions, writer = _sessions(parts, throttles), PasswordWriter(passwords, post.outbox, new_id, post.base_url)
-    desk_entries, again = DeskEntries(units, desk, clock, new_id), PasswordAgain(units, passwords, throttles)
-    auth = Auth(units, passwords, parts.tokens, sessions, throttles)
+    ways, desk_entries = _ways_in(parts), DeskEntries(units, desk, clock, new_id)
     return Services(
         analytics=Analytics(units, clock),
         audit=Audit(units),
-        auth=auth,
+        auth=ways.auth,
         absence_days=AbsenceDays(units, clock),
         absence_follow_up=AbsenceFollowUp(units, parts.notifications, clock),
         absences=Absences(units, clock),
-        accounts=Accounts(units, passwords, clock, new_id),
+        accounts=Accounts(units, ways.passwords, clock, new_id),
         attendance=Attendance(units, clock),
         auto_close=AutoClose(units, desk, clock),
-        browser_sessions=BrowserSessions(units, auth, clock, secrets.token_bytes, new_id, secret_key),
+        browser_sessions=BrowserSessions(units, ways.auth, clock, secrets.token_bytes, new_id, secret_key),
         barcodes=Barcodes(units, clock, secret_key),
         bookings=Bookings(units, clock, GuardianRights(units)),
         center_days=CenterDays(units, clock, new_id),
@@ -290,18 +286,17 @@ def _services(parts: _Parts, draining: _Draining) -> Services:
         expected=Expected(units, clock),
         health=Health(units, newest_revision(), lambda: draining.has_begun),
         incidents=Incidents(units),
-        erasures=Erasures(units, clock, again),
-        legal_holds=LegalHolds(units, clock),
+        erasures=Erasures(units, clock, ways.again),
         live_boards=LiveBoards(units, clock, Expected(units, clock)),
-        invitations=Invitations(units, clock, new_id, post, passwords, throttles),
+        invitations=Invitations(units, clock, new_id, post, ways.passwords, ways.throttles),
         members=Members(units, new_id),
-        own_account=OwnAccount(units, passwords, writer, throttles),
-        own_erasure=OwnErasure(units, clock, again),
+        own_account=OwnAccount(units, ways.passwords, ways.writer, ways.throttles),
+        own_erasure=OwnErasure(units, clock, ways.again),
         offers=Offers(units, clock),
         people_days=PeopleDays(units),
         projections=Projections(units),
-        recoveries=Recoveries(units, clock, new_id, post, writer, throttles),
-        sessions=sessions,
+        recoveries=Recoveries(units, clock, new_id, post, ways.writer, ways.throttles),
+        sessions=ways.sessions,
         reports=Reports(units, clock, Statements(units, clock)),
         reviews=Reviews(units, desk, clock, new_id),
         presence=PresenceReports(units, clock),
@@ -318,12 +313,34 @@ def _services(parts: _Parts, draining: _Draining) -> Services:
         children=Children(units),
         guardian_accounts=GuardianAccounts(units, clock),
         my_children=MyChildren(units, clock),
-        my_pickups=MyPickups(units, again, clock, new_id),
+        my_pickups=MyPickups(units, ways.again, clock, new_id),
         my_stays=MyStays(units, desk_entries, clock),
         photos=Photos(units, clock, Pictures()),
         pickups=Pickups(units, clock),
         relationships=Relationships(units, clock),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _WaysIn:
+    """What decides who somebody is."""
+
+    passwords: Passwords
+    throttles: Throttles
+    sessions: Sessions
+    writer: PasswordWriter
+    again: PasswordAgain
+    auth: Auth
+
+
+def _ways_in(parts: _Parts) -> _WaysIn:
+    units, post = parts.units, parts.post
+    passwords = Passwords()
+    throttles = Throttles(units, parts.clock, parts.settings.secret_key.get_secret_value())
+    sessions = _sessions(parts, throttles)
+    writer = PasswordWriter(passwords, post.outbox, parts.ids.new, post.base_url)
+    auth = Auth(units, passwords, parts.tokens, sessions, throttles)
+    return _WaysIn(passwords, throttles, sessions, writer, PasswordAgain(units, passwords, throttles), auth)
 
 
 def _sessions(parts: _Parts, throttles: Throttles) -> Sessions:

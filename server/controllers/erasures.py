@@ -75,20 +75,20 @@ async def withdraw_erasure(erasure_id: UUID, center: ManagedCenter, user: Curren
 @router.get("/legal-holds")
 async def list_holds(center: ManagedCenter, services: ServicesDep) -> HoldList:
     """List of whom nothing may be erased (manager)."""
-    return HoldList(items=[_hold(center, one) for one in await services.legal_holds.of_center(center)])
+    return HoldList(items=[_hold(center, one) for one in await services.erasures.holds.of_center(center)])
 
 
 @router.post("/legal-holds", status_code=status.HTTP_201_CREATED)
 async def place_hold(body: HoldIn, center: ManagedCenter, user: CurrentUser, services: ServicesDep) -> HoldOut:
     """Let nothing of a child or an adult be erased until the hold is lifted (manager)."""
-    placed = await services.legal_holds.place(center, user, str(body.id), str(body.person_id), body.reason)
+    placed = await services.erasures.holds.place(center, user, str(body.id), str(body.person_id), body.reason)
     return _hold(center, placed)
 
 
 @router.delete("/legal-holds/{hold_id}", status_code=status.HTTP_204_NO_CONTENT)
 async def lift_hold(hold_id: UUID, center: ManagedCenter, user: CurrentUser, services: ServicesDep) -> None:
     """Lift a hold (manager)."""
-    await services.legal_holds.lift(center, user, str(hold_id))
+    await services.erasures.holds.lift(center, user, str(hold_id))
 
 
 def _out(center: Center, row: Erasure) -> dict[str, Any]:

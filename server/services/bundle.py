@@ -29,7 +29,6 @@ from server.services.guardian_accounts import GuardianAccounts
 from server.services.health import Health
 from server.services.incidents import Incidents
 from server.services.invitations import Invitations
-from server.services.legal_holds import LegalHolds
 from server.services.live_board import LiveBoards
 from server.services.members import Members
 from server.services.my_children import MyChildren
@@ -84,7 +83,6 @@ class Services:
     expected: Expected
     health: Health
     incidents: Incidents
-    legal_holds: LegalHolds
     live_boards: LiveBoards
     invitations: Invitations
     members: Members

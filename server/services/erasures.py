@@ -19,6 +19,7 @@ from server.repositories import erasures, people
 from server.repositories.unit_of_work import UnitOfWork, UnitsOfWork
 from server.services.access import User
 from server.services.erasing import ALWAYS, Erased, erase, hide_words, who_goes
+from server.services.legal_holds import LegalHolds
 from server.services.password_again import PasswordAgain
 
 __all__ = ["Asked", "Erasure", "ErasureKind", "ErasurePage", "ErasureReason", "Erasures"]
@@ -83,6 +84,7 @@ class Erasures:
         self._units = units
         self._clock = clock
         self._again = again
+        self.holds: Final = LegalHolds(units, clock)
 
     async def page(self, center: Center, *, after: str | None, limit: int) -> ErasurePage:
         """Give a page of the erasures of a centre."""

@@ -172,26 +172,8 @@ async def test_an_erased_child_is_nowhere_to_be_read_and_the_books_are_right(
     assert (Entity.ADULT, families.ids["G-1"]) in told
     assert await families.record(Entity.CHILD, child) is None
 
-    # What happened stays, of a child without a name; who did it is told.
-    where = f"/centers/{families.center}/reports/daily"
-    report = await families.ask(
-        "manager", "GET", where, params={"from": "2026-09-20", "to": "2026-09-22", "format": "csv"}
-    )
-    assert "Erased" in report.text
-    assert not [word for word in WORDS if word in report.text]
-    where_is = {"center_id": families.center}
-    log = (await families.good("manager", "GET", "/audit", params=where_is))["items"]
-    told_by = [one for one in log if one["route"].endswith("/confirmation")]
-    assert {erasure_id, child} <= {one["entity_id"] for one in told_by}
-    assert {one["actor"] for one in told_by} == {done.json()["ended_by"]}
-    assert problem(await families.ask("manager", "GET", f"{{north}}/children/{child}")) == (404, "not_found")
+    await _told_without_a_name(families, done.json())
 
-    record = await families.good(
-        "manager", "GET", f"/attendance/stays/{families.ids['stay']}/evidence", params=where_is
-    )
-    (entry,) = record["events"][0]["entries"]
-    wanted = {"sound": False, "hash_matches": None, "signature_verifies": True, "says_the_same": None, "follows": True}
-    assert wanted.items() <= entry["checks"].items()
     # What a desk that was away tells late loses its words, too.
     await families.push(desk, desk.check_in(child, minute=-3, note="weeping"), desk.check_out(child, minute=-2))
     assert (await readable(families.units)).keys() == {
@@ -207,6 +189,32 @@ async def test_an_erased_child_is_nowhere_to_be_read_and_the_books_are_right(
     assert await families.wrong_books() == []
     await engine.dispose()
     await _own_account(families)
+
+
+async def _told_without_a_name(families: Families, done: dict[str, Any]) -> None:
+    """Reports, evidence and the audit log after it."""
+    where = f"/centers/{families.center}/reports/daily"
+    report = await families.ask(
+        "manager", "GET", where, params={"from": "2026-09-20", "to": "2026-09-22", "format": "csv"}
+    )
+    assert "Erased" in report.text
+    assert not [word for word in WORDS if word in report.text]
+    where_is = {"center_id": families.center}
+    log = (await families.good("manager", "GET", "/audit", params=where_is))["items"]
+    told_by = [one for one in log if one["route"].endswith("/confirmation")]
+    assert {done["id"], families.ids["Quist-C9"]} <= {one["entity_id"] for one in told_by}
+    assert {one["actor"] for one in told_by} == {done["ended_by"]}
+    assert problem(await families.ask("manager", "GET", f"{{north}}/children/{families.ids['Quist-C9']}")) == (
+        404,
+        "not_found",
+    )
+
+    record = await families.good(
+        "manager", "GET", f"/attendance/stays/{families.ids['stay']}/evidence", params=where_is
+    )
+    (entry,) = record["events"][0]["entries"]
+    wanted = {"sound": False, "hash_matches": None, "signature_verifies": True, "says_the_same": None, "follows": True}
+    assert wanted.items() <= entry["checks"].items()
 
 
 async def _own_account(families: Families) -> None:
