@@ -22,10 +22,12 @@ from server.models.people import (
     Relationship,
 )
 from server.models.photos import Photo
-from server.models.planning import Booking
+from server.models.planning import Booking, Schedule
 from server.repositories.unit_of_work import Connection
 
-OfChild = TypeVar("OfChild", Alert, Relationship, PickupAuthorisation, ChildProfile, Absence, AbsenceFollowUp, Booking)
+OfChild = TypeVar(
+    "OfChild", Alert, Relationship, PickupAuthorisation, ChildProfile, Absence, AbsenceFollowUp, Booking, Schedule
+)
 
 
 class ErasedOne(NamedTuple):
@@ -56,6 +58,7 @@ class HeldOf:
     absences: list[Absence]
     follow_ups: list[AbsenceFollowUp]
     bookings: list[Booking]
+    schedules: list[Schedule]
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +143,7 @@ async def rows_of_child(session: AsyncSession, center_id: str, child_id: str) ->
         profiles=await mine(ChildProfile), alerts=await mine(Alert), relationships=await mine(Relationship),
         pickups=await mine(PickupAuthorisation), photos=[], credentials=[], accounts=[],
         absences=await mine(Absence), follow_ups=await mine(AbsenceFollowUp), bookings=await mine(Booking),
+        schedules=await mine(Schedule),
     )  # fmt: skip
 
 

@@ -54,7 +54,7 @@ class Erased:
 async def who_goes(unit: UnitOfWork, center_id: str, kind: ErasureKind, person_id: str) -> Erased:
     """Give everything that an erasure takes away, and whom besides the person."""
     if kind is ErasureKind.ADULT:
-        held = HeldOf([], [], [], [], [], [], [], [], [], [])
+        held = HeldOf([], [], [], [], [], [], [], [], [], [], [])
         leaving = await erasures.people(unit.session, center_id, [person_id])
     else:
         held = await erasures.rows_of_child(unit.session, center_id, person_id)
@@ -158,6 +158,11 @@ async def _forget_rows(unit: UnitOfWork, erasure: Erasure, goes: Erased) -> None
         call.note = ""
     for booking in held.bookings:
         booking.reason = ""
+    # Nothing is booked any more; bookings ahead end like those of any child that is not on the roster.
+    today = (erasure.ended_at or ALWAYS).date()
+    for schedule in held.schedules:
+        if schedule.last_day is None or schedule.last_day > today:
+            schedule.last_day = today
     rows: list[TableRow] = [
         *held.credentials, *held.photos, *held.alerts, *held.pickups, *held.relationships, *held.accounts,
         *held.profiles,

@@ -48,6 +48,10 @@ guardian,G-9,north,Wendelmoet,Quistgaard,,,,,,,+351 555777,wmoet@quist.example
 pickup,,north,,,,Quist-C9,G-9,authorised,mother,yes,,
 pickup,,north,,,,Quist-C9,G-1,authorised,aunt,,,
 """
+SERVICE: Final = {
+    "code": "AM", "name": "Mornings", "unit": "session", "currency": "EUR", "capacity": 5, "weekdays": [1, 2, 3, 4, 5],
+    "from_time": "08:00", "to_time": "13:00",
+}  # fmt: skip
 ERASE_ME: Final = "/users/me/erasure"
 TABLES: Final = "SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY 1"
 
@@ -95,6 +99,13 @@ async def fill(families: Families) -> Desk:
         put = await families.ask("manager", "PUT", f"{whose}/photo", content=telephone_photo(), kind="image/jpeg")
         assert put.is_success, put.text
     await families.good("manager", "POST", f"{at}/barcodes", json={"id": new_id(), "barcode": "4012345678901"})
+    service = new_id()
+    await families.good("manager", "PUT", f"{{north}}/services/{service}", json=SERVICE)
+    await families.good("manager", "PUT", f"{{north}}/services/{service}/terms/2026-01-01", json={"price": "25.50"})
+    schedule = {
+        "id": new_id(), "child_id": child, "service_id": service, "weekdays": [3], "first_day": "2026-09-21",
+    }  # fmt: skip
+    await families.good("manager", "POST", "{north}/schedules", json=schedule)
     invitation = {"email": "wmoet@quist.example", "role": "parent"}
     await families.good("manager", "POST", "{north}/invitations", json=invitation)
     desk = await families.desk()
@@ -171,6 +182,7 @@ async def test_an_erased_child_is_nowhere_to_be_read_and_the_books_are_right(
     assert not {(Entity.CHILD, child), (Entity.ADULT, adult)} & told
     assert (Entity.ADULT, families.ids["G-1"]) in told
     assert await families.record(Entity.CHILD, child) is None
+    assert str(await families.value("SELECT last_day FROM schedule")) == "2026-09-29"
 
     await _told_without_a_name(families, done.json())
 
