@@ -2,9 +2,11 @@
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from os import getpid
+from socket import gethostname
 from typing import Final
 
 import structlog
@@ -53,6 +55,7 @@ from server.services.desk_entries import DeskEntries
 from server.services.devices import Devices
 from server.services.door import Door
 from server.services.enrolment import Enrolment
+from server.services.erasures import Erasures
 from server.services.expected import Expected
 from server.services.family_live import FamilyLive
 from server.services.followers import Followers
@@ -61,12 +64,14 @@ from server.services.guardian_rights import GuardianRights
 from server.services.health import Health
 from server.services.incidents import Incidents
 from server.services.invitations import Invitations
-from server.services.jobs import Job, Jobs, RunsOn
+from server.services.job_book import JobBook
+from server.services.job_list import ANSWER_RECOVERIES, SEND_MAIL, jobs_of
+from server.services.jobs import Jobs
 from server.services.journal_intake import JournalIntake
 from server.services.live_board import LiveBoards
 from server.services.live_hub import LiveHub
 from server.services.mail import Outbox
-from server.services.mail_sender import RUN_DEADLINE_S, MailSender
+from server.services.mail_sender import MailSender
 from server.services.members import Members
 from server.services.my_attendance import MyAttendance
 from server.services.my_children import MyChildren
@@ -76,6 +81,8 @@ from server.services.my_stays import MyStays
 from server.services.notifications import Notifications
 from server.services.offers import Offers
 from server.services.own_account import OwnAccount, PasswordWriter
+from server.services.own_erasure import OwnErasure
+from server.services.password_again import PasswordAgain
 from server.services.people_days import PeopleDays
 from server.services.photos import Photos
 from server.services.pickups import Pickups
@@ -86,6 +93,7 @@ from server.services.ratio_rules import RatioRules
 from server.services.recoveries import Post, Recoveries
 from server.services.relationships import Relationships
 from server.services.reports import Reports
+from server.services.retention import Retention
 from server.services.reviews import Reviews
 from server.services.rollcalls import RollCallReports
 from server.services.roster_import import RosterImport
@@ -103,8 +111,6 @@ DRAIN_DELAY_MS: Final = 1_000
 HOUR_MS: Final = 3_600_000
 DRAIN_POLL_S: Final = 0.05
 DRAIN_POLLS: Final = 60  # three seconds
-SEND_MAIL: Final = "send_mail"
-ANSWER_RECOVERIES: Final = "answer_recoveries"
 # One connection for each job that runs on one server, and as many again in a rush.
 JOB_LOCK_CONNECTIONS: Final = 2
 
@@ -242,40 +248,38 @@ def _jobs(stack: AsyncExitStack, parts: _Parts, services: Services, database: Op
     luck = secrets.SystemRandom().random
     fill = parts.post.tokens.fill
     sender = MailSender(parts.units, mail_server(parts.settings), parts.clock, luck, fill=fill)
-    return Jobs(
-        JobLocks(locks),
-        (
-            Job(SEND_MAIL, 5, RUN_DEADLINE_S, sender.send_due, RunsOn.EVERY_SERVER),
-            Job("forget_mail", 3600, 60, sender.forget_old),
-            Job(ANSWER_RECOVERIES, 60, 50, services.recoveries.answer_asked, RunsOn.EVERY_SERVER),
-            Job("tidy_accounts", 600, 60, AccountTidying(parts.units, parts.clock).run),
-            Job("forget_browser_sessions", 3600, 60, services.browser_sessions.forget_ended),
-            Job("auto_close", 60, 50, AutoClose(parts.units, parts.desk, parts.clock).run),
-            Job("keep_up_bookings", 60, 50, BookingUpkeep(parts.units, parts.clock).run),
-            Job("book_schedules", 3600, 300, Schedules(parts.units, parts.clock, parts.ids.new).run),
-            Job("absence_follow_up", 60, 50, AbsenceFollowUp(parts.units, parts.notifications, parts.clock).run),
-        ),
-    )
+    work: dict[str, Callable[[], Awaitable[object]]] = {
+        SEND_MAIL: sender.send_due,
+        "forget_mail": sender.forget_old,
+        ANSWER_RECOVERIES: services.recoveries.answer_asked,
+        "tidy_accounts": AccountTidying(parts.units, parts.clock).run,
+        "forget_browser_sessions": services.browser_sessions.forget_ended,
+        "auto_close": AutoClose(parts.units, parts.desk, parts.clock).run,
+        "keep_up_bookings": BookingUpkeep(parts.units, parts.clock).run,
+        "book_schedules": Schedules(parts.units, parts.clock, parts.ids.new).run,
+        "absence_follow_up": AbsenceFollowUp(parts.units, parts.notifications, parts.clock).run,
+        "erase_late_words": services.erasures.sweep,
+        "retention": Retention(parts.units, parts.clock, parts.ids.new, parts.settings.retention_years).run,
+    }
+    book = JobBook(parts.units, parts.clock, f"{gethostname()}:{getpid()}")
+    return Jobs(JobLocks(locks), jobs_of(work), book=book)
 
 
 def _services(parts: _Parts, draining: _Draining) -> Services:
     units, clock, new_id, desk, post = parts.units, parts.clock, parts.ids.new, parts.desk, parts.post
     secret_key = parts.settings.secret_key.get_secret_value()
-    passwords, throttles = Passwords(), Throttles(units, clock, secret_key)
-    sessions, writer = _sessions(parts, throttles), PasswordWriter(passwords, post.outbox, new_id, post.base_url)
-    desk_entries = DeskEntries(units, desk, clock, new_id)
-    auth = Auth(units, passwords, parts.tokens, sessions, throttles)
+    ways, desk_entries = _ways_in(parts), DeskEntries(units, desk, clock, new_id)
     return Services(
         analytics=Analytics(units, clock),
         audit=Audit(units),
-        auth=auth,
+        auth=ways.auth,
         absence_days=AbsenceDays(units, clock),
         absence_follow_up=AbsenceFollowUp(units, parts.notifications, clock),
         absences=Absences(units, clock),
-        accounts=Accounts(units, passwords, clock, new_id),
+        accounts=Accounts(units, ways.passwords, clock, new_id),
         attendance=Attendance(units, clock),
         auto_close=AutoClose(units, desk, clock),
-        browser_sessions=BrowserSessions(units, auth, clock, secrets.token_bytes, new_id, secret_key),
+        browser_sessions=BrowserSessions(units, ways.auth, clock, secrets.token_bytes, new_id, secret_key),
         barcodes=Barcodes(units, clock, secret_key),
         bookings=Bookings(units, clock, GuardianRights(units)),
         center_days=CenterDays(units, clock, new_id),
@@ -287,16 +291,18 @@ def _services(parts: _Parts, draining: _Draining) -> Services:
         expected=Expected(units, clock),
         health=Health(units, newest_revision(), lambda: draining.has_begun),
         incidents=Incidents(units),
+        erasures=Erasures(units, clock, ways.again),
         live_boards=LiveBoards(units, clock, Expected(units, clock)),
-        invitations=Invitations(units, clock, new_id, post, passwords, throttles),
+        invitations=Invitations(units, clock, new_id, post, ways.passwords, ways.throttles),
         members=Members(units, new_id),
-        parents=_parent_apps(parts, desk_entries, throttles),
-        own_account=OwnAccount(units, passwords, writer, throttles),
+        parents=_parent_apps(parts, desk_entries, ways.throttles),
+        own_account=OwnAccount(units, ways.passwords, ways.writer, ways.throttles),
+        own_erasure=OwnErasure(units, clock, ways.again),
         offers=Offers(units, clock),
         people_days=PeopleDays(units),
         projections=Projections(units),
-        recoveries=Recoveries(units, clock, new_id, post, writer, throttles),
-        sessions=sessions,
+        recoveries=Recoveries(units, clock, new_id, post, ways.writer, ways.throttles),
+        sessions=ways.sessions,
         set_aside=SetAside(units, desk, clock),
         reports=Reports(units, clock, Statements(units, clock)),
         reviews=Reviews(units, desk, clock, new_id),
@@ -314,7 +320,7 @@ def _services(parts: _Parts, draining: _Draining) -> Services:
         children=Children(units),
         guardian_accounts=GuardianAccounts(units, clock),
         my_children=MyChildren(units, clock),
-        my_pickups=MyPickups(units, passwords, clock, new_id),
+        my_pickups=MyPickups(units, ways.again, clock, new_id),
         photos=Photos(units, clock, Pictures()),
         pickups=Pickups(units, clock),
         relationships=Relationships(units, clock),
@@ -331,6 +337,28 @@ def _parent_apps(parts: _Parts, desk_entries: DeskEntries, throttles: Throttles)
         statements=MyStatements(units, clock, Statements(units, clock)),
         stays=MyStays(units, desk_entries, clock),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _WaysIn:
+    """What decides who somebody is."""
+
+    passwords: Passwords
+    throttles: Throttles
+    sessions: Sessions
+    writer: PasswordWriter
+    again: PasswordAgain
+    auth: Auth
+
+
+def _ways_in(parts: _Parts) -> _WaysIn:
+    units, post = parts.units, parts.post
+    passwords = Passwords()
+    throttles = Throttles(units, parts.clock, parts.settings.secret_key.get_secret_value())
+    sessions = _sessions(parts, throttles)
+    writer = PasswordWriter(passwords, post.outbox, parts.ids.new, post.base_url)
+    auth = Auth(units, passwords, parts.tokens, sessions, throttles)
+    return _WaysIn(passwords, throttles, sessions, writer, PasswordAgain(units, passwords, throttles), auth)
 
 
 def _sessions(parts: _Parts, throttles: Throttles) -> Sessions:

@@ -14,10 +14,12 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from server import operator_cli
+from server import keeping_cli, operator_cli
+from server.core.asking import asks, operator_asks
 from server.core.errors import RollcallError, SetupError, Unavailable
 from server.core.logging import configure_logging
 from server.core.settings import Settings, load_settings
+from server.operator_terminal import command_name
 from server.services.accounts import NewUser
 from server.services.bundle import Services
 from server.services.roster_file import SourceFile
@@ -41,6 +43,7 @@ app = typer.Typer(
     rich_markup_mode="markdown",
 )
 app.add_typer(operator_cli.commands)
+app.add_typer(keeping_cli.commands)
 
 
 class RoleName(StrEnum):
@@ -228,7 +231,8 @@ def _with_services(use: Callable[[Services], Awaitable[Result]]) -> Result:
 
     async def run() -> Result:
         async with borrowed_services(settings) as services:
-            return await use(services)
+            with asks(operator_asks(command_name())):
+                return await use(services)
 
     return asyncio.run(run())
 

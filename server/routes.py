@@ -29,6 +29,7 @@ from server.controllers import (
     desk_entries,
     devices,
     door,
+    erasures,
     expected,
     health,
     incidents,
@@ -96,7 +97,7 @@ def build_app(settings: Settings, clock: Clock) -> FastAPI:
         my_attendance,
         calendar_feeds,
     )
-    managing = (incidents, audit, live, reports, analytics)
+    managing = (incidents, audit, live, reports, analytics, erasures)
     center = (centers, center_days, absences, people_days, devices, door, *attendances, ratio, *managing)
     planning = (offers, schedules, bookings, expected, statements)
     for part in (*people, *center, *roster, *families, *planning):

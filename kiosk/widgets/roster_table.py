@@ -23,6 +23,7 @@ from kiosk.services.desk import RosterLine
 from kiosk.widgets.wording import (
     ALERT_SYMBOL,
     STATUS_SYMBOLS,
+    in_cells,
     mark_text,
     moment_text,
     name_cell,

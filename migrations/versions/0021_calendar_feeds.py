@@ -1,6 +1,6 @@
 """Addresses at which calendar programs read the bookings of an account.
 
-Revision: 0021, after 0016.
+Revision: 0021, after 0020.
 """
 
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from alembic import op
 
 revision: str = "0021"
-down_revision: str | Sequence[str] | None = "0016"
+down_revision: str | Sequence[str] | None = "0020"
 branch_labels: str | Sequence[str] | None = None
 depends_on: str | Sequence[str] | None = None
 

@@ -1,6 +1,6 @@
 """Entries that are kept aside are found without reading the journals, and what people decided of them is kept.
 
-Revision: 0022, after 0016.
+Revision: 0022, after 0021.
 """
 
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from alembic import op
 
 revision: str = "0022"
-down_revision: str | Sequence[str] | None = "0016"
+down_revision: str | Sequence[str] | None = "0021"
 branch_labels: str | Sequence[str] | None = None
 depends_on: str | Sequence[str] | None = None
 

@@ -24,6 +24,7 @@ from server.services.desk_entries import DeskEntries
 from server.services.devices import Devices
 from server.services.door import Door
 from server.services.enrolment import Enrolment
+from server.services.erasures import Erasures
 from server.services.expected import Expected
 from server.services.family_live import FamilyLive
 from server.services.guardian_accounts import GuardianAccounts
@@ -40,6 +41,7 @@ from server.services.my_stays import MyStays
 from server.services.notifications import Notifications
 from server.services.offers import Offers
 from server.services.own_account import OwnAccount
+from server.services.own_erasure import OwnErasure
 from server.services.people_days import PeopleDays
 from server.services.photos import Photos
 from server.services.pickups import Pickups
@@ -93,6 +95,7 @@ class Services:
     devices: Devices
     door: Door
     enrolment: Enrolment
+    erasures: Erasures
     expected: Expected
     health: Health
     incidents: Incidents
@@ -101,6 +104,7 @@ class Services:
     members: Members
     own_account: OwnAccount
     parents: ParentApps
+    own_erasure: OwnErasure
     offers: Offers
     people_days: PeopleDays
     projections: Projections

@@ -54,6 +54,7 @@ PASSWORD_CHANGE: Final = Limit("password_change", 10, 60)
 CALENDAR_ADDRESS: Final = Limit("calendar_address", 100, 10)
 # A code is read from a screen and typed; a guess is right once in 640 million times.
 DESK_CODE: Final = Limit("desk_code", 10, 30)
+PASSWORD_AGAIN: Final = Limit("password_again", 10, 60)
 
 
 class Throttles:

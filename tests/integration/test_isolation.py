@@ -34,6 +34,8 @@ OPEN: Final = {
     "device_nonce": "found by the device; holds luck",
     "enrolment_code": "found by what was typed, before its centre is known; holds no person",
     "throttle": "keyed hashes of addresses",
+    "erased_account": "ids of accounts that are no more; belongs to no centre",
+    "job_run": "when jobs ran and how it ended; holds no person",
 }
 CATALOGUE: Final = text("""
     SELECT relation.relname, relation.relrowsecurity AND relation.relforcerowsecurity AS is_forced,
@@ -71,7 +73,7 @@ async def _the_reach_of_a_transaction_is_all_it_sees(world: RightsWorld, kept: s
     everything = await _counts(world, EVERYWHERE, kept)
     assert {table for table, rows in everything.items() if not rows} <= {
         "absence_follow_up", "center_calendar", "device_incident", "device_position", "projection_state",
-        "center_ratio_rules",
+        "center_ratio_rules", "erased_record",
     }  # fmt: skip
     # Mails about an account belong to no centre.
     assert {table for table, rows in (await _counts(world, NOBODY.reach, kept)).items() if rows} <= {"mail_outbox"}

@@ -25,7 +25,7 @@ REFUSED: Final = {
     401: {"unauthenticated", "invalid_token"}, 403: {"not_entitled"}, 404: {"not_found", "device_unknown"},
 }  # fmt: skip
 # Bodies that name things of a centre: with them too the manager of another one tries what is not theirs.
-NAMES_THINGS: Final = frozenset({"EntryIn", "BookingIn", "BatchIn", "ScheduleIn", "AnswerIn"})
+NAMES_THINGS: Final = frozenset({"ErasureIn", "HoldIn", "EntryIn", "BookingIn", "BatchIn", "ScheduleIn", "AnswerIn"})
 # Who asks does not count there: the document says so, and one try stands for all.
 PUBLIC: Final = frozenset({
     "POST /auth/token", "POST /auth/refresh", "POST /auth/log-out", "POST /auth/recovery",
@@ -33,7 +33,9 @@ PUBLIC: Final = frozenset({
     "GET /calendars/{token}.ics", "POST /devices/{device_id}/nonce", "POST /devices/{device_id}/token",
 })  # fmt: skip
 # Routes at which 401 and 403 say something else than who asks: they check what is sent.
-CHECK_WHAT_IS_SENT: Final = frozenset({*PUBLIC, "POST /users/me/password", "GET /devices/{device_id}/door-keys"})
+CHECK_WHAT_IS_SENT: Final = frozenset(
+    {*PUBLIC, "POST /users/me/password", "POST /users/me/erasure", "GET /devices/{device_id}/door-keys"}
+)
 PAST: Final = {"first_day": "2026-08-03", "last_day": "2026-08-03"}
 # What a device may ask with its token beside what anybody may; everything else is denied.
 OF_DEVICES: Final = frozenset({"GET /devices/{device_id}/door-keys"})
@@ -43,6 +45,7 @@ USED_UP: Final = {
     "DELETE /centers/{center_id}/children/{child_id}/barcodes/{barcode_id}": "barcode_of_child",
     "DELETE /centers/{center_id}/closures/{closure_id}": "closure_id",
     "DELETE /centers/{center_id}/invitations/{invitation_id}": "invitation_id",
+    "DELETE /centers/{center_id}/legal-holds/{hold_id}": "hold_id",
     "POST /centers/{center_id}/children/{child_id}/absences/{absence_id}/withdrawal": "absence_id",
 }
 # Not in the document of the API; each with the tests that know who may see it.

@@ -5,7 +5,19 @@ from typing import Any, Final
 
 from tests.contract.server_world import new_id
 from tests.support.api import PASSWORD
-from tests.support.rights_world import Place, absence, address, alert, barcode, day, days, service, workday
+from tests.support.rights_world import (
+    Place,
+    absence,
+    address,
+    alert,
+    barcode,
+    day,
+    days,
+    erasure,
+    hold,
+    service,
+    workday,
+)
 
 FIRST_DAY, LAST_DAY = "2026-09-21", "2026-09-25"
 
@@ -54,6 +66,7 @@ BODIES: Final[dict[str, Callable[[Place], dict[str, Any]]]] = {
     "ChildChangeIn": lambda _: {},
     "ChildIn": _person,
     "ConfirmIn": lambda _: {"event_id": new_id()},
+    "ConfirmationIn": lambda _: {"reason": "left", "password": PASSWORD},
     "DaysIn": days,
     "DecisionIn": lambda _: {"decision": "confirm"},
     "DeviceTokenIn": lambda _: {"nonce": "A" * 43, "signature": "A" * 86},
@@ -64,12 +77,15 @@ BODIES: Final[dict[str, Callable[[Place], dict[str, Any]]]] = {
     "EnrolmentCodeIn": lambda _: {},
     "EnrolmentIn": lambda _: {"enrolled_from": None, "enrolled_to": None},
     "EntryIn": lambda place: {"kind": "check_in", "event_id": new_id(), "child_id": place.ids["child_id"]},
+    "ErasureIn": erasure,
     "FamilyCodeIn": lambda _: {},
     "FollowUpIn": lambda _: {"follow_up_id": new_id(), "day": FIRST_DAY, "result": "reached"},
+    "HoldIn": hold,
     "InvitationIn": lambda _: {"email": address(), "role": "parent"},
     "MeChange": lambda _: {"display_name": "Somebody"},
     "MemberChangeIn": lambda _: {"is_active": True},
     "NewPasswordIn": lambda _: {"token": "a" * 43, "password": "nine loud purple doors"},
+    "OwnErasureIn": lambda _: {"password": "wrong as can be, twice"},
     "PasswordChange": lambda _: {"old_password": "wrong as can be, twice", "new_password": "short"},
     "PickupChangeIn": lambda _: {},
     "PickupIn": lambda place: {"id": new_id(), "adult_id": place.ids["adult_id"], "status": "authorised"},

@@ -266,6 +266,8 @@ _MADE: Final[dict[str, Callable[[Place], Made]]] = {
     "barcode_of_adult": lambda place: (
         "POST", f"/centers/{place.center}/adults/{place.ids['adult_id']}/barcodes", barcode(place),
     ),
+    "erasure_id": lambda place: ("POST", f"/centers/{place.center}/erasures", erasure(place)),
+    "hold_id": lambda place: ("POST", f"/centers/{place.center}/legal-holds", hold(place)),
     "closure_id": lambda place: ("POST", f"/centers/{place.center}/closures", days(place)),
     "invitation_id": lambda place: (
         "POST", f"/centers/{place.center}/invitations", {"email": address(), "role": "parent"},
@@ -295,6 +297,16 @@ def alert(place: Place) -> dict[str, Any]:
 def barcode(_place: Place) -> dict[str, Any]:
     """A card that nobody has."""
     return {"id": new_id(), "barcode": new_id()}
+
+
+def erasure(place: Place) -> dict[str, Any]:
+    """The child is to be erased; once it is checked in, nobody does."""
+    return {"id": new_id(), "kind": "child", "person_id": place.ids["child_id"]}
+
+
+def hold(place: Place) -> dict[str, Any]:
+    """An adult who must not be erased."""
+    return {"id": new_id(), "person_id": place.ids["adult_id"], "reason": f"{place.word} file"}
 
 
 def days(place: Place) -> dict[str, Any]:

@@ -46,7 +46,7 @@ def board_with(children: int, *, missing: int = 0) -> LiveBoard:
     plan = DayPlan(times={one.id: (span,) for one in people})
     known = Known(
         center=center, head=None, rooms=rooms, rules=[], people=people, stays=stays, alerts=alerts, desks=[],
-        last_events=[], findings=[], finding_counts={}, left=[], left_count=0, plan=plan,
+        last_events=[], findings=[], finding_counts={}, set_aside_count=0, left=[], left_count=0, plan=plan,
     )  # fmt: skip
     return board_of(known, EVENING)
 
