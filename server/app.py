@@ -17,12 +17,14 @@ from server.core.database import create_engine
 from server.core.ids import Ids
 from server.core.mailed_tokens import MailedTokens
 from server.core.migrate import newest_revision
+from server.core.outgoing import Outgoing
 from server.core.passwords import Passwords
 from server.core.pictures import Pictures
 from server.core.refresh_tokens import RefreshTokens
 from server.core.settings import Settings
 from server.core.smtp import mail_server
 from server.core.tokens import Tokens
+from server.core.webhook_signatures import WebhookSecrets
 from server.repositories.heads import HeadListener
 from server.repositories.job_locks import JobLocks
 from server.repositories.unit_of_work import UnitsOfWork
@@ -49,6 +51,7 @@ from server.services.center_days import CenterDays
 from server.services.children import Children
 from server.services.database_setup import OpenDatabase, borrow_database, open_database
 from server.services.desk_entries import DeskEntries
+from server.services.device_silences import DeviceSilences
 from server.services.devices import Devices
 from server.services.door import Door
 from server.services.enrolment import Enrolment
@@ -92,6 +95,9 @@ from server.services.statements import Statements
 from server.services.stay_evidence import StayEvidence
 from server.services.sync_store import ServerStore
 from server.services.throttles import Throttles
+from server.services.webhook_sender import RUN_DEADLINE_S as WEBHOOKS_DEADLINE_S
+from server.services.webhook_sender import SignedPost, WebhookSender
+from server.services.webhooks import Webhooks
 
 # A device that is asked to leave comes back after a restart, spread over a second by its own jitter.
 DRAIN_DELAY_MS: Final = 1_000
@@ -100,6 +106,7 @@ DRAIN_POLL_S: Final = 0.05
 DRAIN_POLLS: Final = 60  # three seconds
 SEND_MAIL: Final = "send_mail"
 ANSWER_RECOVERIES: Final = "answer_recoveries"
+TELL_WEBHOOKS: Final = "tell_webhooks"
 # One connection for each job that runs on one server, and as many again in a rush.
 JOB_LOCK_CONNECTIONS: Final = 2
 
@@ -237,6 +244,7 @@ def _jobs(stack: AsyncExitStack, parts: _Parts, services: Services, database: Op
     luck = secrets.SystemRandom().random
     fill = parts.post.tokens.fill
     sender = MailSender(parts.units, mail_server(parts.settings), parts.clock, luck, fill=fill)
+    hooks = _webhook_sender(parts)
     return Jobs(
         JobLocks(locks),
         (
@@ -248,6 +256,9 @@ def _jobs(stack: AsyncExitStack, parts: _Parts, services: Services, database: Op
             Job("auto_close", 60, 50, AutoClose(parts.units, parts.desk, parts.clock).run),
             Job("keep_up_bookings", 60, 50, BookingUpkeep(parts.units, parts.clock).run),
             Job("book_schedules", 3600, 300, Schedules(parts.units, parts.clock, parts.ids.new).run),
+            Job(TELL_WEBHOOKS, 5, WEBHOOKS_DEADLINE_S, hooks.run),
+            Job("forget_deliveries", 3600, 60, hooks.forget_old),
+            Job("device_silence", 60, 50, DeviceSilences(parts.units, parts.notifications, parts.clock).run),
             Job("absence_follow_up", 60, 50, AbsenceFollowUp(parts.units, parts.notifications, parts.clock).run),
         ),
     )
@@ -312,7 +323,21 @@ def _services(parts: _Parts, draining: _Draining) -> Services:
         photos=Photos(units, clock, Pictures()),
         pickups=Pickups(units, clock),
         relationships=Relationships(units, clock),
+        webhooks=_webhooks(parts),
     )
+
+
+def _webhooks(parts: _Parts) -> Webhooks:
+    settings = parts.settings
+    made = WebhookSecrets(settings.secret_key.get_secret_value())
+    return Webhooks(parts.units, parts.clock, parts.ids.new, made, private=settings.webhooks_to_private_networks)
+
+
+def _webhook_sender(parts: _Parts) -> WebhookSender:
+    poster = Outgoing(private=parts.settings.webhooks_to_private_networks)
+    post = SignedPost(poster, WebhookSecrets(parts.settings.secret_key.get_secret_value()))
+    luck = secrets.SystemRandom().random
+    return WebhookSender(parts.units, post, parts.notifications, parts.clock, luck=luck, new_id=parts.ids.new)
 
 
 def _sessions(parts: _Parts, throttles: Throttles) -> Sessions:

@@ -53,6 +53,7 @@ from server.controllers import (
     stay_evidence,
     sync_socket,
     users,
+    webhooks,
 )
 from server.controllers.browser import browser_door
 from server.controllers.dependencies import PROBLEM_RESPONSES
@@ -80,7 +81,7 @@ def build_app(settings: Settings, clock: Clock) -> FastAPI:
     people = (auth, users, members)
     roster = (children, adults, relationships, pickups, alerts, photos, barcodes)
     families = (my_children, my_stays, my_pickups, my_photos)
-    managing = (incidents, audit, live, reports, analytics)
+    managing = (incidents, audit, live, reports, analytics, webhooks)
     center = (centers, center_days, absences, people_days, devices, door, *attendances, ratio, *managing)
     planning = (offers, schedules, bookings, expected, statements)
     for part in (*people, *center, *roster, *families, *planning):

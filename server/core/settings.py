@@ -132,6 +132,11 @@ class Settings(BaseSettings):
         le=8760,
         description="How long a desk may go on without hearing this server; then it hides its roster and only records.",
     )
+    webhooks_to_private_networks: bool = Field(
+        default=False,
+        description="Whether webhooks may go to hosts of your own network, and over plain http to this machine: "
+        "managers can then let the server knock at doors that only it reaches.",
+    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Least level that is logged.")
     log_format: Literal["console", "json"] = Field(
         "console", description="`console` for people, `json` (one object per line) for machines."

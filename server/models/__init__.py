@@ -18,6 +18,7 @@ from server.models import (
     rooms,
     sessions,
     sync,
+    webhooks,
 )
 
 metadata = SQLModel.metadata
@@ -39,4 +40,5 @@ __all__ = [
     "rooms",
     "sessions",
     "sync",
+    "webhooks",
 ]

@@ -53,6 +53,7 @@ from server.services.schedules import Schedules
 from server.services.sessions import Sessions
 from server.services.statements import Statements
 from server.services.stay_evidence import StayEvidence
+from server.services.webhooks import Webhooks
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,3 +111,4 @@ class Services:
     photos: Photos
     pickups: Pickups
     relationships: Relationships
+    webhooks: Webhooks

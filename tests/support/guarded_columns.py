@@ -256,4 +256,9 @@ TABLES_NOT_GUARDED: Final = {
     "service_terms": "planning reaches no device, and is no part of the log",
     "schedule": "planning reaches no device, and is no part of the log",
     "booking": "planning reaches no device, and is no part of the log",
+    "webhook": "who is told of the log, and no part of it",
+    "webhook_delivery": "what became of the telling",
+    "center_event": "follows from tables that are no part of the log",
+    "center_event_head": "how many events were noted",
+    "device_silence": "follows from when desks were heard",
 }

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from tests.contract.server_world import new_id
 from tests.support.api import PASSWORD
-from tests.support.rights_world import Place, absence, address, alert, barcode, day, days, service, workday
+from tests.support.rights_world import Place, absence, address, alert, barcode, day, days, service, webhook, workday
 
 FIRST_DAY, LAST_DAY = "2026-09-21", "2026-09-25"
 
@@ -76,8 +76,11 @@ BODIES: Final[dict[str, Callable[[Place], dict[str, Any]]]] = {
     "RatioRulesIn": lambda _: {"effective_from": day(), "preset": "england"},
     "RecoveryIn": lambda _: {"email": "nobody@example.org"},
     "RefreshIn": lambda _: {"refresh_token": "a" * 43},
+    "ReplayIn": lambda _: {"from_version": 1},
     "RelationshipIn": lambda _: {"kind": "aunt"},
     "ScheduleIn": _schedule,
     "ServiceIn": service,
     "TermsIn": lambda _: {"price": "25.50"},
+    "WebhookChangeIn": lambda _: {},
+    "WebhookIn": webhook,
 }  # fmt: skip
