@@ -269,8 +269,7 @@ def _services(parts: _Parts, draining: _Draining) -> Services:
     secret_key = parts.settings.secret_key.get_secret_value()
     passwords, throttles = Passwords(), Throttles(units, clock, secret_key)
     sessions, writer = _sessions(parts, throttles), PasswordWriter(passwords, post.outbox, new_id, post.base_url)
-    desk_entries = DeskEntries(units, desk, clock, new_id)
-    auth = Auth(units, passwords, parts.tokens, sessions, throttles)
+    entries, auth = DeskEntries(units, desk, clock, new_id), Auth(units, passwords, parts.tokens, sessions, throttles)
     return Services(
         analytics=Analytics(units, clock),
         audit=Audit(units),
@@ -286,7 +285,7 @@ def _services(parts: _Parts, draining: _Draining) -> Services:
         bookings=Bookings(units, clock, GuardianRights(units)),
         center_days=CenterDays(units, clock, new_id),
         centers=Centers(units),
-        desk_entries=desk_entries,
+        desk_entries=entries,
         devices=Devices(units, clock, secrets.token_bytes, parts.tokens),
         door=Door(units, clock, secrets.token_bytes, parts.tokens, secret_key),
         enrolment=Enrolment(units, clock, secrets.token_bytes, new_id, secret_key),
@@ -319,7 +318,7 @@ def _services(parts: _Parts, draining: _Draining) -> Services:
         guardian_accounts=GuardianAccounts(units, clock),
         my_children=MyChildren(units, clock),
         my_pickups=MyPickups(units, passwords, clock, new_id),
-        my_stays=MyStays(units, desk_entries, clock),
+        my_stays=MyStays(units, entries, clock),
         photos=Photos(units, clock, Pictures()),
         pickups=Pickups(units, clock),
         relationships=Relationships(units, clock),
