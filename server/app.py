@@ -58,6 +58,7 @@ from server.services.enrolment import Enrolment
 from server.services.expected import Expected
 from server.services.followers import Followers
 from server.services.guardian_accounts import GuardianAccounts
+from server.services.guardian_notices import GuardianNotices
 from server.services.guardian_rights import GuardianRights
 from server.services.health import Health
 from server.services.incidents import Incidents
@@ -70,6 +71,7 @@ from server.services.mail import Outbox
 from server.services.mail_sender import RUN_DEADLINE_S, MailSender
 from server.services.members import Members
 from server.services.my_children import MyChildren
+from server.services.my_notifications import MyNotifications
 from server.services.my_pickups import MyPickups
 from server.services.my_stays import MyStays
 from server.services.notifications import Notifications
@@ -258,6 +260,12 @@ def _jobs(stack: AsyncExitStack, parts: _Parts, services: Services, database: Op
             Job("book_schedules", 3600, 300, Schedules(parts.units, parts.clock, parts.ids.new).run),
             Job(TELL_WEBHOOKS, 5, WEBHOOKS_DEADLINE_S, hooks.run),
             Job("forget_deliveries", 3600, 60, hooks.forget_old),
+            Job(
+                "tell_guardians",
+                15,
+                60,
+                GuardianNotices(parts.units, parts.post.outbox, parts.clock, parts.post.base_url).run,
+            ),
             Job("device_silence", 60, 50, DeviceSilences(parts.units, parts.notifications, parts.clock).run),
             Job("absence_follow_up", 60, 50, AbsenceFollowUp(parts.units, parts.notifications, parts.clock).run),
         ),
@@ -266,8 +274,8 @@ def _jobs(stack: AsyncExitStack, parts: _Parts, services: Services, database: Op
 
 def _services(parts: _Parts, draining: _Draining) -> Services:
     units, clock, new_id, desk, post = parts.units, parts.clock, parts.ids.new, parts.desk, parts.post
-    secret_key = parts.settings.secret_key.get_secret_value()
-    passwords, throttles = Passwords(), Throttles(units, clock, secret_key)
+    secret_key, passwords = parts.settings.secret_key.get_secret_value(), Passwords()
+    throttles = Throttles(units, clock, secret_key)
     sessions, writer = _sessions(parts, throttles), PasswordWriter(passwords, post.outbox, new_id, post.base_url)
     entries, auth = DeskEntries(units, desk, clock, new_id), Auth(units, passwords, parts.tokens, sessions, throttles)
     return Services(
@@ -323,6 +331,7 @@ def _services(parts: _Parts, draining: _Draining) -> Services:
         pickups=Pickups(units, clock),
         relationships=Relationships(units, clock),
         webhooks=_webhooks(parts),
+        my_notifications=MyNotifications(units, clock),
     )
 
 

@@ -35,6 +35,7 @@ from server.controllers import (
     mailed_links,
     members,
     my_children,
+    my_notifications,
     my_photos,
     my_pickups,
     my_stays,
@@ -80,7 +81,7 @@ def build_app(settings: Settings, clock: Clock) -> FastAPI:
     attendances = (presence, attendance, desk_entries, stay_evidence, reviews)
     people = (auth, users, members)
     roster = (children, adults, relationships, pickups, alerts, photos, barcodes)
-    families = (my_children, my_stays, my_pickups, my_photos)
+    families = (my_children, my_stays, my_pickups, my_photos, my_notifications)
     managing = (incidents, audit, live, reports, analytics, webhooks)
     center = (centers, center_days, absences, people_days, devices, door, *attendances, ratio, *managing)
     planning = (offers, schedules, bookings, expected, statements)

@@ -72,6 +72,27 @@ TABLES = {
                 FOREIGN KEY (center_id, webhook_id) REFERENCES webhook (center_id, id) ON DELETE CASCADE
         )
     """,
+    "notification_choice": """
+        CREATE TABLE notification_choice (
+            center_id uuid NOT NULL,
+            user_id uuid NOT NULL,
+            child_id uuid NOT NULL,
+            kinds varchar[] NOT NULL,
+            changed_at timestamptz NOT NULL,
+            CONSTRAINT pk_notification_choice PRIMARY KEY (center_id, user_id, child_id),
+            CONSTRAINT ck_notification_choice_kinds CHECK (cardinality(kinds) BETWEEN 1 AND 20),
+            CONSTRAINT fk_notification_choice_user_id FOREIGN KEY (user_id) REFERENCES user_account (id)
+        )
+    """,
+    "notice_position": """
+        CREATE TABLE notice_position (
+            center_id uuid NOT NULL,
+            epoch uuid,
+            version bigint NOT NULL,
+            number bigint NOT NULL,
+            CONSTRAINT pk_notice_position PRIMARY KEY (center_id)
+        )
+    """,
     "device_silence": """
         CREATE TABLE device_silence (
             center_id uuid NOT NULL,
@@ -181,6 +202,7 @@ def upgrade() -> None:
     """Bring the schema forward."""
     for statement in (*TABLES.values(), *INDEXES, NOTE, *FUNCTIONS.values()):
         op.execute(statement)
+    op.execute("ALTER TABLE mail_outbox ADD COLUMN child_id uuid, ADD COLUMN user_id uuid")
     for table, name, event, when in TRIGGERS:
         op.execute(
             f"CREATE CONSTRAINT TRIGGER {name} AFTER {event} ON {table} DEFERRABLE INITIALLY DEFERRED "
@@ -193,6 +215,7 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Take the step back; webhooks and their log of deliveries are gone with it."""
+    op.execute("ALTER TABLE mail_outbox DROP COLUMN child_id, DROP COLUMN user_id")
     for table, name, _, _ in TRIGGERS:
         op.execute(f"DROP TRIGGER {name} ON {table}")
     for table in FUNCTIONS:

@@ -131,6 +131,30 @@ class CenterEvent(SQLModel, table=True):
     at: datetime = Field(sa_type=TIMESTAMP)
 
 
+class NotificationChoice(SQLModel, table=True):
+    """Of what an account wants to be told by mail about a child; without a row, of nothing."""
+
+    __tablename__ = "notification_choice"
+    __table_args__ = (CheckConstraint("cardinality(kinds) BETWEEN 1 AND 20", name="kinds"),)
+
+    center_id: str = Field(primary_key=True, sa_type=UUID_TEXT)
+    user_id: str = Field(primary_key=True, foreign_key="user_account.id", sa_type=UUID_TEXT)
+    child_id: str = Field(primary_key=True, sa_type=UUID_TEXT)
+    kinds: list[str] = Field(sa_type=ARRAY(String))
+    changed_at: datetime = Field(sa_type=TIMESTAMP)
+
+
+class NoticePosition(SQLModel, table=True):
+    """How far the guardians of a centre were told: positions as those of a webhook."""
+
+    __tablename__ = "notice_position"
+
+    center_id: str = Field(primary_key=True, sa_type=UUID_TEXT)
+    epoch: str | None = Field(default=None, sa_type=UUID_TEXT)
+    version: int = Field(sa_type=BigInteger)
+    number: int = Field(sa_type=BigInteger)
+
+
 class DeviceSilence(SQLModel, table=True):
     """A desk that should be heard and is not, and since when; the row is gone when it is heard again."""
 

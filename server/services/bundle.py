@@ -31,6 +31,7 @@ from server.services.invitations import Invitations
 from server.services.live_board import LiveBoards
 from server.services.members import Members
 from server.services.my_children import MyChildren
+from server.services.my_notifications import MyNotifications
 from server.services.my_pickups import MyPickups
 from server.services.my_stays import MyStays
 from server.services.notifications import Notifications
@@ -112,3 +113,4 @@ class Services:
     pickups: Pickups
     relationships: Relationships
     webhooks: Webhooks
+    my_notifications: MyNotifications

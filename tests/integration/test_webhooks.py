@@ -157,11 +157,12 @@ async def _a_manager_keeps_webhooks_and_what_is_no_good_is_refused(post: Post) -
     assert again == {**made, "secret": None}
     other = {**body, "url": f"{there.url}/x"}
     assert problem(await ask("manager", "POST", "{north}/webhooks", json=other)) == (409, "conflict")
-    for wrong in (
+    wrongs: tuple[dict[str, Any], ...] = (
         {"url": "https://10.0.0.1.5/"}, {"url": "http://hooks.example.org/"}, {"kinds": []}, {"kinds": ["nothing"]},
         {"url": "https://a.org/" + "x" * 500}, {"description": "x" * 201}, {"id": "1"}, {"more": 1},
         {"url": "https://169.254.169.254/"}, {"description": "a\0b"},
-    ):  # fmt: skip
+    )  # fmt: skip
+    for wrong in wrongs:
         answer = await ask("manager", "POST", "{north}/webhooks", json={**body, "id": new_id(), **wrong})
         assert problem(answer) == (422, "invalid_input"), wrong
         assert answer.json()["errors"], wrong

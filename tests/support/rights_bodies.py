@@ -70,6 +70,7 @@ BODIES: Final[dict[str, Callable[[Place], dict[str, Any]]]] = {
     "MemberChangeIn": lambda _: {"is_active": True},
     "NewPasswordIn": lambda _: {"token": "a" * 43, "password": "nine loud purple doors"},
     "PasswordChange": lambda _: {"old_password": "wrong as can be, twice", "new_password": "short"},
+    "NotificationsIn": lambda place: {"items": [{"child_id": place.ids["child_id"], "kinds": ["checked_in"]}]},
     "PickupChangeIn": lambda _: {},
     "PickupIn": lambda place: {"id": new_id(), "adult_id": place.ids["adult_id"], "status": "authorised"},
     "PinIn": lambda _: {"pin": "839204"},
