@@ -158,6 +158,10 @@ class _Parts:
     intake: JournalIntake
     desk: ServerDesk
 
+    @property
+    def secret_key(self) -> str:
+        return self.settings.secret_key.get_secret_value()
+
 
 @asynccontextmanager
 async def running_app(
@@ -274,8 +278,7 @@ def _jobs(stack: AsyncExitStack, parts: _Parts, services: Services, database: Op
 
 def _services(parts: _Parts, draining: _Draining) -> Services:
     units, clock, new_id, desk, post = parts.units, parts.clock, parts.ids.new, parts.desk, parts.post
-    secret_key, passwords = parts.settings.secret_key.get_secret_value(), Passwords()
-    throttles = Throttles(units, clock, secret_key)
+    secret_key, passwords, throttles = parts.secret_key, Passwords(), Throttles(units, clock, parts.secret_key)
     sessions, writer = _sessions(parts, throttles), PasswordWriter(passwords, post.outbox, new_id, post.base_url)
     entries, auth = DeskEntries(units, desk, clock, new_id), Auth(units, passwords, parts.tokens, sessions, throttles)
     return Services(
@@ -337,13 +340,13 @@ def _services(parts: _Parts, draining: _Draining) -> Services:
 
 def _webhooks(parts: _Parts) -> Webhooks:
     settings = parts.settings
-    made = WebhookSecrets(settings.secret_key.get_secret_value())
+    made = WebhookSecrets(parts.secret_key)
     return Webhooks(parts.units, parts.clock, parts.ids.new, made, private=settings.webhooks_to_private_networks)
 
 
 def _webhook_sender(parts: _Parts) -> WebhookSender:
     poster = Outgoing(private=parts.settings.webhooks_to_private_networks)
-    post = SignedPost(poster, WebhookSecrets(parts.settings.secret_key.get_secret_value()))
+    post = SignedPost(poster, WebhookSecrets(parts.secret_key))
     luck = secrets.SystemRandom().random
     return WebhookSender(parts.units, post, parts.notifications, parts.clock, luck=luck, new_id=parts.ids.new)
 

@@ -12,6 +12,7 @@ from server.repositories.job_locks import JobLocks
 from server.services.guardian_notices import GuardianNotices
 from server.services.mail import Outbox
 from server.services.mail_sender import NO_RIGHT, MailSender
+from tests.contract.server_world import Desk
 from tests.support.api import Api, problem
 from tests.support.families import Families, families_of
 from tests.support.post_office import post_office
@@ -85,7 +86,11 @@ async def test_guardians_are_told_what_they_chose_while_they_may_see_the_child(f
     await families.push(desk, desk.check_in(ids["C-2"], minute=3), desk.check_out(ids["C-2"], minute=4))
     assert await notices.run() == 0
     assert await families.good("neighbour", "GET", "/my/notifications") == {"items": []}
-    # What a desk hands in days later is one summary.
+    await _what_is_handed_in_late_is_one_summary(families, notices, desk)
+
+
+async def _what_is_handed_in_late_is_one_summary(families: Families, notices: GuardianNotices, desk: Desk) -> None:
+    ids, clock = families.ids, families.api.clock
     clock.advance_ms(3 * 86_400_000)
     families.sign_out()
     late = [desk.check_in(ids["C-1"], minute=5), desk.check_out(ids["C-1"], minute=6)]
