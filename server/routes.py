@@ -40,6 +40,7 @@ from server.controllers import (
     my_children,
     my_family_codes,
     my_live,
+    my_notifications,
     my_photos,
     my_pickups,
     my_statements,
@@ -60,6 +61,7 @@ from server.controllers import (
     stay_evidence,
     sync_socket,
     users,
+    webhooks,
 )
 from server.controllers.browser import browser_door
 from server.controllers.dependencies import PROBLEM_RESPONSES
@@ -95,9 +97,10 @@ def build_app(settings: Settings, clock: Clock) -> FastAPI:
         my_statements,
         my_family_codes,
         my_attendance,
+        my_notifications,
         calendar_feeds,
     )
-    managing = (incidents, audit, live, reports, analytics, erasures)
+    managing = (incidents, audit, live, reports, analytics, erasures, webhooks)
     center = (centers, center_days, absences, people_days, devices, door, *attendances, ratio, *managing)
     planning = (offers, schedules, bookings, expected, statements)
     for part in (*people, *center, *roster, *families, *planning):

@@ -1,6 +1,6 @@
 """Erasure of people with legal holds and a register of what was emptied, and what became of each run of a job.
 
-Revision: 0020, after 0016.
+Revision: 0020, after 0019.
 
 The server's role may append to the log, to journals and to facts, and change none of it. What an erasure must empty
 there is emptied by a function of the owner, which takes nothing but what the register names: who calls it leaves a
@@ -13,7 +13,7 @@ from alembic import op
 from sqlalchemy import text
 
 revision: str = "0020"
-down_revision: str | Sequence[str] | None = "0016"
+down_revision: str | Sequence[str] | None = "0019"
 branch_labels: str | Sequence[str] | None = None
 depends_on: str | Sequence[str] | None = None
 

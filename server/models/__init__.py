@@ -21,6 +21,7 @@ from server.models import (
     sessions,
     set_aside,
     sync,
+    webhooks,
 )
 
 metadata = SQLModel.metadata
@@ -45,4 +46,5 @@ __all__ = [
     "sessions",
     "set_aside",
     "sync",
+    "webhooks",
 ]

@@ -35,6 +35,7 @@ from server.services.live_board import LiveBoards
 from server.services.members import Members
 from server.services.my_attendance import MyAttendance
 from server.services.my_children import MyChildren
+from server.services.my_notifications import MyNotifications
 from server.services.my_pickups import MyPickups
 from server.services.my_statements import MyStatements
 from server.services.my_stays import MyStays
@@ -60,6 +61,7 @@ from server.services.sessions import Sessions
 from server.services.set_aside import SetAside
 from server.services.statements import Statements
 from server.services.stay_evidence import StayEvidence
+from server.services.webhooks import Webhooks
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,7 @@ class ParentApps:
     attendance: MyAttendance
     calendar: CalendarFeeds
     live: FamilyLive
+    notifications: MyNotifications
     statements: MyStatements
     stays: MyStays
 
@@ -131,3 +134,4 @@ class Services:
     photos: Photos
     pickups: Pickups
     relationships: Relationships
+    webhooks: Webhooks

@@ -6,9 +6,11 @@ from typing import Final
 
 from server.services.jobs import Job, RunsOn
 from server.services.mail_sender import RUN_DEADLINE_S
+from server.services.webhook_sender import RUN_DEADLINE_S as WEBHOOKS_DEADLINE_S
 
 SEND_MAIL: Final = "send_mail"
 ANSWER_RECOVERIES: Final = "answer_recoveries"
+TELL_WEBHOOKS: Final = "tell_webhooks"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,10 @@ JOB_KINDS: Final = (
     JobKind("keep_up_bookings", 60, 50, "ends requests and waits that are over, and says who came"),
     JobKind("book_schedules", 3_600, 300, "books schedules eight weeks ahead"),
     JobKind("absence_follow_up", 60, 50, "tells managers how many children are missing without a word"),
+    JobKind(TELL_WEBHOOKS, 5, WEBHOOKS_DEADLINE_S, "tells webhooks what happened"),
+    JobKind("forget_deliveries", 3_600, 60, "takes away what is old of the deliveries of webhooks"),
+    JobKind("tell_guardians", 15, 60, "mails guardians what they chose to be told of"),
+    JobKind("device_silence", 60, 50, "tells managers of desks that have not been heard"),
     JobKind("erase_late_words", 3_600, 300, "takes names and notes out of what came in late of erased people"),
     JobKind("retention", 3_600, 300, "erases children whose time of keeping is over"),
 )  # fmt: skip

@@ -25,7 +25,9 @@ REFUSED: Final = {
     401: {"unauthenticated", "invalid_token"}, 403: {"not_entitled"}, 404: {"not_found", "device_unknown"},
 }  # fmt: skip
 # Bodies that name things of a centre: with them too the manager of another one tries what is not theirs.
-NAMES_THINGS: Final = frozenset({"ErasureIn", "HoldIn", "EntryIn", "BookingIn", "BatchIn", "ScheduleIn", "AnswerIn"})
+NAMES_THINGS: Final = frozenset({
+    "ErasureIn", "HoldIn", "EntryIn", "BookingIn", "BatchIn", "ScheduleIn", "AnswerIn", "NotificationsIn",
+})  # fmt: skip
 # Who asks does not count there: the document says so, and one try stands for all.
 PUBLIC: Final = frozenset({
     "POST /auth/token", "POST /auth/refresh", "POST /auth/log-out", "POST /auth/recovery",

@@ -261,4 +261,11 @@ TABLES_NOT_GUARDED: Final = {
     "service_terms": "planning reaches no device, and is no part of the log",
     "schedule": "planning reaches no device, and is no part of the log",
     "booking": "planning reaches no device, and is no part of the log",
+    "webhook": "who is told of the log, and no part of it",
+    "webhook_delivery": "what became of the telling",
+    "center_event": "follows from tables that are no part of the log",
+    "center_event_head": "how many events were noted",
+    "notification_choice": "what guardians want to be told; no part of the log",
+    "notice_position": "how far they were told",
+    "device_silence": "follows from when desks were heard",
 }

@@ -16,6 +16,7 @@ from tests.support.rights_world import (
     erasure,
     hold,
     service,
+    webhook,
     workday,
 )
 
@@ -87,14 +88,18 @@ BODIES: Final[dict[str, Callable[[Place], dict[str, Any]]]] = {
     "NewPasswordIn": lambda _: {"token": "a" * 43, "password": "nine loud purple doors"},
     "OwnErasureIn": lambda _: {"password": "wrong as can be, twice"},
     "PasswordChange": lambda _: {"old_password": "wrong as can be, twice", "new_password": "short"},
+    "NotificationsIn": lambda place: {"items": [{"child_id": place.ids["child_id"], "kinds": ["checked_in"]}]},
     "PickupChangeIn": lambda _: {},
     "PickupIn": lambda place: {"id": new_id(), "adult_id": place.ids["adult_id"], "status": "authorised"},
     "PinIn": lambda _: {"pin": "839204"},
     "RatioRulesIn": lambda _: {"effective_from": day(), "preset": "england"},
     "RecoveryIn": lambda _: {"email": "nobody@example.org"},
     "RefreshIn": lambda _: {"refresh_token": "a" * 43},
+    "ReplayIn": lambda _: {"from_version": 1},
     "RelationshipIn": lambda _: {"kind": "aunt"},
     "ScheduleIn": _schedule,
     "ServiceIn": service,
     "TermsIn": lambda _: {"price": "25.50"},
+    "WebhookChangeIn": lambda _: {},
+    "WebhookIn": webhook,
 }  # fmt: skip

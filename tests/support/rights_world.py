@@ -253,6 +253,8 @@ def address() -> str:
 
 Made = tuple[str, str, dict[str, Any]]
 _MADE: Final[dict[str, Callable[[Place], Made]]] = {
+    # First, so that what follows is noted for it.
+    "webhook_id": lambda place: ("POST", f"/centers/{place.center}/webhooks", webhook(place)),
     "service_id": lambda place: ("PUT", f"/centers/{place.center}/services/{new_id()}", service(place)),
     "absence_id": lambda place: (
         "POST", f"/centers/{place.center}/children/{place.ids['child_id']}/absences", absence(place),
@@ -307,6 +309,11 @@ def erasure(place: Place) -> dict[str, Any]:
 def hold(place: Place) -> dict[str, Any]:
     """An adult who must not be erased."""
     return {"id": new_id(), "person_id": place.ids["adult_id"], "reason": f"{place.word} file"}
+
+
+def webhook(place: Place) -> dict[str, Any]:
+    """A webhook to a host that there is nowhere (RFC 2606)."""
+    return {"id": new_id(), "url": "https://hooks.invalid/", "description": place.word, "kinds": ["booking.changed"]}
 
 
 def days(place: Place) -> dict[str, Any]:

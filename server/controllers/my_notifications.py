@@ -1,0 +1,34 @@
+"""Of what a guardian is told by mail."""
+
+from collections.abc import Sequence
+
+from fastapi import APIRouter, Response
+
+from server.controllers.dependencies import CurrentUser, ServicesDep
+from server.schemas.my_notifications import ChoiceOut, NotificationsIn, NotificationsOut
+from server.services.my_notifications import Choice
+
+router = APIRouter(prefix="/my", tags=["families"])
+
+
+@router.get("/notifications")
+async def my_notifications(user: CurrentUser, services: ServicesDep, response: Response) -> NotificationsOut:
+    """Tell of what I am told by mail about each child whom I may see (guardian)."""
+    response.headers["cache-control"] = "no-store"
+    return _out(await services.parents.notifications.mine(user))
+
+
+@router.put("/notifications")
+async def choose_notifications(
+    body: NotificationsIn, user: CurrentUser, services: ServicesDep, response: Response
+) -> NotificationsOut:
+    """Choose of what to be told by mail about children of mine (guardian); a right that ends ends it too."""
+    response.headers["cache-control"] = "no-store"
+    wanted = [Choice(str(one.child_id), one.kinds) for one in body.items]
+    return _out(await services.parents.notifications.put(user, wanted))
+
+
+def _out(choices: Sequence[Choice]) -> NotificationsOut:
+    return NotificationsOut(
+        items=[ChoiceOut(child_id=one.child_id, kinds=list(one.kinds), may_hear=one.may_hear) for one in choices]
+    )
