@@ -191,8 +191,9 @@ def jobs_for(stack: AsyncExitStack, parts: Parts, services: Services, database: 
 
 def services_of(parts: Parts, is_draining: Callable[[], bool]) -> Services:
     """Make the use-cases; `is_draining` tells whether this server is about to stop."""
-    units, clock, new_id, desk, post = parts.units, parts.clock, parts.ids.new, parts.desk, parts.post
-    secret_key, ways, desk_entries = parts.secret_key, _ways_in(parts), DeskEntries(units, desk, clock, new_id)
+    units, clock, new_id, desk = parts.units, parts.clock, parts.ids.new, parts.desk
+    secret_key, ways = parts.secret_key, _ways_in(parts)
+    desk_entries = DeskEntries(units, desk, clock, new_id)
     return Services(
         analytics=Analytics(units, clock),
         audit=Audit(units),
@@ -217,15 +218,15 @@ def services_of(parts: Parts, is_draining: Callable[[], bool]) -> Services:
         incidents=Incidents(units),
         erasures=Erasures(units, clock, ways.again),
         live_boards=LiveBoards(units, clock, Expected(units, clock)),
-        invitations=Invitations(units, clock, new_id, post, ways.passwords, ways.throttles),
+        invitations=Invitations(units, clock, new_id, parts.post, ways.passwords, ways.throttles),
         members=Members(units, new_id),
-        parents=_parent_apps(parts, desk_entries, ways.throttles),
+        parents=_parent_apps(parts, desk_entries, ways),
         own_account=OwnAccount(units, ways.passwords, ways.writer, ways.throttles),
         own_erasure=OwnErasure(units, clock, ways.again),
         offers=Offers(units, clock),
         people_days=PeopleDays(units),
         projections=Projections(units),
-        recoveries=Recoveries(units, clock, new_id, post, ways.writer, ways.throttles),
+        recoveries=Recoveries(units, clock, new_id, parts.post, ways.writer, ways.throttles),
         sessions=ways.sessions,
         set_aside=SetAside(units, desk, clock),
         reports=Reports(units, clock, Statements(units, clock)),
@@ -243,8 +244,6 @@ def services_of(parts: Parts, is_draining: Callable[[], bool]) -> Services:
         alerts=Alerts(units),
         children=Children(units),
         guardian_accounts=GuardianAccounts(units, clock),
-        my_children=MyChildren(units, clock),
-        my_pickups=MyPickups(units, ways.again, clock, new_id),
         photos=Photos(units, clock, Pictures()),
         pickups=Pickups(units, clock),
         relationships=Relationships(units, clock),
@@ -252,14 +251,16 @@ def services_of(parts: Parts, is_draining: Callable[[], bool]) -> Services:
     )
 
 
-def _parent_apps(parts: Parts, desk_entries: DeskEntries, throttles: Throttles) -> ParentApps:
+def _parent_apps(parts: Parts, desk_entries: DeskEntries, ways: "_WaysIn") -> ParentApps:
     units, clock = parts.units, parts.clock
     secret_key = parts.settings.secret_key.get_secret_value()
     return ParentApps(
-        attendance=MyAttendance(units, desk_entries, throttles, clock, secret_key),
-        calendar=CalendarFeeds(units, throttles, clock, secrets.token_bytes),
+        attendance=MyAttendance(units, desk_entries, ways.throttles, clock, secret_key),
+        calendar=CalendarFeeds(units, ways.throttles, clock, secrets.token_bytes),
         live=FamilyLive(units, clock, Expected(units, clock)),
+        children=MyChildren(units, clock),
         notifications=MyNotifications(units, clock),
+        pickups=MyPickups(units, ways.again, clock, parts.ids.new),
         statements=MyStatements(units, clock, Statements(units, clock)),
         stays=MyStays(units, desk_entries, clock),
     )

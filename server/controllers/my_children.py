@@ -17,7 +17,7 @@ router = APIRouter(prefix="/my", tags=["families"])
 async def my_children(user: CurrentUser, services: ServicesDep, response: Response) -> MyChildList:
     """List the children whom I may see, and where each is now, by which desks (guardian)."""
     response.headers["cache-control"] = "no-store"
-    return MyChildList(items=[_out(child) for child in await services.my_children.now(user)])
+    return MyChildList(items=[_out(child) for child in await services.parents.children.now(user)])
 
 
 def _out(mine: MyChild) -> MyChildOut:

@@ -71,7 +71,9 @@ class ParentApps:
     attendance: MyAttendance
     calendar: CalendarFeeds
     live: FamilyLive
+    children: MyChildren
     notifications: MyNotifications
+    pickups: MyPickups
     statements: MyStatements
     stays: MyStays
 
@@ -129,8 +131,6 @@ class Services:
     alerts: Alerts
     children: Children
     guardian_accounts: GuardianAccounts
-    my_children: MyChildren
-    my_pickups: MyPickups
     photos: Photos
     pickups: Pickups
     relationships: Relationships
