@@ -179,11 +179,15 @@ def _named_findings(board: dict[str, Any]) -> set[tuple[str, str]]:
     return {(one["kind"], one["subject_name"]) for one in board["findings"]["items"]}
 
 
-async def test_the_document_says_who_is_where_and_what_is_urgent(still: Hands) -> None:
-    office = still.office
-    for roster in (HOURS, ALERTS):
+async def _import(office: LiveOffice, *rosters: str) -> None:
+    for roster in rosters:
         report = await office.api.services.roster_import.run([SourceFile("roster.csv", roster.encode())])
         assert report.stored, report.problems
+
+
+async def test_the_document_says_who_is_where_and_what_is_urgent(still: Hands) -> None:
+    office = still.office
+    await _import(office, HOURS, ALERTS)
     manager = await office.api.sign_in("manager")
     rules = {"effective_from": "2026-01-01", "preset": "cfoc"}
     path = f"/api/v1/centers/{office.api.centers['north']}/ratio-rules"
