@@ -268,4 +268,6 @@ TABLES_NOT_GUARDED: Final = {
     "notification_choice": "what guardians want to be told; no part of the log",
     "notice_position": "how far they were told",
     "device_silence": "follows from when desks were heard",
+    "calendar_feed": "addresses that accounts gave out; no part of the log",
+    "set_aside_answer": "what people decided of entries; what follows from it is in the log",
 }
