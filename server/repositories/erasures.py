@@ -203,7 +203,7 @@ async def entries_of(connection: Connection, center_id: str, ids: Sequence[str],
 
 
 async def forget_reasons(connection: Connection, center_id: str, ids: Sequence[str]) -> None:
-    """Take away what was typed beside entries that were kept aside: of those that speak of somebody, or are theirs now."""
+    """Take away why entries that were kept aside were decided as they were: those that speak of somebody."""
     await connection.execute(_FORGET_REASONS, {"center_id": center_id, "ids": list(ids)})
 
 
