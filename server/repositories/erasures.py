@@ -24,6 +24,7 @@ from server.models.people import (
 from server.models.photos import Photo
 from server.models.planning import Booking, Schedule
 from server.repositories.unit_of_work import Connection
+from sync.journal import Outcome
 
 OfChild = TypeVar(
     "OfChild", Alert, Relationship, PickupAuthorisation, ChildProfile, Absence, AbsenceFollowUp, Booking, Schedule
@@ -201,6 +202,11 @@ async def entries_of(connection: Connection, center_id: str, ids: Sequence[str],
     return [EntryOf(row.event_id, row.kind, bytes(row.body)) for row in rows]
 
 
+async def forget_reasons(connection: Connection, center_id: str, ids: Sequence[str]) -> None:
+    """Take away why entries that were kept aside were decided as they were: those that speak of somebody."""
+    await connection.execute(_FORGET_REASONS, {"center_id": center_id, "ids": list(ids)})
+
+
 async def register(connection: Connection, center_id: str, erasure_id: str, records: Sequence[tuple[str, str]]) -> None:
     """Note what is emptied for an erasure, as entity and id; what is noted already stays with its erasure."""
     parameters = {
@@ -264,6 +270,16 @@ _ENTRIES: Final = text(f"""
     SELECT event_id, kind, body FROM journal_entry
     WHERE center_id = :center_id AND received_at >= :since AND {_SPEAKS.format(body="body")}
     ORDER BY device_id, incarnation, seq
+""")
+_FORGET_REASONS: Final = text(f"""
+    UPDATE set_aside_answer AS answer SET reason = ''
+    WHERE answer.center_id = :center_id AND answer.reason <> '' AND (
+        EXISTS (SELECT FROM journal_entry AS entry
+                WHERE entry.center_id = answer.center_id AND entry.outcome = {Outcome.PARKED:d}
+                  AND entry.hash = answer.entry_hash AND {_SPEAKS.format(body="entry.body")})
+        OR EXISTS (SELECT FROM attendance_event AS fact
+                   WHERE fact.center_id = answer.center_id AND fact.event_id = answer.event_id
+                     AND CAST(fact.child_id AS text) = ANY(CAST(:ids AS text[]))))
 """)
 _REGISTER: Final = text("""
     INSERT INTO erased_record (center_id, entity, entity_id, erasure_id)

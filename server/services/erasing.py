@@ -86,6 +86,7 @@ async def hide_words(unit: UnitOfWork, erasure: Erasure, account_ids: Collection
         return without_words(event, account_ids)
 
     ids = [erasure.person_id]
+    await erasures.forget_reasons(unit.connection, center_id, ids)
     spoken = await erasures.events_of(unit.connection, center_id, ids, since=since)
     bodies = _put_hidden(unit, center_id, spoken, without)
     entries = await erasures.entries_of(unit.connection, center_id, ids, since=since)

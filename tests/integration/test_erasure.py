@@ -38,7 +38,7 @@ pytestmark = pytest.mark.postgres
 CHILD: Final = ("Ottilie", "Quistgaard", "Ottipreferred", "Quist-C9")
 WORDS: Final = (
     *CHILD, "Wendelmoet", "wmoet@quist.example", "555777", "Paranuss", "Scharlach", "weeping", "Uncle Canute",
-    "provisoria", "overridden", "parkedword", "rollword",
+    "provisoria", "overridden", "parkedword", "rollword", "asideword",
 )  # fmt: skip
 KEY: Final = bytes(range(32))
 ROSTER: Final = """\
@@ -119,6 +119,10 @@ async def fill(families: Families) -> Desk:
         desk.event(child, EventKind.ROLLCALL_MARK, minute=-9, rollcall_id=roll, mark="present", note="rollword"),
         desk.write(new_id(), "unheard_of", f'{{"child_id":"{child}","text":"parkedword"}}'.encode()),
     )  # fmt: skip
+    at = f"/set-aside?center_id={families.center}"
+    (kept,) = (await families.good("manager", "GET", at))["items"]
+    verdict = {"entry": kept["entry"], "verdict": "dismissed", "reason": "asideword"}
+    await families.good("manager", "POST", at.replace("?", "/answers?"), json=verdict)
     return desk
 
 
