@@ -43,6 +43,12 @@ class Aside:
             headers=await self.inbox.who(who),
         )
 
+    async def named(self) -> dict[str, str]:
+        """The given names of everybody on the day's list, by id."""
+        answer = await self.inbox.api.client.get("/api/v1/attendance", params=self.params, headers=self.inbox.headers)
+        assert answer.status_code == 200, answer.text
+        return {one["child_id"]: one["given_name"] for one in answer.json()["children"]}
+
     async def events(self, child: str) -> list[dict[str, Any]]:
         """The events of a child today."""
         answer = await self.inbox.api.client.get(
@@ -96,6 +102,7 @@ async def test_an_arrival_of_nobody_on_file_is_taken_in_for_the_child_who_was_me
     assert problem(await aside.decide(seen["entry"], "taken_in", name="Zoe")) == (409, "conflict")
 
     assert await aside.listed() == []
+    assert ghost not in await aside.named()
     answered = await aside.listed(state="answered")
     assert {(one["verdict"], one["answer_reason"]) for one in answered} == {("taken_in", "It is Ana")}
     # Every desk hears that what was told of the other child does not count.
@@ -118,6 +125,7 @@ async def test_a_child_who_is_on_no_file_is_taken_in_by_name_and_what_nobody_can
 
     named = await aside.decide(told["entry"], "taken_in", name="Little Tom")
     assert named.status_code == 201, named.text
+    assert (await aside.named())[ghost] == "Little Tom"
     (review,) = await inbox.listed()
     assert (review["kind"], review["subject_id"]) == ("unknown_reference", ghost)
     assert problem(await aside.decide(ahead["entry"], "taken_in", name="Zoe")) == (422, "invalid_input")
