@@ -27,6 +27,7 @@ from kiosk.messages import (
 from kiosk.services.desk import Desk, DeskError, Recorded
 from kiosk.services.line_pipes import LINE_BYTES_MAX, Output, OutputClosed, read_lines
 from kiosk.services.moments import rfc3339
+from kiosk.services.newcomers import Newcomer
 from kiosk.services.output_lines import (
     change_line,
     confirmed_line,
@@ -55,6 +56,9 @@ class Command(msgspec.Struct, frozen=True):
     at: str = ""
     staff: str = ""
     note: str = ""
+    provisional_name: str = ""
+    room: str = ""
+    sure: bool = False
 
 
 class Agent:
@@ -167,6 +171,8 @@ class Agent:
 
     async def _carry_out(self, command: Command) -> dict[str, Any]:
         match command.do:
+            case "check_in" if command.provisional_name:
+                return recorded_line(await self._take_in(command))
             case "check_in":
                 child_id = await self._child(command)
                 at_ms = _moment(command.at)
@@ -183,6 +189,33 @@ class Agent:
             case _:
                 message = "Unknown command; there are check_in, check_out, status, roster and quit."
                 raise DeskError("unknown_command", message)
+
+    async def _take_in(self, command: Command) -> Recorded:
+        """A child who is not on file; `sure` says that it is none of the known ones of such a name."""
+        if command.child:
+            raise DeskError("bad_input", 'Give "child" for a child that is known, or "provisional_name" for another.')
+        counter = self._desk.counter
+        is_locked = (await self._desk.status()).locked
+        known = counter.resembling(command.provisional_name) if command.sure and not is_locked else ()
+        newcomer = Newcomer(
+            name=command.provisional_name,
+            room_id=await self._room_id(command.room),
+            adult_name=command.adult,
+            note=command.note,
+            none_of=frozenset(line.child_id for line in known),
+            occurred_at_ms=_moment(command.at),
+            staff_id=command.staff,
+        )
+        return await counter.take_in(newcomer)
+
+    async def _room_id(self, said: str) -> str:
+        """The id of a room by its id or its exact name; an id that nobody knows is refused by the desk."""
+        if not said or _looks_like_id(said):
+            return said
+        ids = [room_id for room_id, name in await self._desk.building.visits.rooms() if name == said]
+        if len(ids) != 1:
+            raise DeskError("unknown_room", "No room, or more than one, has exactly this name; use the room's id.")
+        return ids[0]
 
     async def _check_out(self, command: Command) -> Recorded:
         child_id = await self._child(command)
@@ -293,6 +326,7 @@ class Agent:
                 "mark": line.mark,
                 "event_id": line.last_event_id,
                 "absence": line.absence or None,
+                "on_file": line.is_on_file,
             }
             for line in await self._desk.roster()
         ]

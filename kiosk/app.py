@@ -1,6 +1,6 @@
 """The kiosk on a terminal: wires a desk and a clock to the screens, and nothing more."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import ClassVar
 
@@ -26,7 +26,8 @@ class KioskApp(App[None]):
     """A desk on a screen; the caller opens the desk before and closes it after.
 
     Ctrl-C only says how to quit, so that nobody closes a front desk by habit; `ctrl_c_quits` lets a person who tries
-    it out stop it as any other program. `crash` is what the screen ended of, if it did.
+    it out stop it as any other program. `when_painted` is called when the list was seen for the first time; only then
+    does the link begin. `crash` is what the screen ended of, if it did.
     """
 
     TITLE = "Rollcall"
@@ -39,8 +40,16 @@ class KioskApp(App[None]):
         *hidden_bindings(),
     ]
 
-    def __init__(self, desk: DeskPort, clock: WallClock, *, ctrl_c_quits: bool = False) -> None:
+    def __init__(
+        self,
+        desk: DeskPort,
+        clock: WallClock,
+        *,
+        ctrl_c_quits: bool = False,
+        when_painted: Callable[[], None] = lambda: None,
+    ) -> None:
         super().__init__()
+        self._when_painted = when_painted
         self._ctrl_c_quits = ctrl_c_quits
         self.register_theme(DARK)
         self.register_theme(LIGHT)
@@ -52,10 +61,9 @@ class KioskApp(App[None]):
         self.crash: BaseException | None = None
 
     def on_mount(self) -> None:
-        """Show the roster and start the link."""
-        self._roster = RosterScreen(self._desk, self._clock)
+        """Show the roster; the link starts when it is seen."""
+        self._roster = RosterScreen(self._desk, self._clock, self._first_painted)
         self.push_screen(self._roster)
-        self._run_link()
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """Every command by name, for the palette."""
@@ -123,6 +131,10 @@ class KioskApp(App[None]):
             await command.run(Scene(self, self._desk, self._clock, zone))
         except Exception:
             log.exception("command_failed", command=command.name)
+
+    def _first_painted(self) -> None:
+        self._when_painted()
+        self._run_link()
 
     @work(group="link")
     async def _run_link(self) -> None:

@@ -28,11 +28,15 @@ class Presence(StrEnum):
 
 
 class LinkPhase(StrEnum):
-    """How the link stands; NEEDS_PERSON means that trying again cannot help until somebody acts."""
+    """How the link stands; NEEDS_PERSON means that trying again cannot help until somebody acts.
+
+    PAUSED: a manager has suspended this desk; it records as ever, and tries again by itself.
+    """
 
     ONLINE = "online"
     CONNECTING = "connecting"
     OFFLINE = "offline"
+    PAUSED = "paused"
     NEEDS_PERSON = "needs_person"
 
 

@@ -1,6 +1,7 @@
 """`rollcall-server`: what an operator types."""
 
 import asyncio
+import json
 import os
 import sys
 from collections.abc import Awaitable, Callable, Mapping
@@ -13,10 +14,12 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from server import operator_cli
+from server import keeping_cli, operator_cli
+from server.core.asking import asks, operator_asks
 from server.core.errors import RollcallError, SetupError, Unavailable
 from server.core.logging import configure_logging
 from server.core.settings import Settings, load_settings
+from server.operator_terminal import command_name
 from server.services.accounts import NewUser
 from server.services.bundle import Services
 from server.services.roster_file import SourceFile
@@ -40,6 +43,7 @@ app = typer.Typer(
     rich_markup_mode="markdown",
 )
 app.add_typer(operator_cli.commands)
+app.add_typer(keeping_cli.commands)
 
 
 class RoleName(StrEnum):
@@ -74,6 +78,28 @@ def serve(
     settings = _settings({"host": host, "port": port})
     configure_logging(level=settings.log_level, log_format=settings.log_format)
     asgi.serve(settings, _say)
+
+
+@app.command()
+def openapi(
+    client: Annotated[
+        Path | None,
+        typer.Option(help="Write a client (rollcall.js and its types, rollcall.d.ts) into this folder instead."),
+    ] = None,
+) -> None:
+    """Print the document of the API (OpenAPI 3.1), or write a typed client that is made from it."""
+    from server.core.clock import SystemClock
+    from server.routes import build_app
+    from server.web.typed_client import typed_client
+
+    document = build_app(_settings({}), SystemClock()).openapi()
+    if client is None:
+        typer.echo(json.dumps(document, indent=1))
+        return
+    client.mkdir(parents=True, exist_ok=True)
+    for name, text in typed_client(document).items():
+        (client / name).write_text(text, encoding="utf-8")
+        _say(f"{client / name} is written.")
 
 
 @app.command()
@@ -205,7 +231,8 @@ def _with_services(use: Callable[[Services], Awaitable[Result]]) -> Result:
 
     async def run() -> Result:
         async with borrowed_services(settings) as services:
-            return await use(services)
+            with asks(operator_asks(command_name())):
+                return await use(services)
 
     return asyncio.run(run())
 

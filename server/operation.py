@@ -19,12 +19,15 @@ from server.services.backup import Backup
 from server.services.compaction import Compaction
 from server.services.database_setup import borrow_database
 from server.services.directory import Directory
+from server.services.erasure_list import ErasureList
 from server.services.incidents import Incidents
+from server.services.job_book import JobOffice
 from server.services.journal_import import JournalImport
 from server.services.journal_intake import JournalIntake
 from server.services.mail import MailOffice
 from server.services.projections import Projections
 from server.services.restore import Restore
+from server.services.retention import Retention
 from server.services.scope import Scope
 from server.services.verification import Verification
 
@@ -41,11 +44,14 @@ class Operation:
     backup: Backup
     compaction: Compaction
     directory: Directory
+    erasures: ErasureList
     incidents: Incidents
+    jobs: JobOffice
     journal_import: JournalImport
     projections: Projections
     mail: MailOffice
     restore: Restore
+    retention: Retention
     scope: Scope
     verification: Verification
 
@@ -76,11 +82,14 @@ async def operation(settings: Settings) -> AsyncIterator[Operation]:
             backup=Backup(books, clock),
             compaction=Compaction(books, clock),
             directory=Directory(units),
+            erasures=ErasureList(units),
             incidents=Incidents(units),
+            jobs=JobOffice(units, clock),
             journal_import=JournalImport(units, JournalIntake(units, clock)),
             projections=Projections(books),
             mail=MailOffice(units, clock),
             restore=Restore(books, clock, ids.new, parts_of(database.urls.app).role),
+            retention=Retention(units, clock, ids.new, settings.retention_years),
             scope=Scope(units, clock, ids.new),
             verification=Verification(books),
         )

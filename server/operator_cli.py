@@ -1,37 +1,33 @@
 """The commands with which an operator looks after the books: check, backup, restore, compaction, journals, mail."""
 
-import asyncio
-import json
-import sys
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
-from rich.table import Table
 
-from server.core.logging import configure_logging
 from server.core.settings import load_settings
+from server.operator_terminal import EXIT_WRONG, Advance, Json
+from server.operator_terminal import fail as _fail
+from server.operator_terminal import print_json as _print_json
+from server.operator_terminal import progress as _progress
+from server.operator_terminal import say as _say
+from server.operator_terminal import table as _table
+from server.operator_terminal import with_operation as _with_operation
 
 if TYPE_CHECKING:  # loaded by the command that needs them, so that `--help` is quick
     from server.operation import Operation
     from server.services.compaction import Compacted
+    from server.services.erasure_list import ErasedList
     from server.services.incidents import CenterIncidents
     from server.services.journal_import import FileReport
     from server.services.mail import OutboxStatus
     from server.services.projections import Rebuilt
     from server.services.verification import CenterReport
 
-EXIT_WRONG = 1
 REPLACE_WORD = "replace"
 
-Result = TypeVar("Result")
-Advance = Callable[[int, int], None]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 OneCenter = Annotated[str, typer.Option(help="Code of one centre; without it all of them.")]
 
 commands = typer.Typer()
@@ -68,11 +64,16 @@ def restore(
     file: Annotated[Path, typer.Argument(help="A file that `backup` wrote.")],
     *,
     replace: Annotated[bool, typer.Option("--replace", help="Take away everything that is there.")] = False,
+    erasures: Annotated[
+        Path | None,
+        typer.Option(help="What `erasures` printed after the backup was made.", exists=True, dir_okay=False),
+    ] = None,
 ) -> None:
     """Put a backup back into a database without centres; stop the server before, and start it afterwards.
 
     Every log begins a new life, so that desks offer again what the backup does not have. `incidents` tells later what
-    came back.
+    came back. Who was erased since the backup was made is erased again: by the database that is replaced, and by the
+    file that `--erasures` names.
     """
     from server.services.restore import Onto
 
@@ -80,10 +81,13 @@ def restore(
         _fail("Nothing was done.")
     with _progress("Restoring") as advance:
         onto = Onto.ANYTHING if replace else Onto.NOTHING
-        done = _with_operation(lambda parts: parts.restore.run(file, onto, advance))
+        known = _read_erasures(erasures)
+        done = _with_operation(lambda parts: parts.restore.run(file, onto, advance, known))
     _say(
         f"{done.centers} centres with {done.rows} rows are back, as they stood at {done.made_at:%Y-%m-%d %H:%M:%S %Z}."
     )
+    if done.erased:
+        _say(f"{done.erased} people who had been erased were erased again.")
     _say("Whom you revoked since then is active again: revoke them anew. Now everything is checked.")
     _tell_verified(_with_operation(lambda parts: _verify(parts, "")), as_json=False)
 
@@ -192,6 +196,17 @@ def mail_retry() -> None:
     _say(f"{mails} mails wait again.")
 
 
+def _read_erasures(path: Path | None) -> "ErasedList":
+    from server.services.erasure_list import ErasedList
+
+    if path is None:
+        return ErasedList()
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=ErasedList)
+    except (OSError, msgspec.DecodeError):
+        _fail(f"{path} is not what `erasures` prints.")
+
+
 async def _verify(parts: "Operation", code: str) -> "list[CenterReport]":
     verification = parts.verification
     # Without a code also centres that have lost their row, or their log.
@@ -288,50 +303,3 @@ def _tell_imported(reports: "list[FileReport]") -> None:
                 "; ".join(part for part in (outcomes, journal.problem) if part),
             )
     Console().print(table)
-
-
-def _with_operation(use: "Callable[[Operation], Awaitable[Result]]") -> Result:
-    """Run one use-case on the database of the settings."""
-    from server.operation import operation
-
-    settings = load_settings()
-    # What a command has to say, it says itself; the log is for what went wrong.
-    configure_logging(level="WARNING", log_format=settings.log_format)
-
-    async def run() -> Result:
-        async with operation(settings) as parts:
-            return await use(parts)
-
-    return asyncio.run(run())
-
-
-@contextmanager
-def _progress(what: str) -> Iterator[Advance]:
-    console = Console(stderr=True)
-    with Progress(
-        TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn(),
-        console=console, transient=True, disable=not console.is_terminal,
-    ) as bar:  # fmt: skip
-        task = bar.add_task(what, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
-
-
-def _table(*headings: str) -> Table:
-    table = Table(box=None, pad_edge=False)
-    for heading in headings:
-        table.add_column(heading, overflow="fold")
-    return table
-
-
-def _print_json(value: object) -> None:
-    plain: Any = msgspec.to_builtins(value, enc_hook=str)
-    typer.echo(json.dumps(plain, indent=2, ensure_ascii=False))
-
-
-def _say(sentence: str) -> None:
-    typer.echo(sentence, err=True)
-
-
-def _fail(sentence: str) -> NoReturn:
-    _say(f"rollcall: {sentence}")
-    sys.exit(EXIT_WRONG)

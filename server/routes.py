@@ -17,6 +17,7 @@ from server.controllers import (
     auth,
     barcodes,
     bookings,
+    calendar_feeds,
     center_days,
     centers,
     children,
@@ -28,15 +29,21 @@ from server.controllers import (
     desk_entries,
     devices,
     door,
+    erasures,
     expected,
     health,
     incidents,
     live,
     mailed_links,
     members,
+    my_attendance,
     my_children,
+    my_family_codes,
+    my_live,
+    my_notifications,
     my_photos,
     my_pickups,
+    my_statements,
     my_stays,
     offers,
     people_days,
@@ -49,10 +56,12 @@ from server.controllers import (
     reports,
     reviews,
     schedules,
+    set_aside,
     statements,
     stay_evidence,
     sync_socket,
     users,
+    webhooks,
 )
 from server.controllers.api_document import ApiApp
 from server.controllers.browser import browser_door
@@ -79,11 +88,22 @@ def build_app(settings: Settings, clock: Clock) -> FastAPI:
     )
     api = APIRouter(prefix=API_PREFIX, responses=PROBLEM_RESPONSES)
     # `presence` first: no `/attendance/{...}` that comes later takes its address.
-    attendances = (presence, attendance, desk_entries, stay_evidence, reviews)
+    attendances = (presence, attendance, desk_entries, stay_evidence, reviews, set_aside)
     people = (auth, users, members)
     roster = (children, adults, relationships, pickups, alerts, photos, barcodes)
-    families = (my_children, my_stays, my_pickups, my_photos)
-    managing = (incidents, audit, live, reports, analytics)
+    families = (
+        my_children,
+        my_live,
+        my_stays,
+        my_pickups,
+        my_photos,
+        my_statements,
+        my_family_codes,
+        my_attendance,
+        my_notifications,
+        calendar_feeds,
+    )
+    managing = (incidents, audit, live, reports, analytics, erasures, webhooks)
     center = (centers, center_days, absences, people_days, devices, door, *attendances, ratio, *managing)
     planning = (offers, schedules, bookings, expected, statements)
     for part in (*people, *center, *roster, *families, *planning):

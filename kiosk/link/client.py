@@ -4,12 +4,13 @@ import asyncio
 import contextlib
 import functools
 import ssl
-from collections.abc import Callable
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
-import httpx
 import msgspec
+
+if TYPE_CHECKING:
+    import httpx
 
 ANSWER_BYTES_MAX: Final = 64 * 1024
 _OK: Final = 200
@@ -20,6 +21,10 @@ _PROBLEM: Final = "application/problem+json"
 
 class ServerUnreachable(Exception):
     """No connection, no answer in time, or the server cannot serve now (5xx)."""
+
+
+class TokenRefused(Exception):
+    """The server did not take this token; a fresh one may do."""
 
 
 class NotRollcall(ServerUnreachable):
@@ -87,23 +92,25 @@ async def post(server: str, path: str, body: dict[str, str], answer: type[Any], 
         Refused: the server's own refusal.
 
     """
-    return await _ask(lambda: httpx.Request("POST", server + path, json=body), answer, timeout_ms)
+    return await _ask("POST", server + path, {"json": body}, answer, timeout_ms)
 
 
 async def get(server: str, path: str, token: str, answer: type[Any], timeout_ms: int) -> Any:
     """GET with a bearer token, and read the answer as strictly; raises as `post`."""
     headers = {"Authorization": f"Bearer {token}"}
-    return await _ask(lambda: httpx.Request("GET", server + path, headers=headers), answer, timeout_ms)
+    return await _ask("GET", server + path, {"headers": headers}, answer, timeout_ms)
 
 
-async def _ask(request: Callable[[], httpx.Request], answer: type[Any], timeout_ms: int) -> Any:
+async def _ask(method: str, url: str, told: dict[str, Any], answer: type[Any], timeout_ms: int) -> Any:
+    import httpx
+
     try:
         async with (
             asyncio.timeout(timeout_ms / 1000),
             httpx.AsyncClient(
                 verify=trusted_authorities(), timeout=timeout_ms / 1000, trust_env=False, follow_redirects=False
             ) as client,
-            contextlib.aclosing(await client.send(request(), stream=True)) as response,
+            contextlib.aclosing(await client.send(httpx.Request(method, url, **told), stream=True)) as response,
         ):
             content = await _read(response)
     except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as error:
@@ -117,7 +124,7 @@ async def _ask(request: Callable[[], httpx.Request], answer: type[Any], timeout_
     raise ServerUnreachable(f"it answers with status {response.status_code}")
 
 
-async def _read(response: httpx.Response) -> bytes:
+async def _read(response: "httpx.Response") -> bytes:
     content = b""
     async for chunk in response.aiter_bytes():
         content += chunk
@@ -133,7 +140,7 @@ def _decode(content: bytes, answer: type[Any]) -> Any:
         raise NotRollcall("its answer is not that of a Rollcall server") from error
 
 
-def _refusal(response: httpx.Response, content: bytes) -> Exception:
+def _refusal(response: "httpx.Response", content: bytes) -> Exception:
     if not response.headers.get("content-type", "").startswith(_PROBLEM):
         return NotRollcall(f"it answers with status {response.status_code}")
     problem = _decode(content, _Problem)

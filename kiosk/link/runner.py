@@ -4,16 +4,23 @@ import asyncio
 import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import structlog
 
 from kiosk.clock import Clock, Luck, fraction
 from kiosk.keys import DeviceKeys
-from kiosk.link.client import NotRollcall, Refused, ServerUnreachable, base_url, socket_url
+from kiosk.link.client import (
+    NotRollcall,
+    Refused,
+    ServerUnreachable,
+    TokenRefused,
+    base_url,
+    socket_url,
+    trusted_authorities,
+)
 from kiosk.link.device_store import STORE_EFFECTS, DeviceStore, StoreEffect
 from kiosk.link.device_token import TokenSource
-from kiosk.link.websocket import Socket, TokenRefused
 from kiosk.messages import LinkPhase
 from kiosk.settings import LinkSettings, app_version
 from kiosk.store.schema import SCHEMA_VERSION
@@ -24,6 +31,9 @@ from sync.device_session import DeviceSession
 from sync.driver import Driver, StoreUnavailable
 from sync.errors import NEEDS_A_PERSON, CloseCode
 from sync.messages import proof_material
+
+if TYPE_CHECKING:
+    from kiosk.link.websocket import Socket
 
 _DURABLE: Final = (on.PageStored, on.SnapshotPartStored, on.OutcomesStored, on.IncarnationBegun, on.ReplicaDestroyed)
 
@@ -45,7 +55,7 @@ class _Ending:
     """What one try to be linked came to."""
 
     detail: str = ""
-    needs_person: bool = False
+    phase: LinkPhase = LinkPhase.OFFLINE
     did_well: bool = False
     is_last: bool = False
     advised_ms: int | None = None
@@ -104,13 +114,12 @@ class LinkRunner:
             if ending.is_last:
                 return
             failures = 1 if ending.did_well else failures + 1
-            phase = LinkPhase.NEEDS_PERSON if ending.needs_person else LinkPhase.OFFLINE
-            self._show(LinkState(phase, ending.detail, head_version=self.state.head_version))
+            self._show(LinkState(ending.phase, ending.detail, head_version=self.state.head_version))
             await self._wait(self._delay_ms(ending, failures))
 
     def _delay_ms(self, ending: _Ending, failures: int) -> int:
         luck = fraction(self._luck)
-        if ending.needs_person:
+        if ending.phase is LinkPhase.NEEDS_PERSON:
             return int(self._settings.needs_person_retry_ms * (1 + luck / 2))
         return delay_ms(failures=failures, luck=luck, advised_ms=ending.advised_ms)
 
@@ -129,7 +138,7 @@ class LinkRunner:
             ending = _Ending("the server did not take this device's token")
         except Refused as error:
             self._log.warning("device_refused", code=error.code, status=error.status)
-            ending = _Ending(_words_of_refusal(error), needs_person=error.status in (401, 403, 404))
+            ending = _ending_of_refusal(error)
         except NotRollcall as error:
             ending = _Ending(f"what answers is not the Rollcall server: {error}")
         except ServerUnreachable as error:
@@ -144,8 +153,9 @@ class LinkRunner:
         return ending
 
     async def _link_once(self) -> _Ending:
+        sockets = await asyncio.to_thread(_sockets)
         token = await self.tokens.token()
-        socket = await Socket.open(socket_url(base_url(self._keys.server_url)), token, self._settings)
+        socket = await sockets.open(socket_url(base_url(self._keys.server_url)), token, self._settings)
         ending = _Ending()
         opened_ms = self._clock.monotonic_ms()
         try:
@@ -157,7 +167,7 @@ class LinkRunner:
         self._judge_close(socket.close_code, ending)
         return ending
 
-    async def _drive(self, socket: Socket, ending: _Ending) -> None:
+    async def _drive(self, socket: "Socket", ending: _Ending) -> None:
         session = DeviceSession(
             app_version=app_version(), schema_version=SCHEMA_VERSION, now_ms=self._clock.monotonic_ms()
         )
@@ -174,7 +184,8 @@ class LinkRunner:
 
     def _judge_close(self, code: int, ending: _Ending) -> None:
         self._log.info("link_closed", code=code, detail=ending.detail)
-        ending.needs_person = ending.needs_person or code in NEEDS_A_PERSON
+        if code in NEEDS_A_PERSON:
+            ending.phase = LinkPhase.NEEDS_PERSON
         if code in (CloseCode.UNAUTHENTICATED, CloseCode.REVOKED):
             self.tokens.forget()
         if not ending.detail or code in NEEDS_A_PERSON:
@@ -212,7 +223,7 @@ class LinkRunner:
 class _Performer:
     """Carries out the effects of one session."""
 
-    def __init__(self, runner: LinkRunner, socket: Socket, ending: _Ending) -> None:
+    def __init__(self, runner: LinkRunner, socket: "Socket", ending: _Ending) -> None:
         self._runner = runner
         self._socket = socket
         self._ending = ending
@@ -224,7 +235,7 @@ class _Performer:
                 await self._socket.send(frame)
             case do.CloseLink(code, reason):
                 self._ending.detail = _WORDS.get(code, f"the link was given up: {reason}")
-                self._ending.needs_person = code in NEEDS_A_PERSON
+                self._ending.phase = LinkPhase.NEEDS_PERSON if code in NEEDS_A_PERSON else LinkPhase.OFFLINE
                 await self._socket.close(code, reason)
             case do.NotePhase():
                 self._runner.note_phase(effect)
@@ -241,7 +252,20 @@ class _Performer:
         return None
 
 
-async def _read_frames(socket: Socket, driver: Driver[do.DeviceEffect]) -> None:
+def _sockets() -> "type[Socket]":
+    """The libraries of the network, read at the first link and beside the loop: the screen is painted without them.
+
+    httpx and websockets are a fifth of what a desk reads to start, and the certificates take 20 to 100 ms.
+    """
+    import httpx  # noqa: F401 - so that nothing waits for it on the loop
+
+    from kiosk.link.websocket import Socket
+
+    trusted_authorities()
+    return Socket
+
+
+async def _read_frames(socket: "Socket", driver: Driver[do.DeviceEffect]) -> None:
     try:
         async for frame in socket.frames():
             await driver.deliver_frame(frame)
@@ -263,5 +287,13 @@ _WORDS: Final[dict[int, str]] = {
 }
 
 
-def _words_of_refusal(error: Refused) -> str:
-    return f"the server refuses this device ({error.code}); ask a manager whether it is still enrolled"
+PAUSED: Final = "paused by the manager, entries are kept here"
+
+
+def _ending_of_refusal(error: Refused) -> _Ending:
+    """A desk that is suspended is dialled for as often as any: it may go on a moment after somebody has let it."""
+    if error.code == "device_suspended":
+        return _Ending(PAUSED, LinkPhase.PAUSED)
+    words = f"the server refuses this device ({error.code}); ask a manager whether it is still enrolled"
+    needs_person = error.status in (401, 403, 404)
+    return _Ending(words, LinkPhase.NEEDS_PERSON if needs_person else LinkPhase.OFFLINE)

@@ -8,17 +8,13 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
 from websockets.typing import Subprotocol
 
-from kiosk.link.client import NotRollcall, ServerUnreachable
+from kiosk.link.client import NotRollcall, ServerUnreachable, TokenRefused
 from kiosk.settings import LinkSettings
 from sync.driver import LinkLost
 from sync.errors import CloseCode
 from sync.limits import FRAME_BYTES_MAX, SILENCE_MAX_MS, SUBPROTOCOL
 
 _UNTRUSTED: Final = frozenset({401, 403})
-
-
-class TokenRefused(Exception):
-    """The server did not take this token; a fresh one may do."""
 
 
 class _Connect(connect):

@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from kiosk.screens.app_code import AppCodeScreen
 from kiosk.screens.child_day import ChildDayScreen
 from kiosk.screens.health import HealthScreen
 from kiosk.screens.people import PeopleScreen
@@ -29,6 +30,13 @@ async def label(scene: Scene) -> str:
     if scene.chosen is None:
         return "Choose a child first: type part of a name, or press ↓."
     return await scene.desk.building.labels.again(scene.chosen.child_id)
+
+
+async def app_code(scene: Scene) -> str:
+    """Show what a parent at this desk types into their app."""
+    scene.desk.counter.app_code()
+    await scene.app.push_screen_wait(AppCodeScreen(scene.desk.counter))
+    return ""
 
 
 async def people(scene: Scene) -> str:
@@ -100,6 +108,15 @@ BUILDING_COMMANDS: Final = (
         title="Label of the chosen child",
         words="the chosen child's label again, and its pick-up code",
         run=label,
+        in_footer=False,
+    ),
+    Command(
+        name="app_code",
+        key="ctrl+a",
+        hint="App",
+        title="Code for a parent's app",
+        words="a code for a parent who checks in or out by their app",
+        run=app_code,
         in_footer=False,
     ),
     Command(

@@ -30,7 +30,7 @@ ADULT_NAME_CHARACTERS_MAX: Final = 80
 class Question:
     """Who leaves (their names), what must be seen of them, who may collect all of them, and a word about the list.
 
-    `child_id` is the one who leaves, or the first of them.
+    `child_id` is the one who leaves, or the first of them. `nobody_note` is said where nobody of the list may collect.
     """
 
     names: str
@@ -38,6 +38,7 @@ class Question:
     collectors: Sequence[Collector]
     list_note: str = ""
     child_id: str = ""
+    nobody_note: str = "Nobody on this list may collect. Ask the manager before anybody does."
 
 
 @dataclass(frozen=True)
@@ -106,7 +107,7 @@ class CollectScreen(ModalScreen[Collection | None]):
             self._say("↑ ↓ choose, then ENTER. Check that this is the person.")
         else:
             self.query_one(Input).focus()
-            self._say("Nobody on this list may collect. Ask the manager before anybody does.")
+            self._say(self._question.nobody_note)
 
     @on(OptionList.OptionHighlighted)
     def collector_highlighted(self, event: OptionList.OptionHighlighted) -> None:

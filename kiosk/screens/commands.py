@@ -1,7 +1,8 @@
 """What else a desk can do, each by one key: one line here makes the key, its hint, the palette and the help.
 
 A command is opened from the roster, and where it says so also while the desk shows no names. It may put up screens of
-its own and gives back the sentence for the result line; an empty one leaves that line as it is.
+its own and gives back what the result line says: a sentence, where an empty one leaves the line as it is, or what was
+recorded.
 """
 
 from collections.abc import Sequence
@@ -12,6 +13,7 @@ from textual.binding import Binding, BindingType
 from kiosk.screens.building_commands import BUILDING_COMMANDS
 from kiosk.screens.front import lock_desk, undo_last
 from kiosk.screens.scene import Command, Scene
+from kiosk.screens.walk_in import take_in
 
 __all__ = ["COMMANDS", "Command", "Scene", "bindings", "find_command", "hidden_bindings"]
 
@@ -24,6 +26,15 @@ COMMANDS: Final[tuple[Command, ...]] = (
         words="take the last entry back, within a minute",
         run=undo_last,
         in_footer=False,  # its key stands beside the entry while it can be taken back
+    ),
+    Command(
+        name="take_in",
+        key="ctrl+g",
+        hint="Not on file",
+        title="Check in a child who is not on file",
+        words="check in a child who is not on file",
+        run=take_in,
+        in_footer=False,  # an empty search names it
     ),
     *BUILDING_COMMANDS,
     Command(

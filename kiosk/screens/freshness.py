@@ -9,7 +9,7 @@ import structlog
 from kiosk.screens.port import DeskPort
 from kiosk.services.errors import DeskError
 
-UNEXPECTED: Final = "That did not work. Look at the list before you try again; the log file has the cause."
+UNEXPECTED: Final = "That did not work. Look at the list before you try again (see kiosk.log)."
 
 log = structlog.get_logger()
 

@@ -1,6 +1,7 @@
 """The questions of the front desk in their order: who comes, who leaves, with whom, how that is known."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 from kiosk.messages import Presence
@@ -8,6 +9,7 @@ from kiosk.screens.alerts import AlertsScreen
 from kiosk.screens.collect import Collection, CollectScreen, Question
 from kiosk.screens.family import FamilyScreen
 from kiosk.screens.identity import IdentityScreen
+from kiosk.screens.no_list import NO_LIST_NOTE, NO_LIST_WORDS, came_with
 from kiosk.screens.override import OverrideScreen
 from kiosk.screens.pickup_codes import code_was_right
 from kiosk.screens.refuse import RefuseScreen
@@ -16,7 +18,7 @@ from kiosk.services.counter import Scanned
 from kiosk.services.desk import Recorded, RosterLine
 from kiosk.services.door import DoorMode
 from kiosk.services.families import FamilyMember
-from kiosk.services.release import CODE_MATCH, NEAR_BLOCKED_NAME, Release, of_all
+from kiosk.services.release import CODE_MATCH, NEAR_BLOCKED_NAME, Release, lacks_list, of_all
 from kiosk.widgets.alert_lines import ALERTS_TO_READ, CHECK_IN, CHECK_OUT, must_read, named
 from kiosk.widgets.wording import moment_text
 
@@ -76,6 +78,9 @@ async def _release(scene: Scene, lines: Sequence[RosterLine], scanned: Scanned |
         alert for line in lines for alert in (named(line.given_name, line.alerts) if len(lines) > 1 else line.alerts)
     ]
     question = Question(names, alerts, collectors, await _list_note(scene), lines[0].child_id)
+    is_without_list = any(lacks_list(collectors, is_on_file=line.is_on_file) for line in lines)
+    if is_without_list:
+        question = replace(question, list_note=await came_with(scene, lines[0].child_id), nobody_note=NO_LIST_NOTE)
     screen = CollectScreen(question, scene.desk.counter.picture)
     if scanned is not None:
         screen.call_after_refresh(screen.take_scan, scanned)
@@ -86,16 +91,19 @@ async def _release(scene: Scene, lines: Sequence[RosterLine], scanned: Scanned |
     if chosen.is_refused:
         refusal = await scene.app.push_screen_wait(RefuseScreen(names, name=chosen.adult_name))
         return () if refusal is None else await scene.desk.counter.refuse(child_ids, refusal)
-    release = await _made_sure(scene, chosen, lines)
+    release = await _made_sure(scene, chosen, lines, NO_LIST_WORDS if is_without_list else _near_words(chosen))
     return () if release is None else await scene.desk.counter.release(child_ids, release)
 
 
-async def _made_sure(scene: Scene, chosen: Collection, lines: Sequence[RosterLine]) -> Release | None:
-    """The release with all that must be known of it; None when it was given up."""
+def _near_words(chosen: Collection) -> str:
+    return f"{chosen.adult_name} is close to {chosen.near}, who may not collect." if chosen.near else ""
+
+
+async def _made_sure(scene: Scene, chosen: Collection, lines: Sequence[RosterLine], objection: str) -> Release | None:
+    """The release with all that must be known of it; None when it was given up. `objection`: what speaks against it."""
     overridden = None
-    if chosen.near:
-        words = f"{chosen.adult_name} is close to {chosen.near}, who may not collect."
-        overridden = await scene.app.push_screen_wait(OverrideScreen(scene.desk.door, words))
+    if objection:
+        overridden = await scene.app.push_screen_wait(OverrideScreen(scene.desk.door, objection))
         if overridden is None:
             return None
     identity: str | None = CODE_MATCH

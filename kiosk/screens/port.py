@@ -5,10 +5,11 @@ from typing import Protocol
 
 from kiosk.messages import DeskStatus, Quarantined
 from kiosk.services.building import Building
-from kiosk.services.counter import Scanned, Undoable
+from kiosk.services.counter import AppCode, Scanned, Undoable
 from kiosk.services.desk import Collector, Recorded, RosterLine, Wish
 from kiosk.services.door import Approval, DoorState, StaffMember
 from kiosk.services.families import FamilyMember
+from kiosk.services.newcomers import Newcomer
 from kiosk.services.release import Refusal, Release
 from kiosk.services.subscription import Subscription
 from sync.pictures import Picture
@@ -65,6 +66,10 @@ class CounterPort(Protocol):
         """The children of the adult whose code this is."""
         ...
 
+    def app_code(self) -> AppCode:
+        """What parents type into their app at this desk now."""
+        ...
+
     def picture(self, person_id: str) -> Picture | None:
         """The picture of a child or an adult, if there is one here."""
         ...
@@ -75,6 +80,14 @@ class CounterPort(Protocol):
 
     async def arrive(self, child_ids: Sequence[str]) -> tuple[Recorded, ...]:
         """Record that these children came: all or none."""
+        ...
+
+    def resembling(self, name: str) -> tuple[RosterLine, ...]:
+        """The children who may be meant by a name, the closest first."""
+        ...
+
+    async def take_in(self, newcomer: Newcomer) -> Recorded:
+        """Record that a child came who is not on file."""
         ...
 
     async def release(self, child_ids: Sequence[str], release: Release) -> tuple[Recorded, ...]:
@@ -105,10 +118,6 @@ class DeskPort(Protocol):
 
     async def roster(self) -> Sequence[RosterLine]:
         """Every child of today's roster, in the order to show."""
-        ...
-
-    async def search(self, text: str) -> Sequence[RosterLine]:
-        """The children whose name fits, best first; accents and the order of words do not matter."""
         ...
 
     async def collectors(self, child_id: str) -> Sequence[Collector]:

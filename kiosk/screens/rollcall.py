@@ -239,7 +239,11 @@ class RollCallScreen(Screen[None]):
 def _row(line: RollLine, place: Place, width: int) -> Row:
     state = f"{SIGNS[line.state]} {line.state.value}"
     group = line.person.group
-    name = line.person.name if group is Group.CHILD else f"{line.person.name} ({GROUP_WORDS[group]})"
+    name = (
+        line.person.listed_within(min(NAME_WIDTH, width - 13))
+        if group is Group.CHILD
+        else f"{line.person.name} ({GROUP_WORDS[group]})"
+    )
     if width < NARROW:
         return Row(line.person.subject_id, in_columns(width, name, (state, 11)), LOOKS[line.state])
     room = line.person.room_name or NO_ROOM

@@ -197,7 +197,7 @@ class RoomScreen(Screen[None]):
 
     def _show(self) -> None:
         rows = [
-            Row(one.subject_id, f"{'[x]' if one.subject_id in self._picked else '[ ]'} {one.name}")
+            Row(one.subject_id, f"{'[x]' if one.subject_id in self._picked else '[ ]'} {one.listed_name}")
             for one in self._children
         ]
         self.query_one(ChoiceList).show(rows, empty_words="No child is in this room.")

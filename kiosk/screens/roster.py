@@ -1,6 +1,7 @@
 """The main screen: find a child, see how it stands, check it in or out with one key."""
 
 import asyncio
+from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import ClassVar, Final
@@ -29,6 +30,7 @@ from kiosk.messages import (
 from kiosk.screens.collect import CollectScreen
 from kiosk.screens.commands import COMMANDS, Command, Scene, bindings
 from kiosk.screens.fitting import fit
+from kiosk.screens.freshness import UNEXPECTED
 from kiosk.screens.front import NO_PINS, act_on, act_on_family
 from kiosk.screens.help import HelpScreen
 from kiosk.screens.notice import NoticeScreen
@@ -39,6 +41,7 @@ from kiosk.services.door import DoorMode
 from kiosk.services.errors import DeskError
 from kiosk.services.families import FamilyMember
 from kiosk.services.refusals import locked_words
+from kiosk.services.roster import search
 from kiosk.widgets.center_header import CenterHeader
 from kiosk.widgets.quiet_line import QuietLine
 from kiosk.widgets.result_line import ResultLine
@@ -48,7 +51,7 @@ from kiosk.widgets.status_line import StatusLine
 from kiosk.widgets.wording import clock_text, quarantine_text, zone_of
 
 CLOCK_INTERVAL_S: Final = 1.0
-UNEXPECTED: Final = "That did not work. Look at the list before you try again; the log file has the cause."
+SCANS_MAX: Final = 4  # a scanner in a quick hand, while one scan is written down
 
 log = structlog.get_logger()
 
@@ -62,8 +65,10 @@ class RosterScreen(Screen[None]):
         *bindings(COMMANDS),
     ]
 
-    def __init__(self, desk: DeskPort, clock: WallClock) -> None:
+    def __init__(self, desk: DeskPort, clock: WallClock, first_painted: Callable[[], None]) -> None:
+        """`first_painted` is called once, when the list was seen for the first time."""
         super().__init__()
+        self._first_painted = first_painted
         self._desk = desk
         self._clock = clock
         self._zone = ZoneInfo("UTC")
@@ -74,6 +79,7 @@ class RosterScreen(Screen[None]):
         self._stale = asyncio.Event()
         self._showing = asyncio.Lock()
         self._busy = False
+        self._scans: deque[str] = deque(maxlen=SCANS_MAX)
         self._found_by_scan: frozenset[str] = frozenset()
         self._last_staff_id = ""
 
@@ -161,7 +167,8 @@ class RosterScreen(Screen[None]):
             except DeskError as refusal:
                 screen.warn(refusal.message)
         elif screen is self:
-            self._perform(partial(self._scan, code))
+            self._scans.append(code)  # what is being done takes some milliseconds, and nobody sees that a scan was lost
+            self._perform(self._take_scan)
 
     def action_move_cursor(self, steps: int) -> None:
         """Choose another child."""
@@ -196,6 +203,12 @@ class RosterScreen(Screen[None]):
             await self._calmly(step)
         finally:
             self._busy = False
+        if self._scans:
+            self._perform(self._take_scan)
+
+    def on_screen_suspend(self) -> None:
+        """A question opens: a scan from before it would come when nobody thinks of it any more."""
+        self._scans.clear()
 
     @work(group="hidden", exclusive=True)
     async def _perform_hidden(self, command: Command) -> None:
@@ -204,9 +217,13 @@ class RosterScreen(Screen[None]):
     async def _carry_out(self, command: Command) -> None:
         is_hidden = isinstance(self.app.screen, NoticeScreen | UnlockScreen)
         chosen = None if is_hidden else self.query_one(RosterTable).chosen
-        sentence = await command.run(self._scene(chosen))
-        if sentence:
-            self.query_one(ResultLine).show_note(sentence)
+        said = await command.run(self._scene(chosen))
+        if isinstance(said, tuple):
+            self._show_done(said)
+            await self._read_again()
+            self.query_one(RosterTable).choose(said[0].child_id)  # who came newly is listed only now
+        elif said:
+            self.query_one(ResultLine).show_note(said)
         self._stale.set()
 
     async def _perform_on_chosen(self) -> None:
@@ -219,6 +236,10 @@ class RosterScreen(Screen[None]):
 
     async def _act_on(self, line: RosterLine) -> None:
         self._show_recorded(await act_on(self._scene(line), line), line)
+
+    async def _take_scan(self) -> None:
+        if self._scans:
+            await self._scan(self._scans.popleft())
 
     async def _scan(self, code: str) -> None:
         found = self._desk.counter.scan(code)
@@ -236,12 +257,15 @@ class RosterScreen(Screen[None]):
         self._show_recorded(await act_on_family(self._scene(), members, found), found.lines[0])
 
     def _scene(self, chosen: RosterLine | None = None) -> Scene:
-        return Scene(self.app, self._desk, self._clock, self._zone, chosen)
+        return Scene(self.app, self._desk, self._clock, self._zone, chosen, self.query_one(SearchField).value.strip())
 
     def _show_recorded(self, recorded: Sequence[Recorded], line: RosterLine) -> None:
-        if not recorded:
+        if recorded:
+            self._show_done(recorded)
+        else:
             self._show_nothing_recorded(line)
-            return
+
+    def _show_done(self, recorded: Sequence[Recorded]) -> None:
         self.query_one(ResultLine).show_recorded(recorded, clock_text(recorded[0].occurred_at_ms, self._zone))
         self.query_one(SearchField).select_all()  # the next name typed replaces this one
         self._found_by_scan = frozenset()
@@ -273,10 +297,15 @@ class RosterScreen(Screen[None]):
 
     @work(group="refresh")
     async def _stay_fresh(self) -> None:
+        await self._read_when_stale()
+        self.call_after_refresh(self._first_painted)
         while True:
-            await self._stale.wait()
-            self._stale.clear()
-            await self._calmly(self._read_again)
+            await self._read_when_stale()
+
+    async def _read_when_stale(self) -> None:
+        await self._stale.wait()
+        self._stale.clear()
+        await self._calmly(self._read_again)
 
     async def _read_again(self) -> None:
         status = await self._desk.status()
@@ -289,8 +318,7 @@ class RosterScreen(Screen[None]):
         """List what fits search and room; what was newly typed chooses its best match."""
         async with self._showing:
             table, text = self.query_one(RosterTable), self.query_one(SearchField).value
-            is_open = self._status is not None and not self._status.locked
-            found = await self._desk.search(text) if text.strip() and is_open else self._roster
+            found = search(self._roster, text)
             newly_typed, self._searched = text != self._searched, text
             shown = [line for line in found if self._is_wanted(line)]
             table.show(shown, empty_words=self._empty_words(text))
@@ -318,7 +346,9 @@ class RosterScreen(Screen[None]):
         if not self._roster:
             return "No children yet. They appear when the first data has arrived."
         where = f" in {self._room_name()}; F2 shows other rooms" if self._room_id else ""
-        return f"No child fits “{text.strip()}”{where}." if text.strip() else f"No children{where}."
+        if text.strip():
+            return f"No child fits “{text.strip()}”{where}. ^G takes in a child not on file."
+        return f"No children{where}."
 
     def _show_status(self, status: DeskStatus) -> None:
         was_locked = self._status is not None and self._status.locked

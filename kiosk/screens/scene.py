@@ -7,18 +7,22 @@ from zoneinfo import ZoneInfo
 from textual.app import App
 
 from kiosk.screens.port import DeskPort, WallClock
-from kiosk.services.desk import RosterLine
+from kiosk.services.desk import Recorded, RosterLine
+
+Said = str | tuple[Recorded, ...]
+"""What a command answers: a sentence (an empty one says nothing), or what it recorded."""
 
 
 @dataclass(frozen=True)
 class Scene:
-    """Where a command is given: the desk, its clock and zone, and the child that is chosen, if one is."""
+    """Where a command is given: the desk, its clock and zone, the child that is chosen, and what was searched for."""
 
     app: App[None]
     desk: DeskPort
     clock: WallClock
     zone: ZoneInfo
     chosen: RosterLine | None = None
+    typed: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +38,6 @@ class Command:
     hint: str
     title: str
     words: str
-    run: Callable[[Scene], Awaitable[str]]
+    run: Callable[[Scene], Awaitable[Said]]
     when_hidden: bool = False
     in_footer: bool = True

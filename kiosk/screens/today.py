@@ -100,7 +100,7 @@ class TodayScreen(Screen[None]):
         words = one.why or ("" if since is None else moment_text(since, self._clock.wall_ms(), self._zone))
         width = max(self.size.width - 4, 16)
         columns = ((one.line.room_name, 14), (words, 20 if width > 60 else 6))  # noqa: PLR2004 - a narrow terminal
-        return Row(one.line.child_id, in_columns(width, f"  {one.line.display_name}", *columns))
+        return Row(one.line.child_id, in_columns(width, f"  {one.line.listed_name}", *columns))
 
     def _say(self, sentence: str) -> None:
         if sentence:

@@ -120,9 +120,10 @@ def _question(finding: Finding) -> Question:
 
 
 def _set_aside(knowledge: Knowledge, child_id: str) -> list[Fact]:
-    """Own entries that the server keeps for a person; they are in no fold."""
+    """Own entries that the server keeps for a person, and that are in no fold."""
+    counting = knowledge.facts(child_id)
     own = (fact_of_own(entry, knowledge.device_id) for entry in knowledge.parked() if entry.child_id == child_id)
-    return [fact for fact in own if fact is not None]
+    return [fact for fact in own if fact is not None and fact.event.event_id not in counting]
 
 
 class _Teller:
@@ -155,6 +156,8 @@ class _Teller:
 
     def _mark(self, fact: Fact) -> Mark:
         event_id = fact.event.event_id
+        if self._knowledge.is_kept_aside(event_id):
+            return Mark.NEEDS_REVIEW
         return Mark.RECORDED if self._knowledge.is_waiting(event_id) else Mark.CONFIRMED
 
     def _told(self, fact: Fact, counted: Fact, stands: Stands, mark: Mark) -> DayLine:

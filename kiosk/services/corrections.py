@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 from kiosk.services.child_day import ChildDay, DayLine, Question, child_day, find_line, find_question
+from kiosk.services.children import child_of
 from kiosk.services.errors import DeskError
 from kiosk.services.moments import clock_words
 from kiosk.services.people import was_in_at
@@ -123,12 +124,13 @@ class Corrections:
                 self._require_was_in(child_id, at_ms)
                 self._refusals.require_may_collect(child_id, late.adult_id, late.adult_name)
             else:
+                self._refusals.require_name(child_id)
                 self._require_was_out(child_id, at_ms)
             wish = Wish(
                 kind=late.kind,
                 child_id=child_id,
                 occurred_at_ms=at_ms,
-                room_id=self._following.knowledge.children[child_id].home_room_id,
+                room_id=child_of(self._following.knowledge, child_id).home_room_id,
                 adult_id=late.adult_id,
                 adult_name=late.adult_name,
                 reason=reason,

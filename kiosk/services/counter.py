@@ -3,24 +3,37 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from kiosk.keys import DeviceKeys
 from kiosk.services import roster as rosters
 from kiosk.services.cards import BY_CARD, BY_CODE, find_card
+from kiosk.services.children import child_of
 from kiosk.services.door import Door, DoorMode
 from kiosk.services.errors import DeskError
 from kiosk.services.families import FamilyMember, children_of, family
+from kiosk.services.newcomers import (
+    Newcomer,
+    arrival_of,
+    cleaned,
+    require_none_of,
+    resembling,
+)
 from kiosk.services.recorder import DeskParts, Recorded
 from kiosk.services.recording import Wish
 from kiosk.services.release import (
     LIST_OLD,
+    NO_LIST,
+    Doubt,
     Refusal,
     Release,
     Stop,
     doubt,
     is_list_old,
+    lacks_list,
 )
 from kiosk.services.roster import RosterLine
 from kiosk.services.scans import ScanFault, read_scan
 from sync.attendance_events import OVERRIDE, EventKind
+from sync.desk_code import desk_code, left_ms
 from sync.pictures import Picture, unpack
 
 CHILDREN_MAX = 40
@@ -47,16 +60,28 @@ class Scanned:
     method: str = BY_CODE
 
 
+@dataclass(frozen=True)
+class AppCode:
+    """What a parent types into their app to say that they are here, and how long it is shown yet (milliseconds)."""
+
+    code: str
+    left_ms: int
+
+
 class Counter:
     """Records what happens at the counter; whoever unlocked the desk attests it."""
 
-    def __init__(self, parts: DeskParts, door: Door, family_key: Callable[[], bytes], center_id: str) -> None:
+    def __init__(
+        self, parts: DeskParts, door: Door, family_key: Callable[[], bytes], keys: DeviceKeys, new_id: Callable[[], str]
+    ) -> None:
         self._following = parts.following
         self._refusals = parts.refusals
         self._recorder = parts.recorder
         self._door = door
         self._family_key = family_key
-        self._center_id = center_id
+        self._center_id = keys.center_id
+        self._device_id = keys.device_id
+        self._new_id = new_id
         self._last: tuple[tuple[Recorded, ...], int] = ((), 0)
         self.arrived: Callable[[Sequence[Recorded]], None] = lambda _: None
         """Hears of children who came, once that is durable."""
@@ -106,6 +131,25 @@ class Counter:
             raise DeskError("unknown_code", "This code opens nothing: the adult may collect no child here.")
         return tuple(rosters.line_of(knowledge, one, today) for one in child_ids)
 
+    def resembling(self, name: str) -> tuple[RosterLine, ...]:
+        """The children who may be meant by a name that somebody typed; raises DeskError locked or revoked."""
+        self._refusals.require_unlocked()
+        return resembling(self._following.knowledge, name, self._following.span_of_today())
+
+    def app_code(self) -> AppCode:
+        """The code of this desk and minute.
+
+        Raises:
+            DeskError: locked, revoked, or no_keys while the server never gave this desk its pepper.
+
+        """
+        self._refusals.require_unlocked()
+        pepper = self._door.pepper()
+        if not pepper:
+            raise DeskError("no_keys", "This desk has no keys yet; connect it to the network.")
+        now_ms = self._following.now_ms()
+        return AppCode(desk_code(pepper, self._device_id, now_ms), left_ms(now_ms))
+
     def picture(self, person_id: str) -> Picture | None:
         """The picture of a child or an adult; None when there is none here, and on a desk that hides its names."""
         record = self._following.knowledge.pictures.get(person_id)
@@ -129,10 +173,31 @@ class Counter:
         async with self._recorder.one_at_a_time:
             for child_id in _checked(child_ids):
                 self._refusals.require_known(child_id)
+                self._refusals.require_name(child_id)
                 self._refusals.require_not_in(child_id)
             recorded = await self._record([self._wish(EventKind.CHECK_IN, one) for one in child_ids])
         self.arrived(recorded)
         return recorded
+
+    async def take_in(self, newcomer: Newcomer) -> Recorded:
+        """Record that a child came who is not on file, under an id of its own; durable when this returns.
+
+        Raises:
+            DeskError: revoked, bad_input, unknown_room, resembles_known (a child of such a name is known, and nobody
+                said that it is not this one), storage_full, storage_failed.
+
+        """
+        self._refusals.require_alive()
+        said = cleaned(newcomer)
+        async with self._recorder.one_at_a_time:
+            knowledge = self._following.knowledge
+            if said.room_id and said.room_id not in knowledge.rooms:
+                raise DeskError("unknown_room", "No such room is known here; choose one of the list.")
+            if not self._following.is_locked:  # or nobody can look who is meant
+                require_none_of(resembling(knowledge, said.name, self._following.span_of_today()), said)
+            recorded = await self._record([arrival_of(said, self._new_id(), self._door.state().staff_id)])
+        self.arrived(recorded)
+        return recorded[0]
 
     async def release(self, child_ids: Sequence[str], release: Release) -> tuple[Recorded, ...]:
         """Record that these children left with somebody: all of them, or none; durable when this returns.
@@ -205,6 +270,8 @@ class Counter:
         self._refusals.require_on_list(child_id, release.adult_id)
         known = rosters.collectors(self._following.knowledge, child_id, self._following.today())
         found = doubt(known, release.adult_id, release.adult_name)
+        if lacks_list(known, is_on_file=child_of(self._following.knowledge, child_id).is_on_file):
+            found = Doubt(Stop.OVERRIDE, NO_LIST)
         if found.stop is Stop.NEVER:
             self._refusals.require_may_collect(child_id, release.adult_id, release.adult_name)
         if found.stop is Stop.OVERRIDE and not self._is_overridden(release):
@@ -233,7 +300,7 @@ class Counter:
         }
 
     def _wish(self, kind: EventKind, child_id: str, **said: object) -> Wish:
-        room_id = self._following.knowledge.children[child_id].home_room_id
+        room_id = child_of(self._following.knowledge, child_id).home_room_id
         staff_id = self._door.state().staff_id
         return Wish(kind=kind, child_id=child_id, room_id=room_id, staff_id=staff_id, **said)  # type: ignore[arg-type]
 

@@ -17,6 +17,7 @@ from kiosk.link.runner import LinkRunner
 from kiosk.messages import DeskStatus, EntrySettled, Mark, Quarantined, Resync
 from kiosk.services import roster as rosters
 from kiosk.services.building import Building
+from kiosk.services.children import is_known
 from kiosk.services.counter import Counter
 from kiosk.services.door import Door
 from kiosk.services.errors import LOCAL_ERRORS, DeskError, desk_error
@@ -74,7 +75,7 @@ class Desk:
         self.keyring = Keyring(opened.keys, following, self._fetch_keys, self._keep_keys)
         check = PinCheck(PinStore(lambda: self._replica, self._ask, self._note_time))
         self.door = Door(following, check, DoorSettings(), self.keyring.pepper)
-        self.counter = Counter(self.parts, self.door, self.keyring.family_key, opened.keys.center_id)
+        self.counter = Counter(self.parts, self.door, self.keyring.family_key, opened.keys, ids.new)
         self.counter.arrived = self.building.labels.arrived
         self.building.labels.staff_id = lambda: self.door.state().staff_id
 
@@ -233,15 +234,6 @@ class Desk:
         await self._following.tidy()
         return rosters.roster(self._following.knowledge, self._following.span_of_today())
 
-    async def search(self, text: str) -> tuple[RosterLine, ...]:
-        """The children whose names hold every word of `text`; accents, case and order do not matter.
-
-        Raises:
-            DeskError: locked or revoked.
-
-        """
-        return rosters.search(await self.roster(), text)
-
     async def collectors(self, child_id: str) -> tuple[Collector, ...]:
         """Who may and who must not collect this child; raises DeskError locked, revoked or unknown_child."""
         self._refusals.require_unlocked()
@@ -271,11 +263,11 @@ class Desk:
         return self._following.hub.subscribe()
 
     def knows(self, child_id: str) -> bool:
-        """Whether a child with this id is on file."""
-        return child_id in self._following.knowledge.children
+        """Whether a child with this id is known here, on file or not."""
+        return is_known(self._following.knowledge, child_id)
 
     def name_of(self, child_id: str) -> str:
-        """The name of a child on file, or nothing; a locked desk names nobody."""
+        """The name of a child that is known here, or nothing; a locked desk names nobody."""
         return self._refusals.name_of(child_id)
 
     @property

@@ -29,6 +29,7 @@ from kiosk.messages import (
     RosterChanged,
     SnapshotProgress,
 )
+from kiosk.services.children import all_children
 from kiosk.services.knowledge import Knowledge, is_of_a_child
 from kiosk.services.knowledge import News as Learnt
 from kiosk.services.recording import possible_time
@@ -339,7 +340,7 @@ class Following:
         stirred = self.knowledge.take_stirred()
         if span != self._reviewed_span:
             self._reviewed_span, self._marked = span, set()
-            stirred = set(self.knowledge.children)
+            stirred = set(all_children(self.knowledge))
         for child_id in stirred:
             if needs_review(self.knowledge, child_id, span):
                 self._marked.add(child_id)

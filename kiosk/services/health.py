@@ -99,6 +99,8 @@ def next_steps(health: Health) -> tuple[str, ...]:
         (health.disk_free_bytes is not None and health.disk_free_bytes < DISK_LOW_BYTES,
          "The disk is nearly full: free some space, or soon nothing can be recorded."),
         (status.link is LinkPhase.NEEDS_PERSON, f"The link needs a person: {status.detail or 'ask the manager'}."),
+        (status.link is LinkPhase.PAUSED,
+         "A manager has paused this desk: go on, entries are kept here and sent once it may go on. Ask the manager."),
         (status.lease_ends_soon or status.locked,
          "Connect this desk: it is locked, or soon will be, until it has heard its server."),
         (status.link in (LinkPhase.OFFLINE, LinkPhase.CONNECTING) and status.waiting > 0,
@@ -141,6 +143,8 @@ def link_words(status: DeskStatus) -> str:
         return "online, up to date" if status.is_current else "online, receiving data"
     if status.link is LinkPhase.NEEDS_PERSON:
         return f"needs a person: {status.detail or 'ask the manager'}"
+    if status.link is LinkPhase.PAUSED:
+        return "paused by the manager, entries are kept here"
     return "connecting" if status.link is LinkPhase.CONNECTING else "offline; the desk goes on without it"
 
 

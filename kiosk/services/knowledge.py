@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from kiosk.services.made import Made, Order
-from kiosk.services.own_facts import OwnOthers, fact_of_own, tells_the_same
+from kiosk.services.own_facts import OwnOthers, counts_by_itself, fact_of_own, tells_the_same
 from kiosk.services.surroundings import Surroundings, judges_by
 from kiosk.services.witnessed import Witnessed
 from kiosk.store.journal import OwnEntry
@@ -339,19 +339,14 @@ class Knowledge:
 
     def _merge(self, child_id: str) -> dict[str, Fact]:
         facts = {event_id: known.fact for event_id, known in self._confirmed.get(child_id, {}).items()}
+        is_on_file = child_id in self.children
         for event_id, fact in self._own_facts.get(child_id, {}).items():
-            if self._counts_by_itself(self._own[event_id]):
+            if counts_by_itself(self._own[event_id], self.version, is_on_file=is_on_file):
                 facts.setdefault(event_id, fact)
-        for others in (self.witnessed, self._others):
-            for event_id, fact in others.counting(child_id, self.version):
-                facts.setdefault(event_id, fact)
+        seen = self.witnessed.counting(child_id, self.version, is_on_file=is_on_file)
+        for event_id, fact in (*seen, *self._others.counting(child_id, self.version)):
+            facts.setdefault(event_id, fact)
         return facts
-
-    def _counts_by_itself(self, entry: OwnEntry) -> bool:
-        """Whether an own entry is not parked and not yet in the part of the log that was applied here."""
-        if entry.outcome is None:
-            return True
-        return entry.outcome is not Outcome.PARKED and entry.version > self.version
 
     def subjects(self) -> frozenset[str]:
         """Everybody and everything of which a fact may be known: people, roll-calls, rooms."""
@@ -380,6 +375,10 @@ class Knowledge:
     def waiting(self) -> int:
         """How many entries of all journals have no answer yet, whatever they tell of."""
         return len(self._others_waiting) + len(self._waiting)
+
+    def is_kept_aside(self, event_id: str) -> bool:
+        """Whether the server keeps an own entry of a child for a person."""
+        return event_id in self._parked
 
     def parked(self) -> list[OwnEntry]:
         """Own entries that the server keeps for a person."""

@@ -7,6 +7,7 @@ from typing import Final, TypeVar
 import structlog
 
 from kiosk.messages import PrinterTrouble
+from kiosk.services.children import child_of
 from kiosk.services.desk_file import LabelFormat, LabelSettings, LabelWhen
 from kiosk.services.errors import DeskError, desk_error
 from kiosk.services.labels import Label, Size, as_text, as_zpl, name_tag, pickup_slip
@@ -20,7 +21,6 @@ from kiosk.store.label_prints import LabelPrints, LabelPrintStore
 from sync.attendance import EventKind, Stay
 from sync.limits import REPLICA_DAYS
 from sync.pickup_code import pickup_code, typed_codes
-from sync.records import ChildRecord
 
 # A whole room that comes at once; a printer that is slower than that has something else wrong.
 JOBS_MAX: Final = 20
@@ -171,11 +171,11 @@ class Labels:
         day = day_words(self._following.now_ms(), knowledge.center.time_zone).partition(",")[0]
         tags = []
         for child_id in child_ids:
-            child = knowledge.children[child_id]
+            child = child_of(knowledge, child_id)
             allergies = [one.text for one in child.alerts if one.kind == LABEL_ALERT] if self.settings.allergies else []
             room_name = person_of(knowledge, child_id).room_name
             tags.append(name_tag(name_of(knowledge, child_id), self.code_of(child_id), room_name, day, allergies))
-        given = [(_given(knowledge.children[one]), self.code_of(one)) for one in child_ids]
+        given = [(child_of(knowledge, one).called, self.code_of(one)) for one in child_ids]
         return (*tags, pickup_slip(given, day))
 
     async def _count(self, child_ids: Sequence[str]) -> None:
@@ -217,10 +217,6 @@ def _job(labels: Sequence[Label], settings: LabelSettings) -> tuple[bytes, bool]
 
     made = as_pdf(labels, size, settings.font)
     return made.content, made.is_simplified
-
-
-def _given(child: ChildRecord) -> str:
-    return child.preferred_name or child.given_name
 
 
 def _nth(times: int) -> str:

@@ -1,5 +1,6 @@
 """Children who come and go: what the door of this desk records."""
 
+from kiosk.services.children import child_of
 from kiosk.services.recorder import DeskParts, Recorded
 from kiosk.services.recording import Wish
 from sync.attendance import EventKind
@@ -19,6 +20,7 @@ class Movements:
         """As `Desk.check_in`."""
         async with self._recorder.one_at_a_time:
             self._refusals.require_known(child_id)
+            self._refusals.require_name(child_id)
             self._refusals.require_not_in(child_id)
             wish = self._wish(EventKind.CHECK_IN, child_id, occurred_at_ms, staff_id=staff_id, note=note)
             return (await self._recorder.record(wish))[0]
@@ -42,6 +44,6 @@ class Movements:
             return (await self._recorder.record(wish))[0]
 
     def _wish(self, kind: EventKind, child_id: str, occurred_at_ms: int | None, **more: str) -> Wish:
-        room_id = self._following.knowledge.children[child_id].home_room_id
+        room_id = child_of(self._following.knowledge, child_id).home_room_id
         said: dict[str, str] = {"child_id": child_id, "room_id": room_id, **more}
         return Wish(kind=kind, occurred_at_ms=occurred_at_ms, **said)  # type: ignore[arg-type]

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from kiosk.services.children import all_children
 from kiosk.services.errors import DeskError
 from kiosk.services.people import Person, in_order, person_of
 from kiosk.services.recorder import DeskParts, Recorded
@@ -27,7 +28,7 @@ class Moves:
         """The children who are in this room now, by name; raises DeskError locked or revoked."""
         self._refusals.require_unlocked()
         knowledge = self._following.knowledge
-        people = (person_of(knowledge, child_id) for child_id in knowledge.children)
+        people = (person_of(knowledge, child_id) for child_id in all_children(knowledge))
         return in_order(knowledge, (one for one in people if one.is_in and one.room_id == room_id))
 
     async def move(self, child_ids: Sequence[str], to_room_id: str) -> tuple[Recorded, ...]:

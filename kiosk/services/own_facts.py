@@ -7,7 +7,7 @@ import msgspec
 
 from kiosk.store.journal import OwnEntry
 from sync.attendance import EventKind, Fact, decode_event
-from sync.journal import Outcome
+from sync.journal import Outcome, ParkReason
 
 _EVENT_KINDS: Final = frozenset(kind.value for kind in EventKind)
 
@@ -30,6 +30,18 @@ def tells_the_same(known: OwnEntry, entry: OwnEntry) -> bool:
         entry.child_id,
         entry.body,
     )
+
+
+def counts_by_itself(entry: OwnEntry, version: int, *, is_on_file: bool) -> bool:
+    """Whether what an entry tells counts here, though the part of the log up to `version` does not hold it.
+
+    What the server keeps aside counts for nobody, but for one case: it knows no such child, and neither does this desk
+    any more. Somebody stands in the building whom a restored server forgot, or whose file was taken away meanwhile. The
+    desks that saw it are the only ones who can still say so.
+    """
+    if entry.outcome is Outcome.PARKED:
+        return entry.reason is ParkReason.UNKNOWN_REFERENCE and not is_on_file
+    return entry.outcome is None or entry.version > version
 
 
 class OwnOthers:
@@ -68,6 +80,5 @@ class OwnOthers:
     def counting(self, subject_id: str, version: int) -> Iterator[tuple[str, Fact]]:
         """The facts of a subject that the log up to this version does not hold, by event id."""
         for event_id, (entry, fact) in self._of_subject.get(subject_id, {}).items():
-            is_ahead = entry.outcome is not Outcome.PARKED and entry.version > version
-            if entry.outcome is None or is_ahead:
+            if counts_by_itself(entry, version, is_on_file=True):
                 yield event_id, fact

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from kiosk.services.children import child_of, is_known, listed_name
 from kiosk.services.knowledge import Knowledge
-from kiosk.services.roster import display_name
 from sync.attendance import ChildAttendance, EventKind, Fact, Stay
 from sync.presence import Group
 from sync.resemblance import folded_words
@@ -21,7 +21,7 @@ class Person:
     """Somebody who was in the building lately, or is on the staff.
 
     `since_ms` is since when somebody is in, or when they left (UTC milliseconds); None: nobody saw it. `note` is what
-    a visitor came for.
+    a visitor came for. `is_on_file`: the centre has a record of them; a visitor never has one.
     """
 
     subject_id: str
@@ -32,6 +32,17 @@ class Person:
     is_in: bool
     since_ms: int | None
     note: str = ""
+    is_on_file: bool = True
+
+    @property
+    def listed_name(self) -> str:
+        """The name as lists of children show it: with the words beside it for a child who is not on file."""
+        return listed_name(self.name, is_on_file=self.is_on_file or self.group is not Group.CHILD)
+
+    def listed_within(self, characters: int) -> str:
+        """The same in so many characters: the name is cut, and the words behind it are not."""
+        words = self.listed_name.removeprefix(self.name)
+        return f"{self.name[: max(characters - len(words), 3)]}{words}"
 
 
 def people_in(knowledge: Knowledge) -> tuple[Person, ...]:
@@ -70,16 +81,17 @@ def person_of(knowledge: Knowledge, subject_id: str) -> Person:
         is_in=stay is not None and stay.is_open,
         since_ms=None if stay is None else (stay.started_at_ms if stay.is_open else stay.ended_at_ms),
         note=_note(stay) if group is Group.VISITOR else "",
+        is_on_file=subject_id in knowledge.children or subject_id in knowledge.staff,
     )
 
 
 def name_of(knowledge: Knowledge, subject_id: str) -> str:
     """What people call somebody: by the record on file, or else by what the events say."""
-    if (child := knowledge.children.get(subject_id)) is not None:
-        return display_name(child)
     if (staff := knowledge.staff.get(subject_id)) is not None:
         return f"{staff.given_name} {staff.family_name}".strip()
-    said = (fact.event.person_name or fact.event.provisional_name for fact in knowledge.facts(subject_id).values())
+    if is_known(knowledge, subject_id):
+        return child_of(knowledge, subject_id).display_name
+    said = (fact.event.person_name for fact in knowledge.facts(subject_id).values())
     return next(filter(None, said), NAMELESS)
 
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from kiosk.clock import Ids
+from kiosk.services.children import provisional_name
 from kiosk.services.following import Following
 from kiosk.services.opening import OpenFolder
 from kiosk.services.recording import Reading, Wish, Written, write_down
@@ -66,8 +67,16 @@ class Recorder:
         """
         self._refusals.require_alive()
         zone = self._following.knowledge.center.time_zone
-        made = tuple(replace(wish, event_id=wish.event_id or self._ids.new(), time_zone=zone) for wish in wishes)
+        made = tuple(
+            replace(self._named(one), event_id=one.event_id or self._ids.new(), time_zone=zone) for one in wishes
+        )
         return await asyncio.shield(asyncio.ensure_future(self._write(made)))
+
+    def _named(self, wish: Wish) -> Wish:
+        """Each event of a child who is not on file says what it is called, or the server would set it aside."""
+        if wish.provisional_name or not wish.of_child_id:
+            return wish
+        return replace(wish, provisional_name=provisional_name(self._following.knowledge, wish.of_child_id))
 
     async def _write(self, wishes: tuple[Wish, ...]) -> tuple[Recorded, ...]:
         opened, burial = self._opened, self._burial

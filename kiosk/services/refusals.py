@@ -2,6 +2,7 @@
 
 from kiosk.messages import DeskStatus, Presence
 from kiosk.services import roster as rosters
+from kiosk.services.children import child_of, is_known
 from kiosk.services.errors import DeskError
 from kiosk.services.following import Following
 from kiosk.services.moments import clock_words, day_words
@@ -38,8 +39,14 @@ class Refusals:
     def require_known(self, child_id: str) -> None:
         """Raises revoked or unknown_child."""
         self.require_alive()
-        if child_id not in self._following.knowledge.children:
+        if not is_known(self._following.knowledge, child_id):
             raise DeskError("unknown_child", "No such child is on this desk's roster; search for the name.")
+
+    def require_name(self, child_id: str) -> None:
+        """Raises unknown_child for one who lost its file and has no provisional name: no server takes its arrival."""
+        child = child_of(self._following.knowledge, child_id)
+        if not (child.is_on_file or child.provisional_name):
+            raise DeskError("unknown_child", "This child is no longer on file; take it in under its name with ^G.")
 
     def require_not_in(self, child_id: str) -> None:
         """Raises already_in."""
@@ -82,9 +89,11 @@ class Refusals:
         return self.name_of(child_id) or "This child"
 
     def name_of(self, child_id: str) -> str:
-        """The name of a child on file; empty when there is none, or the desk is locked."""
-        child = self._following.knowledge.children.get(child_id)
-        return rosters.display_name(child) if child and not self._following.is_locked else ""
+        """The name of a child that is known here; empty when nobody is, or the desk is locked."""
+        knowledge = self._following.knowledge
+        if self._following.is_locked or not is_known(knowledge, child_id):
+            return ""
+        return child_of(knowledge, child_id).display_name
 
     def _standing(self, child_id: str) -> rosters.Standing:
         return rosters.standing(self._following.knowledge, child_id, self._following.span_of_today())

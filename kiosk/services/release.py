@@ -13,6 +13,7 @@ LIST_OLD: Final = "list_old"
 NOT_ON_LIST: Final = "not_on_list"
 NEAR_BLOCKED_NAME: Final = "near_blocked_name"
 BLOCKED_TODAY: Final = "not_today"
+NO_LIST: Final = "no_list"
 CODE_MATCH: Final = "code_match"
 IDENTITY_CHECKS: Final = (
     ("1", "known_to_staff", "I know this person"),
@@ -91,6 +92,11 @@ def doubt(known: Iterable[Collector], adult_id: str, adult_name: str) -> Doubt:
         if resemblance(adult_name, one.name) is Resemblance.NEAR:
             return Doubt(Stop.OVERRIDE, NEAR_BLOCKED_NAME, one)
     return Doubt(warning=NOT_ON_LIST)
+
+
+def lacks_list(known: Sequence[Collector], *, is_on_file: bool) -> bool:
+    """Whether nobody can look up who may collect a child: it has no file, and so no list; nobody is refused by name."""
+    return not is_on_file and not known
 
 
 def _is_meant(one: Collector, adult_id: str, adult_name: str) -> bool:

@@ -9,6 +9,7 @@ from typing import Final
 
 import structlog
 
+from kiosk.services.children import all_children
 from kiosk.services.desk_file import SheetSettings
 from kiosk.services.errors import DeskError
 from kiosk.services.opening import OpenFolder
@@ -125,13 +126,13 @@ class RollCalls:
         return await self.print_sheet("end")
 
     async def candidates(self, text: str) -> tuple[Person, ...]:
-        """Children and staff on file who are not on the list and whose names hold every word; none on a locked desk."""
+        """Children and staff who are not on the list and whose names hold every word; none on a locked desk."""
         words = folded_words(text)
         if not words or self._following.is_locked:
             return ()
         knowledge = self._following.knowledge
         listed = {line.person.subject_id for line in self._view().lines}
-        ids = [one for one in (*knowledge.children, *knowledge.staff) if one not in listed]
+        ids = [one for one in (*all_children(knowledge), *knowledge.staff) if one not in listed]
         fitting = [one for one in ids if _fits(words, name_of(knowledge, one))]
         return in_order(knowledge, (person_of(knowledge, one) for one in fitting))[:CANDIDATES_MAX]
 

@@ -123,7 +123,7 @@ def _rooms(view: RollView, place: Place) -> Iterator[str]:
 
 
 def _row(line: RollLine, place: Place, what: str) -> Iterator[str]:
-    yield f"{_BOX[line.state]} {line.person.name[:44]:<44} {what[:28]}".rstrip()
+    yield f"{_BOX[line.state]} {line.person.listed_within(44):<44} {what[:28]}".rstrip()
     for words in (line_words(line, place), line.person.note):
         if words:
             yield from (f"      {piece}" for piece in _wrapped(words, WIDTH - 6))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from kiosk.messages import Mark, Presence
+from kiosk.services.children import all_children, child_of, is_known, listed_name, without_file
 from kiosk.services.errors import DeskError
 from kiosk.services.knowledge import Knowledge
 from sync.attendance import ChildAttendance, FindingKind, Stay
@@ -27,7 +28,7 @@ class RosterLine:
     """One child of today's roster; `since_ms` says since when it is in or out (UTC ms since 1970).
 
     `findings` are what a person must settle about today. `absence` is why a child that has not come is announced not to
-    (`sick` and so on); empty: it is not announced.
+    (`sick` and so on); empty: it is not announced. `is_on_file`: the centre has a record of the child.
     """
 
     child_id: str
@@ -43,6 +44,12 @@ class RosterLine:
     alerts: tuple[AlertRecord, ...]
     findings: tuple[FindingKind, ...] = ()
     absence: str = ""
+    is_on_file: bool = True
+
+    @property
+    def listed_name(self) -> str:
+        """The name as lists show it: with the words beside it for a child who is not on file."""
+        return listed_name(self.display_name, is_on_file=self.is_on_file)
 
 
 @dataclass(frozen=True)
@@ -66,11 +73,6 @@ class Standing:
     last_event_id: str
     findings: tuple[FindingKind, ...] = ()
     absence: str = ""
-
-
-def display_name(child: ChildRecord) -> str:
-    """The name the desk uses: the preferred one where there is one, and the family name."""
-    return f"{child.preferred_name or child.given_name} {child.family_name}".strip()
 
 
 def standing(knowledge: Knowledge, child_id: str, today: Span) -> Standing:
@@ -135,8 +137,8 @@ def _within(at_ms: int, span: Span) -> bool:
 
 
 def line_of(knowledge: Knowledge, child_id: str, today: Span) -> RosterLine:
-    """The roster line of a child on file."""
-    child = knowledge.children[child_id]
+    """The roster line of a child that is known here, on file or not."""
+    child = child_of(knowledge, child_id)
     stand = standing(knowledge, child_id, today)
     room_id = room_now(knowledge, child_id)
     room = knowledge.rooms.get(room_id)
@@ -144,7 +146,7 @@ def line_of(knowledge: Knowledge, child_id: str, today: Span) -> RosterLine:
         child_id=child_id,
         given_name=child.given_name,
         family_name=child.family_name,
-        display_name=display_name(child),
+        display_name=child.display_name,
         room_id=room_id,
         room_name=room.name if room else "",
         status=stand.status,
@@ -154,43 +156,45 @@ def line_of(knowledge: Knowledge, child_id: str, today: Span) -> RosterLine:
         alerts=child.alerts,
         findings=stand.findings,
         absence=stand.absence,
+        is_on_file=child.is_on_file,
     )
 
 
 def room_now(knowledge: Knowledge, child_id: str) -> str:
     """The room where a child is, and for one who is not in its home room; empty when nobody said."""
-    child = knowledge.children[child_id]
     stay = knowledge.attendance(child_id).open_stay
-    return (stay.room_id if stay else "") or child.home_room_id
+    return (stay.room_id if stay else "") or child_of(knowledge, child_id).home_room_id
 
 
 def roster(knowledge: Knowledge, today: Span) -> tuple[RosterLine, ...]:
     """All enrolled children, and whoever else is in or has been here today, by room and name.
 
     A child is listed before its first day too: whoever stands at the door is taken in, and a person sees the finding.
+    One who is not on file is listed like any other while it is in, and for the rest of the day.
     """
     day = bucket_of_day(today[0], knowledge.center.time_zone).removeprefix(DAY_BUCKET_PREFIX)
-    lines = [line_of(knowledge, child_id, today) for child_id in knowledge.children]
-    shown = [
-        line
-        for line in lines
-        if line.status is Presence.IN or _is_listed(knowledge.children[line.child_id], line.status, day)
-    ]
+    lines = (line_of(knowledge, child_id, today) for child_id in all_children(knowledge))
+    shown = [line for line in lines if line.status is Presence.IN or _is_listed(knowledge, line, day)]
     return tuple(sorted(shown, key=lambda line: _order(knowledge, line)))
 
 
-def _is_listed(child: ChildRecord, status: Presence, day: str) -> bool:
-    """Whether a child that is not in is on the roster of a day (YYYY-MM-DD): it has not left for good."""
-    return child.enrolled and (status is Presence.OUT or not child.enrolled_to or day <= child.enrolled_to)
+def _is_listed(knowledge: Knowledge, line: RosterLine, day: str) -> bool:
+    """Whether a child that is not in is on the roster of a day (YYYY-MM-DD): it has not left for good.
+
+    Nobody waits for one who is not on file: it was here today, or what was entered of it needs a person.
+    """
+    child = knowledge.children.get(line.child_id)
+    if child is None:
+        return line.status is Presence.OUT or line.mark is Mark.NEEDS_REVIEW
+    return child.enrolled and (line.status is Presence.OUT or not child.enrolled_to or day <= child.enrolled_to)
 
 
 def needs_review(knowledge: Knowledge, child_id: str, today: Span) -> bool:
     """Whether a person should look at a child who is on the roster."""
-    child = knowledge.children.get(child_id)
-    if child is None or _is_beyond_doubt(knowledge, child_id):
+    if _is_beyond_doubt(knowledge, child_id) or not is_known(knowledge, child_id):
         return False
-    stand = standing(knowledge, child_id, today)
-    return stand.mark is Mark.NEEDS_REVIEW and (child.enrolled or stand.status is Presence.IN)
+    child, stand = knowledge.children.get(child_id), standing(knowledge, child_id, today)
+    return stand.mark is Mark.NEEDS_REVIEW and (child is None or child.enrolled or stand.status is Presence.IN)
 
 
 def _is_beyond_doubt(knowledge: Knowledge, child_id: str) -> bool:
@@ -235,17 +239,25 @@ def search(lines: Sequence[RosterLine], text: str) -> tuple[RosterLine, ...]:
 def find_by_name(knowledge: Knowledge, name: str) -> str:
     """The child with exactly this name: given or preferred name, and family name; case does not matter.
 
+    A child who is not on file is found by its provisional name while it is in.
+
     Raises:
         DeskError: unknown_child or ambiguous_name.
 
     """
     wanted = _exact(name)
     found = [child_id for child_id, child in knowledge.children.items() if wanted in _names(child)]
+    found += [child_id for child_id in without_file(knowledge) if _is_in_as(knowledge, child_id, wanted)]
     if not found:
         raise DeskError("unknown_child", "No child with this name is on the roster; check the spelling or search.")
     if len(found) > 1:
         raise DeskError("ambiguous_name", f"{len(found)} children have this name; use the child's id.")
     return found[0]
+
+
+def _is_in_as(knowledge: Knowledge, child_id: str, wanted: str) -> bool:
+    is_in = knowledge.attendance(child_id).open_stay is not None
+    return is_in and wanted == _exact(child_of(knowledge, child_id).display_name)
 
 
 def _names(child: ChildRecord) -> frozenset[str]:

@@ -64,7 +64,8 @@ def _line(knowledge: Knowledge, line: RosterLine, closed: str) -> TodayLine:
         return TodayLine(line, TodayState.HERE)
     if line.status is Presence.OUT:
         return TodayLine(line, TodayState.LEFT)
-    why = announced_absence(knowledge.children[line.child_id]) or closed
+    child = knowledge.children.get(line.child_id)
+    why = (announced_absence(child) if child is not None else "") or closed
     return TodayLine(line, TodayState.ABSENT if why else TodayState.EXPECTED, why)
 
 

@@ -10,6 +10,7 @@ NAME_CHARACTERS_MIN: Final = 2
 REASON_CHARACTERS_MAX: Final = 160
 REASON_CHARACTERS_MIN: Final = 3
 PURPOSE_CHARACTERS_MAX: Final = 80
+NOTE_CHARACTERS_MAX: Final = 160
 
 
 def typed_name(text: str) -> str:
@@ -35,6 +36,13 @@ def typed_purpose(text: str) -> str:
     purpose = _clean(text)
     _refuse_longer(purpose, PURPOSE_CHARACTERS_MAX, "A company or purpose")
     return purpose
+
+
+def typed_note(text: str) -> str:
+    """A word about an entry, which may be left empty; raises DeskError bad_input when it is too long."""
+    note = _clean(text)
+    _refuse_longer(note, NOTE_CHARACTERS_MAX, "A note")
+    return note
 
 
 def _clean(text: str) -> str:

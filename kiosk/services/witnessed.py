@@ -10,10 +10,10 @@ from typing import Final
 
 import msgspec
 
+from kiosk.services.own_facts import counts_by_itself
 from kiosk.store.journal import OwnEntry
 from sync.attendance import Fact
 from sync.intake import WITNESSED_KIND, fact_of_record
-from sync.journal import Outcome
 from sync.records import EventRecord
 
 _DECODER: Final = msgspec.json.Decoder(EventRecord)
@@ -44,11 +44,10 @@ class Witnessed:
         """Of whom something was witnessed."""
         return self._of_subject.keys()
 
-    def counting(self, subject_id: str, version: int) -> Iterator[tuple[str, Fact]]:
-        """The facts of a subject that the log up to this version does not hold, by event id."""
+    def counting(self, subject_id: str, version: int, *, is_on_file: bool) -> Iterator[tuple[str, Fact]]:
+        """The facts of a subject that the log up to this version does not hold and that count, by event id."""
         for event_id, (entry, fact) in self._of_subject.get(subject_id, {}).items():
-            is_ahead = entry.outcome is not Outcome.PARKED and entry.version > version
-            if entry.outcome is None or is_ahead:
+            if counts_by_itself(entry, version, is_on_file=is_on_file):
                 yield event_id, fact
 
     def unanswered(self, subject_id: str) -> frozenset[str]:

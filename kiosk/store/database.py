@@ -136,6 +136,14 @@ class Database:
         finally:
             self._roll_back()
 
+    def settle_log(self) -> None:
+        """Bring what was committed into the file and empty the log, in which pages stay as they were before.
+
+        A reader that holds the log keeps it as it is until the next time.
+        """
+        with self._guarded():
+            _settle_log(self._usable())
+
     def _roll_back(self) -> None:
         connection = self._connection
         if connection is None or not connection.in_transaction:
@@ -328,7 +336,9 @@ def _set_and_check(connection: Any) -> None:
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA foreign_keys = ON")
-    wanted = (("journal_mode", "wal"), ("synchronous", _FULL), ("foreign_keys", 1))
+    # What is deleted or replaced is overwritten with zeros in its page: whoever was erased is not in free space either.
+    connection.execute("PRAGMA secure_delete = ON")
+    wanted = (("journal_mode", "wal"), ("synchronous", _FULL), ("foreign_keys", 1), ("secure_delete", 1))
     for name, value in wanted:
         (found,) = connection.execute(f"PRAGMA {name}").fetchone()
         if found != value:

@@ -24,7 +24,7 @@ from sync.digest import Held, wire_digests
 from sync.errors import BrokenChain
 from sync.limits import REPLICA_DAYS
 from sync.messages import BucketDigest, Page, SnapshotRecord
-from sync.records import DAY_BUCKET_PREFIX
+from sync.records import DAY_BUCKET_PREFIX, Entity
 
 
 class StoredRecord(NamedTuple):
@@ -53,6 +53,7 @@ class RecordStore:
         self._database = database
         self._progress = progress
         self._readings = ReadingPlan()
+        self._took_away = False
 
     def apply_page(self, page: Page) -> Applied:
         """Check a page against the chain and apply it with the cursor; one that came before changes nothing.
@@ -80,6 +81,8 @@ class RecordStore:
                 self._drop_staged()
             told = [each for each in page.digests if not _is_dropped(each.bucket, progress.dropped_before)]
             differing = self._differing(told, seals)
+        if self._took_away:
+            self._database.settle_log()
         return Applied(head, page.changes, differing)
 
     def forget_cursor(self) -> None:
@@ -96,6 +99,8 @@ class RecordStore:
         put = [change for change in last.values() if change.operation is Operation.PUT]
         removed = [key for key, change in last.items() if change.operation is not Operation.PUT]
         gone = held_at(self._database, last)
+        # An event is replaced by nothing but itself without a name: what was erased goes from the file for good.
+        self._took_away = bool(removed) or any(each.entity == Entity.EVENT for each in gone)
         self._database.execute_many(PUT, [row_of(change, change.commitment) for change in put])
         if removed:
             self._database.execute_many("DELETE FROM record WHERE entity = ? AND entity_id = ?", removed)

@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from rich.cells import set_cell_size
 from textual.content import Content
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option, OptionDoesNotExist
+
+from kiosk.widgets.wording import in_cells
 
 GAP = "  "
 
@@ -24,8 +25,8 @@ class Row:
 def in_columns(width: int, first: str, *others: tuple[str, int]) -> str:
     """Words in columns of so many cells; the first one takes what is left, at least 8."""
     taken = sum(cells + len(GAP) for _, cells in others)
-    parts = [set_cell_size(first, max(width - taken, 8))]
-    parts += [set_cell_size(text, cells) for text, cells in others]
+    parts = [in_cells(first, max(width - taken, 8))]
+    parts += [in_cells(text, cells) for text, cells in others]
     return GAP.join(parts).rstrip()
 
 

@@ -11,7 +11,6 @@ from collections.abc import Iterable, Sequence
 from typing import ClassVar, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
-from rich.cells import set_cell_size
 from rich.segment import Segment
 from rich.style import Style
 from textual import events
@@ -21,7 +20,16 @@ from textual.strip import Strip
 
 from kiosk.messages import Mark, Presence
 from kiosk.services.desk import RosterLine
-from kiosk.widgets.wording import ALERT_SYMBOL, STATUS_SYMBOLS, mark_text, moment_text, notes_text, status_text
+from kiosk.widgets.wording import (
+    ALERT_SYMBOL,
+    STATUS_SYMBOLS,
+    in_cells,
+    mark_text,
+    moment_text,
+    name_cell,
+    notes_text,
+    status_text,
+)
 
 GAP: Final = 2
 NAME_WIDTH_MIN: Final = 12
@@ -176,8 +184,8 @@ class RosterTable(ScrollView, can_focus=False):
 
     def _title_strip(self, width: int) -> Strip:
         columns, name_width = self._columns(width)
-        cells = [(" " + set_cell_size("Name", name_width), "")]
-        cells += [(" " * GAP + set_cell_size(column.title, column.width), "") for column in columns]
+        cells = [(" " + in_cells("Name", name_width), "")]
+        cells += [(" " * GAP + in_cells(column.title, column.width), "") for column in columns]
         return self._strip(cells, width, "roster--title")
 
     def _child_strip(self, line: RosterLine, width: int) -> Strip:
@@ -185,14 +193,14 @@ class RosterTable(ScrollView, can_focus=False):
         cells = self._name_cells(line, name_width, with_status=not columns)
         for column in columns:
             text, look = self._cell(line, column.name)
-            cells.append((" " * GAP + set_cell_size(text, column.width), look))
+            cells.append((" " * GAP + in_cells(text, column.width), look))
         return self._strip(cells, width, "roster--cursor" if line.child_id == self._cursor_id else "")
 
     def _name_cells(self, line: RosterLine, width: int, *, with_status: bool) -> list[tuple[str, str]]:
         """The name, cut before the alert sign and not over it; on a tiny screen the state's sign leads."""
         lead = f" {STATUS_SYMBOLS[line.status]} " if with_status else " "
         flag = f" {ALERT_SYMBOL}" if line.alerts else "  "
-        return [(lead + set_cell_size(line.display_name, max(width - 2, 1)), ""), (flag, "roster--alert")]
+        return [(lead + name_cell(line, max(width - 2, 1)), ""), (flag, "roster--alert")]
 
     def _cell(self, line: RosterLine, column: str) -> tuple[str, str]:
         if column == "room":

@@ -10,7 +10,7 @@ from kiosk.messages import DeskStatus
 from kiosk.widgets.quiet_line import QuietLine
 from kiosk.widgets.wording import data_text, link_text
 
-LINK_CLASSES: Final = ("-online", "-connecting", "-offline", "-needs_person")
+LINK_CLASSES: Final = ("-online", "-connecting", "-offline", "-paused", "-needs_person")
 
 
 class StatusLine(Horizontal):

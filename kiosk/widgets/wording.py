@@ -7,7 +7,10 @@ from datetime import UTC, datetime
 from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from rich.cells import cell_len, set_cell_size
+
 from kiosk.messages import DeskStatus, LinkPhase, Mark, Presence, Quarantined
+from kiosk.services.children import NOT_ON_FILE
 from kiosk.services.desk import RosterLine
 from sync.attendance import FindingKind
 
@@ -95,6 +98,16 @@ def status_text(line: RosterLine) -> str:
     return f"{STATUS_SYMBOLS[line.status]} {STATUS_WORDS[line.status]}"
 
 
+def name_cell(line: RosterLine, cells: int) -> str:
+    """A name in so many cells; of a child who is not on file it is cut before the words that say so."""
+    if line.is_on_file or line.display_name == line.listed_name:
+        return in_cells(line.display_name, cells)
+    left = cells - len(NOT_ON_FILE) - 1
+    if cell_len(line.display_name) <= left:
+        return set_cell_size(f"{line.display_name} {NOT_ON_FILE}", cells)
+    return set_cell_size(f"{set_cell_size(line.display_name, max(left - 1, 3))}… {NOT_ON_FILE}", cells)
+
+
 def mark_text(mark: Mark) -> str:
     """Symbol and words of how far an entry has come; empty when there is no entry of this desk."""
     symbol = MARK_SYMBOLS.get(mark)
@@ -117,12 +130,15 @@ def link_text(status: DeskStatus, now_ms: int, zone: ZoneInfo) -> str:
         words = "● ONLINE"
     elif status.link is LinkPhase.NEEDS_PERSON:
         words = f"! NEEDS A PERSON: {status.detail or 'ask the manager'}"
+    elif status.link is LinkPhase.PAUSED:
+        # 40 columns are left for it on a narrow screen; the health screen has the whole sentence.
+        words = f"‖ PAUSED by manager: {status.waiting or 'entries'} kept here"
     elif status.offline_since_ms is not None:
         words = f"○ OFFLINE since {moment_text(status.offline_since_ms, now_ms, zone)}"
     else:
         words = "○ OFFLINE" if status.link is LinkPhase.OFFLINE else "… CONNECTING"
     parts = [words]
-    if status.waiting:
+    if status.waiting and status.link is not LinkPhase.PAUSED:
         parts.append(f"{status.waiting} waiting")
     if status.lease_ends_soon and status.link is not LinkPhase.ONLINE:
         parts.append(f"connect within {left_text(status.lease_left_ms or 0)}")
@@ -156,3 +172,8 @@ def _freshness(status: DeskStatus, now_ms: int) -> str:
         return "no data yet"
     age = age_text(now_ms - status.data_as_of_ms)
     return "data up to date" if age == "just now" and status.link is LinkPhase.ONLINE else f"data {age}"
+
+
+def in_cells(text: str, cells: int) -> str:
+    """Exactly so many cells of a terminal; a text that is cut says so by its last one."""
+    return set_cell_size(text if cell_len(text) <= cells else set_cell_size(text, cells - 1) + "…", cells)

@@ -1,33 +1,31 @@
 """The live board as HTTP gives it, and its bytes, which are the same for all who get them."""
 
-from collections.abc import Sequence
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from server.controllers.plan_shape import not_here_out, overdue_out, plan_out
+from server.controllers import board_lists as lists
+from server.controllers.board_lists import FIRST_MAX
+from server.controllers.plan_shape import plan_out
 from server.core.clock import datetime_of
 from server.schemas.live import (
     BoardAllergiesOut,
-    BoardAllergyOut,
     BoardCenterOut,
-    BoardChildOut,
     BoardDeviceOut,
     BoardFindingOut,
     BoardFindingsOut,
     BoardLeftListOut,
-    BoardLeftOut,
     BoardOut,
-    BoardPersonOut,
     BoardRatioOut,
     BoardRoomOut,
     CountOut,
     CoveredOut,
     CurveOut,
     ListedChildrenOut,
-    ListedOut,
+    NotHereListOut,
+    OverdueListOut,
     TotalsOut,
 )
-from server.services.board import Count, DeviceLine, Listed, LiveBoard, PersonIn, RoomBoard, RoomStatus, SaidFinding
+from server.services.board import Count, DeviceLine, LiveBoard, RoomBoard, RoomStatus, SaidFinding
 from server.services.board_people import QUARTER_MS
 from sync.ratio import RatioState
 from sync.ratio_rules import WHOLE_PERCENT
@@ -62,21 +60,26 @@ def board_out(board: LiveBoard) -> BoardOut:
         ),
         ratio=_ratio_out(board.ratio, board.status, board.says),
         findings=_findings_out(board, zone),
-        rooms=[_room_out(room, zone) for room in board.rooms],
-        without_room=None if board.without_room is None else _room_out(board.without_room, zone),
-        visitors=[_person_out(one, zone) for one in board.visitors_in],
-        not_here=not_here_out(board, zone),
-        overdue=overdue_out(board, zone),
+        rooms=[_room_out(room) for room in board.rooms],
+        without_room=None if board.without_room is None else _room_out(board.without_room),
+        not_here=NotHereListOut(
+            count=board.not_here_count,
+            announced=board.announced_count,
+            items=lists.not_here(board.not_here[:FIRST_MAX], zone),
+        ),
+        overdue=OverdueListOut(count=board.overdue_count, items=lists.overdue(board.overdue[:FIRST_MAX], zone)),
         plan=plan_out(board, zone),
-        after_hours=_listed_out(board.after_hours_count, board.after_hours, zone),
+        after_hours=ListedChildrenOut(
+            count=board.after_hours_count, items=lists.after_hours(board.after_hours[:FIRST_MAX], zone)
+        ),
         devices=[_device_out(one, zone) for one in board.devices],
-        allergies=_allergies_out(board),
+        allergies=BoardAllergiesOut(count=board.allergies_count, items=lists.allergies(board.allergies[:FIRST_MAX])),
         curve=CurveOut(
             starts_at=_moment(board.curve.starts_at_ms, zone),
             step_min=QUARTER_MS // MINUTE_MS,
             children=list(board.curve.children),
         ),
-        left=_left_out(board, zone),
+        left=BoardLeftListOut(count=board.left_count, items=lists.left(board.left[:FIRST_MAX], zone)),
     )
 
 
@@ -97,7 +100,7 @@ def _ratio_out(ratio: RatioState, status: RoomStatus, says: str) -> BoardRatioOu
     )
 
 
-def _room_out(room: RoomBoard, zone: ZoneInfo) -> BoardRoomOut:
+def _room_out(room: RoomBoard) -> BoardRoomOut:
     return BoardRoomOut(
         room_id=room.room_id or None,
         name=room.name,
@@ -106,46 +109,14 @@ def _room_out(room: RoomBoard, zone: ZoneInfo) -> BoardRoomOut:
         children_count=_count_out(room.children_count),
         staff_count=room.staff_count,
         ratio=_ratio_out(room.ratio, room.status, room.says),
-        children=[
-            BoardChildOut(
-                child_id=one.child_id,
-                name=one.name,
-                stay_id=one.stay_id,
-                since=_moment(one.since_ms, zone),
-                critical=one.has_critical,
-                allergies=list(one.allergies),
-                disputed=one.is_disputed,
-                room_assumed=one.is_assumed_room,
-                on_file=one.is_on_file,
-            )
-            for one in room.children
-        ],
-        staff=[_person_out(one, zone) for one in room.staff],
     )
-
-
-def _person_out(one: PersonIn, zone: ZoneInfo) -> BoardPersonOut:
-    return BoardPersonOut(
-        id=one.person_id,
-        name=one.name,
-        stay_id=one.stay_id,
-        since=_moment(one.since_ms, zone),
-        counts_in_ratio=one.counts_in_ratio,
-    )
-
-
-def _listed_out(count: int, listed: Sequence[Listed], zone: ZoneInfo) -> ListedChildrenOut:
-    items = [
-        ListedOut(child_id=one.child_id, name=one.name, room_name=one.room_name, since=_moment(one.since_ms, zone))
-        for one in listed
-    ]
-    return ListedChildrenOut(count=count, items=items)
 
 
 def _findings_out(board: LiveBoard, zone: ZoneInfo) -> BoardFindingsOut:
     return BoardFindingsOut(
         critical=board.finding_counts.get("critical", 0),
         normal=board.finding_counts.get("normal", 0),
+        set_aside=board.set_aside_count,
         items=[_finding_out(one, zone) for one in board.findings],
     )
 
@@ -178,36 +149,6 @@ def _device_out(one: DeviceLine, zone: ZoneInfo) -> BoardDeviceOut:
         clock_offset_ms=one.clock_offset_ms,
         clock_suspect=one.is_clock_suspect,
     )
-
-
-def _allergies_out(board: LiveBoard) -> BoardAllergiesOut:
-    items = [
-        BoardAllergyOut(
-            child_id=one.child_id,
-            name=one.name,
-            room_name=one.room_name,
-            severity=one.alert.severity,
-            text=one.alert.text,
-        )
-        for one in board.allergies
-    ]
-    return BoardAllergiesOut(count=board.allergies_count, items=items)
-
-
-def _left_out(board: LiveBoard, zone: ZoneInfo) -> BoardLeftListOut:
-    items = [
-        BoardLeftOut(
-            child_id=one.child_id,
-            name=one.name,
-            stay_id=one.stay_id,
-            left_at=_moment(one.left_at_ms, zone),
-            collected_by=one.collected_by,
-            assumed=one.is_assumed,
-            disputed=one.is_disputed,
-        )
-        for one in board.left
-    ]
-    return BoardLeftListOut(count=board.left_count, items=items)
 
 
 def _moment(wall_ms: int, zone: ZoneInfo) -> datetime:

@@ -19,7 +19,8 @@ from server.schemas.devices import (
     EnrolOut,
     NonceOut,
 )
-from server.services.access import MANAGER_AND_UP, Center
+from server.services.access import MANAGER_AND_UP, Center, User
+from server.services.bundle import Services
 from server.services.devices import Device, DeviceUnknown, from_base64url
 from server.services.enrolment import Applicant
 
@@ -79,15 +80,34 @@ async def device_token(
     return DeviceToken(access_token=issued.token, expires_in=issued.expires_in_s, server_version=request.app.version)
 
 
+@router.post("/devices/{device_id}/suspend")
+async def suspend(device_id: UUID, user: CurrentUser, services: ServicesDep) -> DeviceOut:
+    """Pause a kiosk (manager of its centre); its open link ends within five seconds, and it goes on recording."""
+    await _managed(device_id, user, services)
+    return _out(await services.devices.suspend(str(device_id)))
+
+
+@router.post("/devices/{device_id}/resume")
+async def resume(device_id: UUID, user: CurrentUser, services: ServicesDep) -> DeviceOut:
+    """Let a paused kiosk go on (manager of its centre); it comes back by itself within about half a minute."""
+    await _managed(device_id, user, services)
+    return _out(await services.devices.resume(str(device_id)))
+
+
 @router.post("/devices/{device_id}/revoke")
 async def revoke(device_id: UUID, user: CurrentUser, services: ServicesDep) -> DeviceOut:
     """Switch a kiosk off for good (manager of its centre); its open link ends within five seconds."""
+    await _managed(device_id, user, services)
+    return _out(await services.devices.revoke(str(device_id)))
+
+
+async def _managed(device_id: UUID, user: User, services: Services) -> None:
+    """Raise DeviceUnknown for a kiosk that is none of the user's, and NotEntitled for one they do not manage."""
     center_id = await services.devices.center_of(str(device_id))
     try:
         await services.centers.entitled(user, center_id, MANAGER_AND_UP)
     except NotFound:
         raise DeviceUnknown from None
-    return _out(await services.devices.revoke(str(device_id)))
 
 
 def _out(device: Device) -> DeviceOut:

@@ -1,11 +1,12 @@
 """The live board of a centre: one document, and a stream that keeps it fresh."""
 
-import asyncio
 from typing import Annotated, Final
+from uuid import UUID
 
-from fastapi import APIRouter, Depends, Header, Response
+from fastapi import APIRouter, Depends, Header, Query, Response
 from fastapi.sse import EventSourceResponse, format_sse_event
 
+from server.controllers.board_lists import names_out
 from server.controllers.board_shape import encoded_board
 from server.controllers.dependencies import (
     CurrentUser,
@@ -15,9 +16,9 @@ from server.controllers.dependencies import (
     require_role,
 )
 from server.controllers.event_stream import EventStream
-from server.schemas.live import BoardOut
+from server.schemas.live import BoardNamesOut, BoardOut, NamesOf
 from server.services.access import STAFF_AND_UP, Center, User
-from server.services.board import Mark
+from server.services.board import LiveBoard, Mark
 from server.services.bundle import Services
 from server.services.live_hub import Frame, Seat, Topic
 
@@ -46,10 +47,26 @@ async def board(
         etag = _etag(await services.live_boards.mark(center.id))
         if if_none_match == etag:
             return Response(status_code=304, headers={"etag": etag})
-    found = await services.live_boards.of(center.id)
-    content, _ = await asyncio.to_thread(encoded_board, found)
-    headers = {"etag": _etag(found.mark), "cache-control": "no-cache"}
+    mark, content, _ = await services.live_boards.of(center.id, _written)
+    headers = {"etag": _etag(mark), "cache-control": "no-cache"}
     return Response(content, media_type="application/json", headers=headers)
+
+
+@router.get("/{center_id}/board/names")  # noqa: FAST003 - the same
+async def names(
+    center: StaffedCenter,
+    services: ServicesDep,
+    response: Response,
+    *,
+    of: Annotated[NamesOf, Query(description="Behind which number")] = "room",
+    room_id: Annotated[UUID | None, Query(description="Of which room, with `room`")] = None,
+) -> BoardNamesOut:
+    """Tell who stands behind a number of the board (staff).
+
+    `of` says which: with `room` a `room_id` says whose, and without one it is of those whose room nobody knows.
+    """
+    response.headers["cache-control"] = "no-store"
+    return await services.live_boards.of(center.id, lambda found: names_out(found, of, str(room_id or "")))
 
 
 @router.get(
@@ -73,15 +90,22 @@ async def live(
     `draining`, `rights_lost`, `token_expired` or `failed`; at the latest when the access token runs out,
     or after five minutes for a page with a cookie, which comes back by itself.
     """
-    topic = Topic(f"board {center.id}", center.id, lambda: _frame(services, center.id))
+    topic = Topic(f"board {center.id}", (center.id,), lambda: _frame(services, center.id))
     seat = Seat(user.id, good_until_ms, lambda one: _is_staff(one, center), last_event_id, user.session_id)
     return EventStream(hub, hub.join(topic, seat))
 
 
 async def _frame(services: Services, center_id: str) -> Frame:
-    found = await services.live_boards.of(center_id)
-    text, content = await asyncio.to_thread(encoded_board, found)
-    event_id = f"{found.mark.epoch}:{found.mark.version}"
+    return await services.live_boards.of(center_id, _framed)
+
+
+def _written(found: LiveBoard) -> tuple[Mark, bytes, bytes]:
+    return found.mark, *encoded_board(found)
+
+
+def _framed(found: LiveBoard) -> Frame:
+    mark, text, content = _written(found)
+    event_id = f"{mark.epoch}:{mark.version}"
     return Frame(event_id, format_sse_event(event="board", data_str=text.decode(), id=event_id), content)
 
 

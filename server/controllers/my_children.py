@@ -18,7 +18,7 @@ router = APIRouter(prefix="/my", tags=["families"])
 async def my_children(user: CurrentUser, services: ServicesDep, page: PageDep, response: Response) -> MyChildList:
     """List the children whom I may see, and where each is now, by which desks (guardian)."""
     response.headers["cache-control"] = "no-store"
-    shown, cursor = page.part("my children", await services.my_children.now(user), lambda one: one.child.child_id)
+    shown, cursor = page.part("my children", await services.parents.children.now(user), lambda one: one.child.child_id)
     return MyChildList(items=[_out(child) for child in shown], next_cursor=cursor)
 
 

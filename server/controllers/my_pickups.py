@@ -21,7 +21,7 @@ async def my_pickups(
 ) -> AnnouncementList:
     """List whom I announced to collect a child of mine, today and later (guardian); not what others arranged."""
     response.headers.update(_NO_STORE)
-    found = [_out(rows) for rows in await services.my_pickups.mine(user, str(child_id))]
+    found = [_out(rows) for rows in await services.parents.pickups.mine(user, str(child_id))]
     shown, cursor = page.part("my pickups", found, lambda one: one.id)
     return AnnouncementList(items=list(shown), next_cursor=cursor)
 
@@ -43,7 +43,7 @@ async def announce_pickup(
         relationship=body.relationship,
         day=body.day,
     )
-    return _out(await services.my_pickups.announce(user, str(child_id), announced, body.password))
+    return _out(await services.parents.pickups.announce(user, str(child_id), announced, body.password))
 
 
 @router.delete("/pickups/{pickup_id}")
@@ -52,7 +52,7 @@ async def withdraw_pickup(
 ) -> AnnouncementOut:
     """Take an announcement of mine back; nobody is given to this person on it any more (guardian)."""
     response.headers.update(_NO_STORE)
-    return _out(await services.my_pickups.withdraw(user, str(child_id), str(pickup_id)))
+    return _out(await services.parents.pickups.withdraw(user, str(child_id), str(pickup_id)))
 
 
 def _out(rows: PickupRows) -> AnnouncementOut:

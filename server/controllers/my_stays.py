@@ -41,7 +41,7 @@ async def my_stays(
 ) -> MyStayList:
     """List the stays of a child of mine by day, the last day first, for at most 92 days at once (guardian)."""
     response.headers.update(_NO_STORE)
-    return _list_out(await services.my_stays.between(user, str(child_id), first_day, last_day))
+    return _list_out(await services.parents.stays.between(user, str(child_id), first_day, last_day))
 
 
 @router.post("/stays/{stay_id}/confirm", status_code=status.HTTP_201_CREATED)
@@ -50,7 +50,7 @@ async def confirm(
 ) -> SaidOut:
     """Say that a stay was as it is told; it stands in the stay's evidence (guardian)."""
     word = Word(event_id=str(body.event_id))
-    return _said_out(await services.my_stays.say(user, str(child_id), str(stay_id), word))
+    return _said_out(await services.parents.stays.say(user, str(child_id), str(stay_id), word))
 
 
 @router.post("/stays/{stay_id}/dispute", status_code=status.HTTP_201_CREATED)
@@ -65,7 +65,7 @@ async def dispute(
         reason=body.reason,
         right_time=body.right_time,
     )
-    return _said_out(await services.my_stays.say(user, str(child_id), str(stay_id), word))
+    return _said_out(await services.parents.stays.say(user, str(child_id), str(stay_id), word))
 
 
 def _said_out(entered: Entered) -> SaidOut:

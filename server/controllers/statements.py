@@ -31,9 +31,13 @@ async def statement(
     Days that are locked come out as they were known when they were locked.
     """
     found = await services.statements.of_child(center, str(child_id), first_day, last_day)
-    zone = ZoneInfo(center.time_zone)
+    return statement_out(center.id, ZoneInfo(center.time_zone), found)
+
+
+def statement_out(center_id: str, zone: ZoneInfo, found: Statement) -> StatementOut:
+    """Give a statement as clients get it."""
     return StatementOut(
-        center_id=center.id,
+        center_id=center_id,
         child_id=found.child_id,
         first_day=found.first_day,
         last_day=found.last_day,

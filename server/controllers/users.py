@@ -4,7 +4,7 @@ from fastapi import APIRouter, Response, status
 
 from server.controllers.dependencies import CurrentUser, ServicesDep
 from server.controllers.preconditions import ExpectedDep, set_etag
-from server.schemas.users import Me, MeChange, Membership, PasswordChange
+from server.schemas.users import Me, MeChange, Membership, OwnErasureIn, PasswordChange
 from server.services.access import User
 
 router = APIRouter(prefix="/users", tags=["users"])
@@ -28,6 +28,12 @@ async def change_me(
 async def change_password(body: PasswordChange, user: CurrentUser, services: ServicesDep) -> None:
     """Change my password; I am signed out everywhere but here."""
     await services.own_account.change_password(user, body.old_password, body.new_password)
+
+
+@router.post("/me/erasure", status_code=status.HTTP_204_NO_CONTENT)
+async def erase_me(body: OwnErasureIn, user: CurrentUser, services: ServicesDep) -> None:
+    """Erase my account for good, with my password again; what a centre has on file of me, the centre erases."""
+    await services.own_erasure.erase(user, body.password)
 
 
 def _me(user: User, response: Response) -> Me:

@@ -56,7 +56,18 @@ class Asking:
 
 NOBODY: Final = Asking()
 THE_SERVER: Final = Asking(EVERYWHERE)
+OPERATOR: Final = "operator"
 _now: ContextVar[Asking] = ContextVar("rollcall_asking", default=NOBODY)
+
+
+def operator_asks(command: str) -> Asking:
+    """Give who asks when an operator types a command: everywhere, and what it changes is told in the audit log."""
+    return Asking(EVERYWHERE, actor=OPERATOR, route=f"rollcall-server {command}", changes=True)
+
+
+def job_asks(job: str) -> Asking:
+    """Give who is told in the audit log of what a job did for good."""
+    return Asking(EVERYWHERE, actor=job, route=f"job {job}")
 
 
 def asking_now() -> Asking:

@@ -132,6 +132,18 @@ class Settings(BaseSettings):
         le=8760,
         description="How long a desk may go on without hearing this server; then it hides its roster and only records.",
     )
+    retention_years: int = Field(
+        5,
+        ge=0,
+        le=30,
+        description="For how many years after it left the centre keeps a child; then the child is erased, and its "
+        "attendance stays without a name. 0: until somebody erases it. Check what your law asks for.",
+    )
+    webhooks_to_private_networks: bool = Field(
+        default=False,
+        description="Whether webhooks may go to hosts of your own network, and over plain http to this machine: "
+        "managers can then let the server knock at doors that only it reaches.",
+    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Least level that is logged.")
     log_format: Literal["console", "json"] = Field(
         "console", description="`console` for people, `json` (one object per line) for machines."

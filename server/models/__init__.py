@@ -7,8 +7,10 @@ from server.models import (
     accounts,
     audit,
     browser_sessions,
+    calendar_feeds,
     credentials,
     devices,
+    erasure,
     incidents,
     mail,
     people,
@@ -18,7 +20,9 @@ from server.models import (
     request_keys,
     rooms,
     sessions,
+    set_aside,
     sync,
+    webhooks,
 )
 
 metadata = SQLModel.metadata
@@ -28,8 +32,10 @@ __all__ = [
     "accounts",
     "audit",
     "browser_sessions",
+    "calendar_feeds",
     "credentials",
     "devices",
+    "erasure",
     "incidents",
     "mail",
     "metadata",
@@ -40,5 +46,7 @@ __all__ = [
     "request_keys",
     "rooms",
     "sessions",
+    "set_aside",
     "sync",
+    "webhooks",
 ]

@@ -27,6 +27,7 @@ class MailOutbox(SQLModel, table=True):
     """One mail to one recipient.
 
     `not_before` is when it is due; whoever sends it moves it ahead first, so that nobody else does meanwhile.
+    `user_id` and `child_id` are set in what a guardian is told of a child: it is sent only while they may see it.
     `last_error` holds codes of mail servers and words of ours, never what a server said: that repeats addresses.
     """
 
@@ -53,3 +54,5 @@ class MailOutbox(SQLModel, table=True):
     last_error: str = Field(max_length=REASON_MAX)
     state: str = Field(max_length=16)
     sent_at: datetime | None = Field(default=None, sa_type=TIMESTAMP)
+    child_id: str | None = Field(default=None, sa_type=UUID_TEXT)
+    user_id: str | None = Field(default=None, sa_type=UUID_TEXT)

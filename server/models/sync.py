@@ -115,6 +115,10 @@ class JournalEntry(SQLModel, table=True):
     """One entry exactly as its device signed it, and what became of it; an `event_id` may come twice."""
 
     __tablename__ = "journal_entry"
+    __table_args__ = (
+        # 5: kept aside (`sync.journal.Outcome.PARKED`).
+        Index("ix_journal_entry_set_aside", "center_id", "received_at", "hash", postgresql_where=text("outcome = 5")),
+    )
 
     center_id: str = Field(primary_key=True, sa_type=UUID_TEXT)
     device_id: str = Field(primary_key=True, sa_type=UUID_TEXT)

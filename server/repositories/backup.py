@@ -101,9 +101,15 @@ async def wake_triggers(connection: AsyncConnection, listed: Sequence[Table]) ->
         await connection.execute(text(f"ALTER TABLE {quoted(name)} FORCE ROW LEVEL SECURITY"))
 
 
+# What ended since the backup was made must not begin again: log-ins, links of mails, addresses of calendars.
+_ENDED: Final = (
+    "user_session", "browser_session", "password_recovery", "recovery_request", "throttle", "calendar_feed",
+)  # fmt: skip
+
+
 async def end_log_ins(connection: AsyncConnection) -> None:
     """Sign everybody out: what ended since the backup was made must not go on, and no refresh token would fit."""
-    for table in ("user_session", "browser_session", "password_recovery", "recovery_request", "throttle"):
+    for table in _ENDED:
         await connection.execute(text(f"DELETE FROM {table}"))
 
 

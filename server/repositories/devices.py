@@ -18,6 +18,11 @@ async def find(session: AsyncSession, device_id: str) -> Device | None:
     return await session.get(Device, device_id)
 
 
+async def hold(session: AsyncSession, device: Device) -> None:
+    """Hold a device to the end of the transaction, and read again what another may have just decided of it."""
+    await session.refresh(device, with_for_update={"key_share": True})
+
+
 async def find_by_key(session: AsyncSession, public_key: bytes) -> Device | None:
     """Give the device that has a public key."""
     return (await session.exec(select(Device).where(col(Device.public_key) == public_key))).one_or_none()

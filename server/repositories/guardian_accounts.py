@@ -1,6 +1,6 @@
 """The SQL of guardians' accounts: whose they are, and which children they may see."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -34,6 +34,15 @@ class FamilyChild:
     can_view: bool
     can_book: bool
     receives_notifications: bool
+
+
+@dataclass(frozen=True, slots=True)
+class OwnAdult:
+    """Which adult an account is at a centre."""
+
+    center_id: str
+    center_name: str
+    adult_id: str
 
 
 async def find(session: AsyncSession, center_id: str, adult_id: str) -> GuardianAccount | None:
@@ -74,6 +83,23 @@ async def children(connection: Connection, user_id: str, *, child_id: str | None
     return [_child(row) for row in await connection.execute(_CHILDREN, parameters)]
 
 
+async def children_at(
+    connection: Connection, center_id: str, user_ids: Collection[str]
+) -> dict[str, list[FamilyChild]]:
+    """Give the children of some accounts at one centre by account, by name, whatever the account may do for them."""
+    parameters = {"center_id": center_id, "user_ids": list(user_ids), "limit": CHILDREN_MAX * len(user_ids)}
+    found: dict[str, list[FamilyChild]] = {}
+    for row in await connection.execute(_CHILDREN_AT, parameters):
+        found.setdefault(str(row.user_id), []).append(_child(row))
+    return found
+
+
+async def adults_of(connection: Connection, user_id: str) -> list[OwnAdult]:
+    """Give which adult an account is at each centre where it has a role, by the centre's name."""
+    rows = await connection.execute(_ADULTS, {"user_id": user_id, "limit": CHILDREN_MAX})
+    return [OwnAdult(str(row.center_id), row.center_name, str(row.adult_id)) for row in rows]
+
+
 async def kinds_of(connection: Connection, center_id: str, child_id: str, adult_ids: Sequence[str]) -> dict[str, str]:
     """Give what some adults are to a child, in a word."""
     parameters = {"center_id": center_id, "child_id": child_id, "adult_ids": list(adult_ids)}
@@ -88,10 +114,10 @@ def _child(row: object) -> FamilyChild:
     return FamilyChild(**values)
 
 
-_CHILDREN: Final = text("""
-    SELECT link.center_id, center.name AS center_name, center.time_zone, child.id AS child_id, child.given_name,
-           child.family_name, child.preferred_name, profile.home_room_id, profile.enrolled, link.adult_id, kin.kind,
-           kin.legal_guardian, coalesce(kin.can_view, kin.legal_guardian) AS can_view,
+_FAMILIES: Final = """
+    SELECT link.user_id, link.center_id, center.name AS center_name, center.time_zone, child.id AS child_id,
+           child.given_name, child.family_name, child.preferred_name, profile.home_room_id, profile.enrolled,
+           link.adult_id, kin.kind, kin.legal_guardian, coalesce(kin.can_view, kin.legal_guardian) AS can_view,
            coalesce(kin.can_book, kin.legal_guardian) AS can_book,
            coalesce(kin.receives_notifications, kin.legal_guardian) AS receives_notifications
     FROM guardian_account AS link
@@ -99,11 +125,28 @@ _CHILDREN: Final = text("""
     JOIN relationship AS kin ON kin.center_id = link.center_id AND kin.adult_id = link.adult_id
     JOIN person AS child ON child.center_id = kin.center_id AND child.id = kin.child_id AND child.kind = 'child'
     JOIN child_profile AS profile ON profile.center_id = child.center_id AND profile.child_id = child.id
+    WHERE EXISTS (SELECT FROM membership WHERE membership.user_id = link.user_id
+                  AND membership.center_id = link.center_id)
+"""
+_BY_NAME: Final = """
+    ORDER BY center.name, link.center_id, child.family_name, child.given_name, child.id LIMIT :limit
+"""
+_CHILDREN: Final = text(f"""
+    {_FAMILIES} AND link.user_id = :user_id
+      AND (CAST(:child_id AS uuid) IS NULL OR child.id = CAST(:child_id AS uuid))
+    {_BY_NAME}
+""")
+_CHILDREN_AT: Final = text(f"""
+    {_FAMILIES} AND link.center_id = :center_id AND link.user_id = ANY(CAST(:user_ids AS uuid[]))
+    {_BY_NAME}
+""")
+_ADULTS: Final = text("""
+    SELECT link.center_id, center.name AS center_name, link.adult_id
+    FROM guardian_account AS link JOIN center ON center.id = link.center_id
     WHERE link.user_id = :user_id
       AND EXISTS (SELECT FROM membership WHERE membership.user_id = link.user_id
                   AND membership.center_id = link.center_id)
-      AND (CAST(:child_id AS uuid) IS NULL OR child.id = CAST(:child_id AS uuid))
-    ORDER BY center.name, link.center_id, child.family_name, child.given_name, child.id LIMIT :limit
+    ORDER BY center.name, link.center_id LIMIT :limit
 """)
 _KINDS: Final = text("""
     SELECT adult_id, kind FROM relationship

@@ -60,7 +60,7 @@ class BoardAlert:
 
 @dataclass(frozen=True, slots=True)
 class BoardFinding:
-    """An open finding, and the name of whom it is about if that one is on file."""
+    """An open finding, and the name of whom it is about; as it is read, empty for one who is not on file."""
 
     finding: str
     kind: str

@@ -9,6 +9,15 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 REASONS_MAX: Final = 50
+TOLD_OF_CHILD: Final = """
+    FROM guardian_account AS link
+    JOIN user_account AS account ON account.id = link.user_id AND account.is_active
+    JOIN relationship AS kin ON kin.center_id = link.center_id AND kin.adult_id = link.adult_id
+    WHERE coalesce(kin.can_view, kin.legal_guardian) AND coalesce(kin.receives_notifications, kin.legal_guardian)
+      AND EXISTS (SELECT FROM membership WHERE membership.user_id = link.user_id
+                  AND membership.center_id = link.center_id)
+"""
+"""Who may be told of a child: an account that is active and has a role, of an adult who may see it and hear of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +30,8 @@ class NewMail:
     recipient: str
     subject: str
     body: str
+    child_id: str | None = None
+    user_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +70,8 @@ async def queue(connection: AsyncConnection, mails: Sequence[NewMail], at: datet
         "recipients": [mail.recipient for mail in ordered],
         "subjects": [mail.subject for mail in ordered],
         "bodies": [mail.body for mail in ordered],
+        "child_ids": [mail.child_id for mail in ordered],
+        "user_ids": [mail.user_id for mail in ordered],
     }
     return (await connection.execute(_QUEUE, parameters)).rowcount
 
@@ -79,6 +92,12 @@ async def take_due(
     rows = (await connection.execute(_TAKE, parameters)).all()
     taken = [TakenMail(str(row.id), row.recipient, row.subject, row.body, row.created_at, row.attempts) for row in rows]
     return sorted(taken, key=lambda mail: mail.id)
+
+
+async def drop_unentitled(connection: AsyncConnection, mails: Sequence[TakenMail], *, reason: str) -> set[str]:
+    """Give up those of some mails that tell an account of a child of whom it may not be told now; gives their ids."""
+    rows = await connection.scalars(_DROP_UNENTITLED, {"ids": [mail.id for mail in mails], "reason": reason})
+    return {str(one) for one in rows}
 
 
 async def note_sent(connection: AsyncConnection, mail: TakenMail, at: datetime) -> None:
@@ -126,12 +145,14 @@ async def reasons(connection: AsyncConnection) -> list[Reason]:
 
 _QUEUE: Final = text("""
     INSERT INTO mail_outbox (id, center_id, dedupe_key, recipient, subject, body,
-                             created_at, not_before, give_up_at, attempts, last_error, state)
-    SELECT line.id, line.center_id, line.dedupe_key, line.recipient, line.subject, line.body,
+                             child_id, user_id, created_at, not_before, give_up_at, attempts, last_error, state)
+    SELECT line.id, line.center_id, line.dedupe_key, line.recipient, line.subject, line.body, line.child_id,
+           line.user_id,
            CAST(:at AS timestamptz), CAST(:at AS timestamptz), CAST(:give_up_at AS timestamptz), 0, '', 'waiting'
     FROM unnest(CAST(:ids AS uuid[]), CAST(:center_ids AS uuid[]), CAST(:dedupe_keys AS text[]),
-                CAST(:recipients AS text[]), CAST(:subjects AS text[]), CAST(:bodies AS text[]))
-         WITH ORDINALITY AS line(id, center_id, dedupe_key, recipient, subject, body, place)
+                CAST(:recipients AS text[]), CAST(:subjects AS text[]), CAST(:bodies AS text[]),
+                CAST(:child_ids AS uuid[]), CAST(:user_ids AS uuid[]))
+         WITH ORDINALITY AS line(id, center_id, dedupe_key, recipient, subject, body, child_id, user_id, place)
     ORDER BY line.place
     ON CONFLICT (dedupe_key) DO NOTHING
 """)
@@ -146,6 +167,13 @@ _TAKE: Final = text("""
     UPDATE mail_outbox AS mail SET not_before = :lease_end, attempts = mail.attempts + 1
     FROM due WHERE mail.id = due.id
     RETURNING mail.id, mail.recipient, mail.subject, mail.body, mail.created_at, mail.attempts
+""")
+_DROP_UNENTITLED: Final = text(f"""
+    UPDATE mail_outbox AS mail SET state = 'given_up', last_error = :reason
+    WHERE mail.id = ANY(CAST(:ids AS uuid[])) AND mail.user_id IS NOT NULL
+      AND NOT EXISTS (SELECT {TOLD_OF_CHILD} AND link.center_id = mail.center_id AND link.user_id = mail.user_id
+                      AND kin.child_id = mail.child_id)
+    RETURNING mail.id
 """)
 _SENT: Final = text("""
     UPDATE mail_outbox SET state = 'sent', sent_at = :at, last_error = '' WHERE id = :id AND state <> 'sent'

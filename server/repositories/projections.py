@@ -195,7 +195,7 @@ async def attested_by(
 
 
 async def forget(connection: AsyncConnection, center_id: str) -> None:
-    """Take all projections of a centre away, to be made again in the same transaction."""
+    """Take all projections of a centre away, to be made again in the same transaction; nobody is told of that."""
     for statement in _FORGET:
         await connection.execute(statement, {"center_id": center_id})
 
@@ -353,6 +353,7 @@ _ATTESTED_BY: Final = text("""
     ORDER BY fact.child_id
 """)
 _FORGET: Final = (
+    text("SELECT set_config('rollcall.rebuilding', 'on', true)"),
     text("DELETE FROM stay WHERE center_id = :center_id"),
     text("DELETE FROM review WHERE center_id = :center_id"),
 )

@@ -6,7 +6,7 @@ table takes the head of its centre by itself (a trigger notes it there), so a un
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Final, TypeAlias
@@ -76,6 +76,7 @@ class UnitOfWork:
         self._drafts: dict[str, list[Pending]] = {}
         self._new: dict[str, list[Pending]] = {}
         self._after_commit: list[Callable[[], None]] = []
+        self._once_logged: list[Callable[[AsyncConnection], Awaitable[None]]] = []
 
     @property
     def session(self) -> AsyncSession:
@@ -172,6 +173,10 @@ class UnitOfWork:
         """Call this when the transaction is committed, and never when it is not; `call` must not raise or wait."""
         self._after_commit.append(call)
 
+    def once_logged(self, call: Callable[[AsyncConnection], Awaitable[None]]) -> None:
+        """Call this when the log has what this transaction appends, and before it is committed."""
+        self._once_logged.append(call)
+
     async def write(self) -> None:
         """Write what is pending to tables and logs; called by `UnitsOfWork.begin`.
 
@@ -184,6 +189,8 @@ class UnitOfWork:
             await self._session.flush()
         if self._asked:
             await self._append()
+        for work in self._once_logged:
+            await work(self.connection)
         await self._note_acts()
 
     async def conclude(self) -> None:
@@ -209,10 +216,13 @@ class UnitOfWork:
         """Tell the rows that were written; what the address names, when a statement wrote them past the session."""
         here, elsewhere = self._asking.center_id, self._asking.organisation_id
         for center_id, entity, entity_id in (*self._touched.rows, *self._records()):
-            self._acts.add(center_id or here or elsewhere, Act(CHANGED, entity, entity_id))
+            # A command of the operator may write what belongs to no centre and no organisation: an account that is new.
+            if chain_id := center_id or here or elsewhere:
+                self._acts.add(chain_id, Act(CHANGED, entity, entity_id))
         if self._origin and not self._acts.by_chain and await audit_writes.has_written(self.connection):
             act = Act(CHANGED, self._asking.entity, self._asking.entity_id)
-            self._acts.add(here or elsewhere, act)
+            if here or elsewhere:
+                self._acts.add(here or elsewhere, act)
 
     def _records(self) -> list[tuple[str, str, str]]:
         """The records that devices are told of, as centre, entity and id."""

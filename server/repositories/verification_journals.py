@@ -27,7 +27,10 @@ class JournalRow:
 
 @dataclass(frozen=True, slots=True)
 class EntryRow:
-    """An entry, what became of it, and the row of the log and the incident that its outcome speaks of."""
+    """An entry, what became of it, and the row of the log and the incident that its outcome speaks of.
+
+    `is_erased`: its body was emptied for somebody who was erased; the register says so.
+    """
 
     entry: Entry
     received_at_us: int
@@ -39,6 +42,7 @@ class EntryRow:
     log_entity_id: str
     log_body: bytes
     has_incident: bool
+    is_erased: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +150,7 @@ def _entry_row(row: Row[Any]) -> EntryRow:
         log_entity_id=row.log_entity_id or "",
         log_body=row.log_body or b"",
         has_incident=row.has_incident,
+        is_erased=row.is_erased,
     )
 
 
@@ -169,7 +174,11 @@ _ENTRIES: Final = text(f"""
            entry.signature, entry.outcome, entry.reason, entry.version, entry.evidence,
            {microseconds("entry.received_at")} AS received_at_us,
            line.entity AS log_entity, line.entity_id AS log_entity_id, line.body AS log_body,
-           incident.event_id IS NOT NULL AS has_incident
+           incident.event_id IS NOT NULL AS has_incident,
+           entry.body = '' AND EXISTS (
+               SELECT FROM erased_record AS gone
+               WHERE gone.center_id = entry.center_id AND gone.entity = 'entry' AND gone.entity_id = entry.event_id
+           ) AS is_erased
     FROM journal_entry AS entry
     LEFT JOIN change_log AS line ON line.center_id = entry.center_id AND line.version = entry.version
     LEFT JOIN device_incident AS incident ON incident.center_id = entry.center_id
@@ -192,5 +201,11 @@ _FACT_WITHOUT_ENTRY: Final = text("""
     WHERE center_id = :center_id AND entity = 'event' AND operation = 1 AND NOT EXISTS (
         SELECT FROM journal_entry AS entry
         WHERE entry.center_id = :center_id AND entry.version = line.version AND entry.outcome <> 2)
+      -- What an erasure put in place of an event has no entry of its own: the register and the event before tell of it.
+      AND NOT (EXISTS (SELECT FROM erased_record AS gone WHERE gone.center_id = :center_id AND gone.entity = 'event'
+                       AND gone.entity_id = line.entity_id)
+               AND EXISTS (SELECT FROM change_log AS before WHERE before.center_id = :center_id
+                           AND before.entity = 'event' AND before.entity_id = line.entity_id
+                           AND before.version < line.version))
     ORDER BY version LIMIT 1
 """)

@@ -36,6 +36,21 @@ class FamilyCodeOut(Output):
     expires_at: datetime
 
 
+class MyFamilyCodeOut(FamilyCodeOut):
+    """The code of mine at a centre, and the address of its picture (SVG) below the API."""
+
+    center_id: str
+    center_name: str
+    qr: str
+
+
+class MyFamilyCodeList(Output):
+    """My codes, by centre."""
+
+    items: list[MyFamilyCodeOut]
+    next_cursor: str
+
+
 class DoorKeysOut(Output):
     """What a desk checks PINs and family codes with; 32 bytes each in base64url without padding."""
 

@@ -6,6 +6,7 @@ from typing import Literal
 from server.schemas.base import Output
 
 Status = Literal["ok", "unknown", "near", "at_limit", "breach"]
+NamesOf = Literal["room", "visitors", "not_here", "overdue", "after_hours", "allergies", "left"]
 
 
 class BoardCenterOut(Output):
@@ -95,8 +96,6 @@ class BoardRoomOut(Output):
     children_count: CountOut
     staff_count: int
     ratio: BoardRatioOut
-    children: list[BoardChildOut]
-    staff: list[BoardPersonOut]
 
 
 class ListedOut(Output):
@@ -196,10 +195,14 @@ class BoardFindingOut(Output):
 
 
 class BoardFindingsOut(Output):
-    """Open findings, critical ones first; the counts are whole where `items` are cut."""
+    """Open findings, critical ones first; the counts are whole where `items` are cut.
+
+    `set_aside` entries of desks count for nothing until somebody looks (/set-aside): a child may be in unseen.
+    """
 
     critical: int
     normal: int
+    set_aside: int
     items: list[BoardFindingOut]
 
 
@@ -269,7 +272,10 @@ class BoardLeftListOut(Output):
 
 
 class BoardOut(Output):
-    """A centre at `version` of the life `epoch` of its log, as of a moment."""
+    """A centre at `version` of the life `epoch` of its log, as of a moment.
+
+    Its size does not grow with the children: of each list it holds the first ten, and /board/names tells the others.
+    """
 
     as_of: datetime
     center: BoardCenterOut
@@ -281,7 +287,6 @@ class BoardOut(Output):
     findings: BoardFindingsOut
     rooms: list[BoardRoomOut]
     without_room: BoardRoomOut | None
-    visitors: list[BoardPersonOut]
     not_here: NotHereListOut
     overdue: OverdueListOut
     plan: PlanOut
@@ -290,3 +295,26 @@ class BoardOut(Output):
     allergies: BoardAllergiesOut
     curve: CurveOut
     left: BoardLeftListOut
+
+
+class BoardNamesOut(Output):
+    """Who stands behind a number of the board, as of a moment; `count` is whole where `items` are cut at 500.
+
+    `items` are what the board has in the list of that name; of a room its children, with its `staff` beside them.
+    """
+
+    as_of: datetime
+    epoch: str
+    version: int
+    of: NamesOf
+    count: int
+    items: (
+        list[BoardChildOut]
+        | list[BoardPersonOut]
+        | list[NotHereOut]
+        | list[OverdueOut]
+        | list[ListedOut]
+        | list[BoardAllergyOut]
+        | list[BoardLeftOut]
+    )
+    staff: list[BoardPersonOut]

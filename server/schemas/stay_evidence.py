@@ -84,7 +84,7 @@ class ClockOut(Output):
 
 
 class ChecksOut(Output):
-    """What was found when the entry was checked for this answer; null: the value to compare with is not there.
+    """What was found when the entry was checked for this answer; null: what to compare with is not there (any more).
 
     `hash_matches`: the hash is that of the content. `follows`: the previous hash is that of the entry before.
     `signature_verifies`: the device's key signed this content. `evidence_matches`: outcome and time of arrival are
@@ -92,11 +92,11 @@ class ChecksOut(Output):
     """
 
     sound: bool
-    hash_matches: bool
+    hash_matches: bool | None
     follows: bool | None
     signature_verifies: bool | None
     evidence_matches: bool | None
-    says_the_same: bool
+    says_the_same: bool | None
 
 
 class EntryOut(Output):

@@ -40,6 +40,12 @@ class PasswordChange(Input):
     new_password: Annotated[str, Field(max_length=PASSWORD_CHARACTERS_MAX)]
 
 
+class OwnErasureIn(Input):
+    """My password again."""
+
+    password: str = Field(min_length=1, max_length=PASSWORD_CHARACTERS_MAX, repr=False)
+
+
 class MemberOut(Output):
     """Somebody with roles at a centre; `etag` is what a change of them sends as If-Match."""
 

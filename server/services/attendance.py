@@ -1,6 +1,6 @@
 """Who was where on a day: the fold of each child's facts, cut to one day of the centre."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
@@ -17,6 +17,7 @@ from server.repositories.absences import DayAbsence
 from server.repositories.attendance_days import ListedChild
 from server.repositories.unit_of_work import UnitsOfWork
 from server.services.projections import Around, around_of
+from sync.amendments import ACTS
 from sync.attendance import Fact, Finding, Stay, fold
 from sync.digest import digests
 from sync.intake import fact_of_record
@@ -114,6 +115,8 @@ class Attendance:
             records = await attendance_days.event_records(
                 connection, center.id, since=since, before=before, child_id=child_id, limit=EVENTS_MAX
             )
+            events = _by_child(records)
+            children += _not_on_file(children, events)
             around = await around_of(connection, center.id, [(center.id, child.id) for child in children])
             bounds_ms = day_bounds_ms(wanted.isoformat(), center.time_zone)
             bounds = (datetime_of(bounds_ms[0]), datetime_of(bounds_ms[1]))
@@ -128,7 +131,7 @@ class Attendance:
             epoch=head.epoch if head else "",
             version=head.version if head else 0,
             as_of=as_of,
-            children=_children_of_day(children, records, _Day(center.id, bounds_ms, around, announced)),
+            children=_children_of_day(children, events, _Day(center.id, bounds_ms, around, announced)),
             device_names={record.device_id: record.device_name for record in records},
         )
 
@@ -160,16 +163,35 @@ class _Day:
     announced: Sequence[DayAbsence]
 
 
-def _children_of_day(
-    children: Sequence[ListedChild], records: Sequence[EventRecord], around: _Day
-) -> tuple[ChildDay, ...]:
+def _by_child(records: Sequence[EventRecord]) -> dict[str, list[DayEvent]]:
     events: dict[str, list[DayEvent]] = {}
     for record in records:
         try:
             fact = fact_of_record(record)
         except (msgspec.DecodeError, UnicodeDecodeError):
             continue  # of a kind that came with a newer server: kept in the log, and no part of a day here
-        events.setdefault(fact.event.child_subject_id, []).append(DayEvent(fact, record))
+        if fact.event.child_subject_id:
+            events.setdefault(fact.event.child_subject_id, []).append(DayEvent(fact, record))
+    return events
+
+
+def _not_on_file(children: Sequence[ListedChild], events: Mapping[str, Sequence[DayEvent]]) -> list[ListedChild]:
+    """Whoever was taken in under a name and is not on file: in the building like everybody, called as the desk wrote.
+
+    Of whom nothing is told but that something else does not count, is nobody.
+    """
+    found = []
+    for child_id in events.keys() - {child.id for child in children}:
+        told = [one.fact.event for one in events[child_id] if one.fact.event.kind not in ACTS]
+        if told:
+            name = next((event.provisional_name for event in told if event.provisional_name), "")
+            found.append(ListedChild(child_id, name, "", "", "", enrolled=False))
+    return sorted(found, key=lambda child: (child.given_name, child.id))
+
+
+def _children_of_day(
+    children: Sequence[ListedChild], events: Mapping[str, Sequence[DayEvent]], around: _Day
+) -> tuple[ChildDay, ...]:
     days = (_child_day(child, events.get(child.id, []), around) for child in children)
     return tuple(day for day in days if day.child.enrolled or day.events or day.stays)
 

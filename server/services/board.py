@@ -256,6 +256,7 @@ class LiveBoard:
     after_hours: tuple[Listed, ...]
     after_hours_count: int
     finding_counts: dict[str, int]
+    set_aside_count: int
     findings: tuple[SaidFinding, ...]
     devices: tuple[DeviceLine, ...]
     allergies: tuple[AllergyPresent, ...]

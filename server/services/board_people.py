@@ -2,7 +2,7 @@
 
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, time, timedelta
 from typing import Final, TypeVar
 from zoneinfo import ZoneInfo
@@ -12,7 +12,7 @@ import msgspec
 from server.core.clock import datetime_of, ms_of
 from server.models.people import AlertKind, AlertSeverity
 from server.models.projections import SubjectKind
-from server.repositories.live_board import BoardAlert, BoardPerson, BoardStay
+from server.repositories.live_board import BoardAlert, BoardFinding, BoardPerson, BoardStay
 from server.services.board import (
     ALLERGIES_OF_CHILD_MAX,
     LISTED_MAX,
@@ -101,6 +101,14 @@ def _who(stay: BoardStay, person: BoardPerson | None) -> tuple[Group, str]:
     if _is_child(stay):
         return Group.CHILD, name
     return (Group.VISITOR if event is not None and event.kind in _VISITS else Group.STAFF), name
+
+
+def named(findings: Iterable[BoardFinding], stays: Iterable[BoardStay]) -> list[BoardFinding]:
+    """Give findings with a name also for who is not on file and was here today: the one that they came under."""
+    found = list(findings)
+    wanted = {one.subject_id for one in found if not one.subject_name}
+    names = {stay.subject_id: _who(stay, None)[1] for stay in stays if stay.subject_id in wanted}
+    return [one if one.subject_name else replace(one, subject_name=names.get(one.subject_id, "")) for one in found]
 
 
 def _is_child(stay: BoardStay) -> bool:

@@ -18,25 +18,32 @@ from server.services.auto_close import AutoClose
 from server.services.barcodes import Barcodes
 from server.services.bookings import Bookings
 from server.services.browser_sessions import BrowserSessions
+from server.services.calendar_feeds import CalendarFeeds
 from server.services.center_days import CenterDays
 from server.services.children import Children
 from server.services.desk_entries import DeskEntries
 from server.services.devices import Devices
 from server.services.door import Door
 from server.services.enrolment import Enrolment
+from server.services.erasures import Erasures
 from server.services.expected import Expected
+from server.services.family_live import FamilyLive
 from server.services.guardian_accounts import GuardianAccounts
 from server.services.health import Health
 from server.services.incidents import Incidents
 from server.services.invitations import Invitations
 from server.services.live_board import LiveBoards
 from server.services.members import Members
+from server.services.my_attendance import MyAttendance
 from server.services.my_children import MyChildren
+from server.services.my_notifications import MyNotifications
 from server.services.my_pickups import MyPickups
+from server.services.my_statements import MyStatements
 from server.services.my_stays import MyStays
 from server.services.notifications import Notifications
 from server.services.offers import Offers
 from server.services.own_account import OwnAccount
+from server.services.own_erasure import OwnErasure
 from server.services.people_days import PeopleDays
 from server.services.photos import Photos
 from server.services.pickups import Pickups
@@ -53,8 +60,24 @@ from server.services.rollcalls import RollCallReports
 from server.services.roster_import import RosterImport
 from server.services.schedules import Schedules
 from server.services.sessions import Sessions
+from server.services.set_aside import SetAside
 from server.services.statements import Statements
 from server.services.stay_evidence import StayEvidence
+from server.services.webhooks import Webhooks
+
+
+@dataclass(frozen=True, slots=True)
+class ParentApps:
+    """What parents' apps ask beside their children and pick-ups."""
+
+    attendance: MyAttendance
+    calendar: CalendarFeeds
+    live: FamilyLive
+    children: MyChildren
+    notifications: MyNotifications
+    pickups: MyPickups
+    statements: MyStatements
+    stays: MyStays
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +103,7 @@ class Services:
     devices: Devices
     door: Door
     enrolment: Enrolment
+    erasures: Erasures
     expected: Expected
     health: Health
     incidents: Incidents
@@ -87,6 +111,8 @@ class Services:
     invitations: Invitations
     members: Members
     own_account: OwnAccount
+    parents: ParentApps
+    own_erasure: OwnErasure
     offers: Offers
     people_days: PeopleDays
     projections: Projections
@@ -94,6 +120,7 @@ class Services:
     reports: Reports
     reviews: Reviews
     sessions: Sessions
+    set_aside: SetAside
     presence: PresenceReports
     rollcalls: RollCallReports
     notifications: Notifications
@@ -107,10 +134,8 @@ class Services:
     alerts: Alerts
     children: Children
     guardian_accounts: GuardianAccounts
-    my_children: MyChildren
-    my_pickups: MyPickups
-    my_stays: MyStays
     photos: Photos
     pickups: Pickups
     relationships: Relationships
     repeats: Repeats
+    webhooks: Webhooks

@@ -28,6 +28,7 @@ class Part(StrEnum):
     STAYS = "stays"
     ANNOUNCEMENTS = "announcements"
     PHOTO = "photo"
+    STATEMENT = "statement"
 
 
 @dataclass(frozen=True, slots=True)

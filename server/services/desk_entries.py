@@ -59,6 +59,7 @@ class Entry:
     reason_code: str = ""
     reason: str = ""
     auth_method: str = "account"
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +149,7 @@ class DeskEntries:
             adult_id="" if is_correction else entry.adult_id,
             adult_name="" if is_correction else entry.adult_name,
             auth_method=entry.auth_method,
+            note=entry.note,
             supersedes=() if is_confirmation else entry.named,
             corrected=corrected if is_correction else None,
             confirms=entry.named if is_confirmation else (),

@@ -8,7 +8,7 @@ from typing import Final
 import structlog
 
 from server.core.clock import Clock
-from server.core.errors import NotEntitled, NotFound, RateLimited, RollcallError, Unauthenticated
+from server.core.errors import Conflict, NotEntitled, NotFound, RateLimited, RollcallError, Unauthenticated
 from server.core.ids import Luck
 from server.core.signatures import is_signed
 from server.core.tokens import TokenPurpose, Tokens
@@ -18,7 +18,15 @@ from server.repositories import devices
 from server.repositories.unit_of_work import UnitOfWork, UnitsOfWork
 from server.services.auth import IssuedToken
 
-__all__ = ["Device", "DeviceSuspended", "DeviceUnknown", "Devices", "NonceUsed", "SignatureWrong"]
+__all__ = [
+    "Device",
+    "DeviceIsRevoked",
+    "DeviceSuspended",
+    "DeviceUnknown",
+    "Devices",
+    "NonceUsed",
+    "SignatureWrong",
+]
 
 NONCE_BYTES: Final = 32
 NONCE_LIFETIME_S: Final = 60
@@ -56,6 +64,13 @@ class DeviceSuspended(NotEntitled):
 
     code = "device_suspended"
     title = "This kiosk was suspended by a manager"
+
+
+class DeviceIsRevoked(Conflict):
+    """The device was switched off for good: it can neither be paused nor go on."""
+
+    code = "device_revoked"
+    title = "This kiosk was switched off for good: take it in anew with a code"
 
 
 def message_to_sign(device_id: str, nonce: str) -> bytes:
@@ -128,10 +143,42 @@ class Devices:
 
         What it recorded before it knows of it is still taken, and parked for a person.
         """
+        return await self._turn(device_id, DeviceState.REVOKED)
+
+    async def suspend(self, device_id: str) -> Device:
+        """Pause a device until it is resumed; its open socket ends within five seconds. Safe to repeat.
+
+        It keeps its key and goes on recording; its entries are taken when it may come again.
+
+        Raises:
+            DeviceUnknown: there is no such kiosk.
+            DeviceIsRevoked: it was switched off for good.
+
+        """
+        return await self._turn(device_id, DeviceState.SUSPENDED)
+
+    async def resume(self, device_id: str) -> Device:
+        """Let a device go on that was paused; what it recorded meanwhile is taken as ever. Safe to repeat.
+
+        Raises:
+            DeviceUnknown: there is no such kiosk.
+            DeviceIsRevoked: it was switched off for good.
+
+        """
+        return await self._turn(device_id, DeviceState.ACTIVE)
+
+    async def _turn(self, device_id: str, state: DeviceState) -> Device:
         async with self._units.begin(origin="api") as unit:
             device = await self._known(unit, device_id)
-            device.state = DeviceState.REVOKED.value
-        _log.info("device_revoked", device=device_id)
+            # What stands so already is neither held nor told in the audit log.
+            if device.state == state:
+                return device
+            # Of two managers who decide at once the later one sees what the other did: a revocation is never undone.
+            await devices.hold(unit.session, device)
+            if device.state == DeviceState.REVOKED != state:
+                raise DeviceIsRevoked
+            device.state = state.value
+        _log.info("device_state_changed", device=device_id, state=state.value)
         return device
 
     async def _check(self, unit: UnitOfWork, device: Device, nonce: str, signature: str) -> RollcallError | None:

@@ -19,7 +19,8 @@ from server.core.tokens import TokenPurpose, Tokens, derive_key
 from server.models.devices import DeviceKind, DeviceState
 from server.models.people import Person, StaffProfile
 from server.models.rooms import Center
-from server.repositories import devices, staff
+from server.repositories import devices, guardian_accounts, staff
+from server.repositories.guardian_accounts import OwnAdult
 from server.repositories.unit_of_work import UnitOfWork, UnitsOfWork
 from server.services import roster_records
 from server.services.access import MANAGER_AND_UP, User
@@ -40,6 +41,8 @@ DAY_S: Final = 86_400
 # A code on a phone or a key ring: a term long, and none lives for ever.
 FAMILY_CODE_DAYS: Final = 90
 FAMILY_CODE_DAYS_MAX: Final = 400
+# A telephone gets the next one by itself; one that was without a network for a week asks at the desk.
+PHONE_CODE_DAYS: Final = 7
 
 _log = structlog.get_logger(__name__)
 
@@ -114,8 +117,23 @@ class Door:
                 raise NotFound("The centre has no such adult")
             unit.note_change(center.id, asking_now(), "family_code", adult_id)
         expires_at_s = self._clock.wall_ms() // 1_000 + days * DAY_S
-        code = FamilyCode(center.id, adult_id, expires_at_s, self._luck(NONCE_BYTES))
-        return NewFamilyCode(code_text(code, self._signer(center.id).sign(code.to_sign())), expires_at_s)
+        return self._signed(FamilyCode(center.id, adult_id, expires_at_s, self._luck(NONCE_BYTES)))
+
+    async def codes_of(self, user: User) -> list[tuple[OwnAdult, NewFamilyCode]]:
+        """Give the code of an account at each centre where it is an adult's: one for each day, good for a week.
+
+        It gives no right, as `new_family_code`. The same day gives the same code: nothing is made, and nothing stored.
+        """
+        async with self._units.begin() as unit:
+            adults = await guardian_accounts.adults_of(unit.connection, user.id)
+        day = self._clock.wall_ms() // (1_000 * DAY_S)
+        return [(one, self._code_of_day(one, day)) for one in adults]
+
+    def _code_of_day(self, adult: OwnAdult, day: int) -> NewFamilyCode:
+        expires_at_s = (day + 1 + PHONE_CODE_DAYS) * DAY_S
+        purpose = f"family-code-nonce:{adult.center_id}:{adult.adult_id}:{day}"
+        nonce = derive_key(self._secret_key, purpose)[:NONCE_BYTES]
+        return self._signed(FamilyCode(adult.center_id, adult.adult_id, expires_at_s, nonce))
 
     async def keys_of(self, device_id: str, token: str) -> DoorKeys:
         """Give a desk the keys of its centre, against its own token.
@@ -157,6 +175,9 @@ class Door:
 
     def _pepper(self, center_id: str) -> bytes:
         return pepper_of(self._secret_key, center_id)
+
+    def _signed(self, code: FamilyCode) -> NewFamilyCode:
+        return NewFamilyCode(code_text(code, self._signer(code.center_id).sign(code.to_sign())), code.expires_at_s)
 
     def _signer(self, center_id: str) -> Ed25519PrivateKey:
         return Ed25519PrivateKey.from_private_bytes(derive_key(self._secret_key, f"family-code:{center_id}"))

@@ -26,29 +26,31 @@ class EntryChecks:
 
     `hash_matches`: the stored hash is that of the content. `follows`: the previous hash is that of the entry before.
     `signature_verifies`: the device's key signed this content. `evidence_matches`: outcome and time of arrival are
-    what the server stored. `says_the_same`: the fact that counts is what was signed.
+    what the server stored. `says_the_same`: the fact that counts is what was signed. Of an entry that an erasure
+    emptied nobody can tell what was signed, only that this hash was.
     """
 
-    hash_matches: bool
+    hash_matches: bool | None
     follows: bool | None
     signature_verifies: bool | None
     evidence_matches: bool | None
-    says_the_same: bool
+    says_the_same: bool | None
 
     @property
     def is_sound(self) -> bool:
         """Whether the entry proves the fact: signed, unaltered, and nothing contradicts it."""
-        holds = self.hash_matches and self.signature_verifies is True and self.says_the_same
+        holds = self.hash_matches is True and self.signature_verifies is True and self.says_the_same is True
         return holds and self.follows is not False and self.evidence_matches is not False
 
 
 def check_entry(stored: StoredEntry, fact: Fact, event: StoredEvent | None) -> EntryChecks:
     """Compare an entry with what it says of itself, with the entry before it, and with the fact that it tells."""
     entry = stored.entry
-    content = content_hash(entry)
+    is_emptied = not entry.body  # no device writes such a fact; `verify` asks the register
+    content = entry.hash if is_emptied else content_hash(entry)
     signs = stored.public_key is not None and content is not None
     return EntryChecks(
-        hash_matches=content == entry.hash,
+        hash_matches=None if is_emptied else content == entry.hash,
         follows=_follows(stored),
         signature_verifies=(
             None
@@ -56,7 +58,7 @@ def check_entry(stored: StoredEntry, fact: Fact, event: StoredEvent | None) -> E
             else signs and is_signed(stored.public_key, entry.signature, content or b"")
         ),
         evidence_matches=_evidence_matches(stored),
-        says_the_same=event is not None and _says(stored, fact, event),
+        says_the_same=None if is_emptied else event is not None and _says(stored, fact, event),
     )
 
 

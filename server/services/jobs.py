@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC
+from datetime import UTC, datetime
 from enum import Enum
 from typing import Final, Protocol
 
@@ -54,6 +54,24 @@ class Job:
     runs_on: RunsOn = RunsOn.ONE_SERVER
 
 
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """When a run began: by the wall clock for people, by the monotonic one (milliseconds) for how long it takes."""
+
+    at: datetime
+    monotonic_ms: int
+
+
+class Book(Protocol):
+    """Where it is written down what became of runs."""
+
+    def begin(self) -> Begun:
+        """Give the moment."""
+
+    async def end(self, job: str, begun: Begun, outcome: Outcome, problem: str) -> None:
+        """Note how a run ended; `problem` is the name of an error, or empty."""
+
+
 class Locks(Protocol):
     """How servers agree on who runs a job."""
 
@@ -64,9 +82,15 @@ class Locks(Protocol):
 class Jobs:
     """Runs jobs for as long as `running` lasts; a job never runs beside itself in one process."""
 
-    def __init__(self, locks: Locks, jobs: Sequence[Job], *, stop_wait_s: float = STOP_WAIT_S) -> None:
-        """Register jobs, each name once; runs that are under way at the end have `stop_wait_s` to finish."""
+    def __init__(
+        self, locks: Locks, jobs: Sequence[Job], *, book: Book | None = None, stop_wait_s: float = STOP_WAIT_S
+    ) -> None:
+        """Register jobs, each name once, whose runs are noted in `book`.
+
+        Runs that are under way at the end have `stop_wait_s` to finish.
+        """
         self._locks = locks
+        self._book = book
         self._jobs = {job.name: job for job in jobs}
         if len(self._jobs) != len(jobs):
             raise ValueError("two jobs have the same name")
@@ -87,20 +111,30 @@ class Jobs:
     async def run_once(self, name: str) -> Outcome:
         """Run a job to its end, as the timer would; what goes wrong is logged and never raised."""
         job = self._jobs[name]
+        with asks(THE_SERVER):
+            if self._book is None:
+                return (await self._run(job))[0]
+            begun = self._book.begin()
+            outcome, problem = await self._run(job)
+            await self._book.end(name, begun, outcome, problem)
+            return outcome
+
+    async def _run(self, job: Job) -> tuple[Outcome, str]:
+        """Run a job; gives how it ended, and the name of the error that ended it."""
+        name = job.name
         deadline = asyncio.timeout(job.deadline_s)
         try:
-            with asks(THE_SERVER):
-                async with deadline:
-                    return await self._run_locked(job)
-        except Unavailable:
+            async with deadline:
+                return await self._run_locked(job), ""
+        except Unavailable as error:
             _log.warning("job_without_database", job=name)
-            return Outcome.NO_DATABASE
+            return Outcome.NO_DATABASE, type(error).__name__
         except Exception as error:  # noqa: BLE001 - whatever the defect, the other jobs and the next runs go on
             if isinstance(error, TimeoutError) and deadline.expired():
                 _log.error("job_overran", job=name, deadline_s=job.deadline_s)
-                return Outcome.OVERRAN
+                return Outcome.OVERRAN, f"longer than {job.deadline_s:g} s"
             _log.error("job_failed", job=name, exc_info=error)
-            return Outcome.FAILED
+            return Outcome.FAILED, type(error).__name__
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:

@@ -2,7 +2,7 @@
 
 A topic is what is watched, such as the board of a centre; it is worked out anew when the head of its centre moves, at
 most `COMPOSED_PER_S` times a second, and every `REFRESH_S` because time alone may change it. A viewer holds only the
-newest frame: whoever is slow skips, delays nobody and costs no more memory. The topic of a parent is one more of these.
+newest frame: whoever is slow skips, delays nobody and costs no more memory. A parent's children are another topic.
 """
 
 import asyncio
@@ -10,6 +10,7 @@ from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from typing import Final, Protocol
 
 import structlog
@@ -20,7 +21,9 @@ from server.core.errors import RateLimited, Unavailable
 from server.core.failures import facts_of
 from server.services.access import LogIn, User
 
-COMPOSED_PER_S: Final = 10
+# Twice what a busy door makes: at its own rate each change would wait for its turn behind those of the second before,
+# and what one of them was late by, all that follow would be late by, too.
+COMPOSED_PER_S: Final = 20
 REFRESH_S: Final = 15.0
 # A proxy gives a silent stream up after 60 s and more; three of these are lost before.
 HEARTBEAT_S: Final = 15.0
@@ -60,11 +63,15 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """What is watched: its name within this process, the centre whose log moves it, and how a frame of it is made."""
+    """What is watched: its name within this process, the centres whose logs move it, and how a frame of it is made.
+
+    `follows_rights`: what it shows depends on rights that no log tells of, so each look at rights works it out.
+    """
 
     name: str
-    center_id: str
+    center_ids: tuple[str, ...]
     compose: Callable[[], Awaitable[Frame]]
+    follows_rights: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,13 +158,21 @@ class _Room:
         self.viewers: dict[Viewer, None] = {}
         self.moved = asyncio.Event()
         self.newest: Frame | None = None
-        self.leave: Callable[[], None] = lambda: None
         self.task: asyncio.Task[None] | None = None
-        self._head: tuple[str, int] | None = None
+        self._heads: dict[str, tuple[str, int]] = {}
+        self._leaving: list[Callable[[], None]] = []
 
-    def on_head(self, epoch: str, version: int) -> None:
-        if self._head != (epoch, version):
-            self._head = (epoch, version)
+    def watch(self, heads: Heads) -> None:
+        for center_id in self.topic.center_ids:
+            self._leaving.append(heads.watch(center_id, partial(self._on_head, center_id)))
+
+    def leave(self) -> None:
+        for leave in self._leaving:
+            leave()
+
+    def _on_head(self, center_id: str, epoch: str, version: int) -> None:
+        if self._heads.get(center_id) != (epoch, version):
+            self._heads[center_id] = (epoch, version)
             self.moved.set()
 
     def show(self, frame: Frame) -> None:
@@ -287,14 +302,17 @@ class LiveHub:
         for viewer in asked:
             if not _may_stay(viewer.seat, users.get(viewer.seat.log_in)):
                 viewer.end(Ending.RIGHTS_LOST)
+        for room in list(self._rooms.values()):
+            if room.topic.follows_rights:
+                room.moved.set()
 
     def _open(self, topic: Topic) -> _Room:
         room = _Room(topic)
         self._rooms[topic.name] = room
         # Watched before anything is read, so that no move of the head falls in between.
-        room.leave = self._heads.watch(topic.center_id, room.on_head)
-        # It outlives the viewer who came first, and is for all who see this centre.
-        with asks(Asking(within([topic.center_id]))):
+        room.watch(self._heads)
+        # It outlives the viewer who came first, and is for all who see this.
+        with asks(Asking(within(topic.center_ids))):
             room.task = asyncio.create_task(self._keep(room), name=f"live {topic.name}")
         return room
 
@@ -320,11 +338,9 @@ class LiveHub:
             self._forget(room)
 
     async def _compose_while_possible(self, room: _Room) -> None:
-        loop, begun_s = asyncio.get_running_loop(), deque[float](maxlen=COMPOSED_PER_S)
+        loop, turns = asyncio.get_running_loop(), Turns()
         while True:
-            if len(begun_s) == COMPOSED_PER_S:
-                await asyncio.sleep(begun_s[0] + 1 - loop.time())
-            begun_s.append(loop.time())
+            await asyncio.sleep(turns.take(loop.time()) - loop.time())
             room.moved.clear()
             try:
                 room.show(await room.topic.compose())
@@ -337,6 +353,23 @@ class LiveHub:
                     await room.moved.wait()
             except TimeoutError:
                 continue
+
+
+class Turns:
+    """Turns at work that is done at most `COMPOSED_PER_S` times a second, whenever it is asked for."""
+
+    def __init__(self) -> None:
+        """None was taken yet."""
+        self._taken_s = deque[float](maxlen=COMPOSED_PER_S)
+
+    def take(self, now_s: float) -> float:
+        """Take the next turn and give when it is (seconds): now, or when there are few enough in the second before it.
+
+        It counts from when it was, and not from when a sleep that lasted longer let somebody go on: that would add up.
+        """
+        is_free = len(self._taken_s) < COMPOSED_PER_S
+        self._taken_s.append(now_s if is_free else max(now_s, self._taken_s[0] + 1))
+        return self._taken_s[-1]
 
 
 def _may_stay(seat: Seat, user: User | None) -> bool:

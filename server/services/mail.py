@@ -35,7 +35,8 @@ class Mail:
 
     Mail is read on locked screens, and by every server that passes it on. Subject and body name no child, no adult
     and no desk: they say at which centre something happened and of what kind, and to open Rollcall to see the rest.
-    A dedupe key holds ids or hashes, no address.
+    A dedupe key holds ids or hashes, no address. One with a guardian's account and a child is sent only while that
+    account may be told of the child.
 
     Raises:
         ValueError: a text is empty, too long, or (but for the body) holds a line end or another control character.
@@ -47,6 +48,8 @@ class Mail:
     subject: str
     body: str
     center_id: str | None = None
+    child_id: str | None = None
+    user_id: str | None = None
 
     def __post_init__(self) -> None:
         """Refuse what can be no mail; a header that holds a line end would be two headers."""
@@ -86,7 +89,16 @@ class Outbox:
             _log.error("mail_dropped", mails=len(mails) - len(kept), waiting=waiting)
         now = self._clock.now()
         rows = [
-            NewMail(self._new_id(), mail.center_id, mail.dedupe_key, mail.recipient, mail.subject, mail.body)
+            NewMail(
+                self._new_id(),
+                mail.center_id,
+                mail.dedupe_key,
+                mail.recipient,
+                mail.subject,
+                mail.body,
+                mail.child_id,
+                mail.user_id,
+            )
             for mail in kept
         ]
         queued = await mail_outbox.queue(unit.connection, rows, now, now + GIVE_UP_AFTER)

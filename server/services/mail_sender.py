@@ -30,6 +30,7 @@ BACKOFF_MAX_S: Final = 3600.0
 
 KEPT: Final = timedelta(days=90)  # addresses are personal data; by then nobody asks whether a mail went out
 FORGET_MAILS: Final = 1_000
+NO_RIGHT: Final = "the account may not be told of the child any more"
 NEVER_TRIED: Final = "no mail server was set for three days"
 
 _log = structlog.get_logger(__name__)
@@ -45,6 +46,15 @@ class Sent:
 
     def __add__(self, other: "Sent") -> "Sent":
         return Sent(self.sent + other.sent, self.put_back + other.put_back, self.given_up + other.given_up)
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """Mails to be sent, out of how many that were due, and how many of these nobody may be told any more."""
+
+    mails: list[TakenMail]
+    due: int
+    dropped: int
 
 
 class MailSender:
@@ -80,12 +90,13 @@ class MailSender:
         end_ms = self._clock.monotonic_ms() + RUN_MS
         while self._clock.monotonic_ms() < end_ms:
             taken = await self._take()
-            if not taken:
-                break
-            async with self._server.session(self._deadline_s) as session:
-                batch, is_well = await self._send_batch(session, taken)
-            done += batch
-            if not is_well or len(taken) < BATCH_MAILS:
+            done += Sent(given_up=taken.dropped)
+            is_well = True
+            if taken.mails:
+                async with self._server.session(self._deadline_s) as session:
+                    batch, is_well = await self._send_batch(session, taken.mails)
+                done += batch
+            if not is_well or taken.due < BATCH_MAILS:
                 break
         if done != Sent():
             _log.info("mail_run_ended", sent=done.sent, put_back=done.put_back, given_up=done.given_up)
@@ -97,10 +108,13 @@ class MailSender:
         async with self._units.begin(origin="mail") as unit:
             return await mail_outbox.forget(unit.connection, before=before, mails_max=FORGET_MAILS)
 
-    async def _take(self) -> list[TakenMail]:
+    async def _take(self) -> Taken:
         now = self._clock.now()
         async with self._units.begin(origin="mail") as unit:
-            return await mail_outbox.take_due(unit.connection, now=now, lease_end=now + LEASE, mails_max=BATCH_MAILS)
+            due = await mail_outbox.take_due(unit.connection, now=now, lease_end=now + LEASE, mails_max=BATCH_MAILS)
+            # Who may see a child is asked when the mail goes out: it may have waited for days.
+            dropped = await mail_outbox.drop_unentitled(unit.connection, due, reason=NO_RIGHT) if due else set()
+        return Taken([one for one in due if one.id not in dropped], len(due), len(dropped))
 
     async def _send_batch(self, session: MailSession, taken: list[TakenMail]) -> tuple[Sent, bool]:
         """Send one after the other; gives what was done, and whether the mail server is well.

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Final
+from typing import Final, Protocol, TypeVar
 from zoneinfo import ZoneInfo
 
 from server.core.clock import Clock
@@ -131,7 +131,20 @@ def _where(child: FamilyChild, heard: _Heard, as_of: datetime) -> MyChild:
     )
 
 
-def whereabouts_at(stays: Sequence[Stay], now_ms: int, *, day_start_ms: int) -> tuple[Whereabouts, Stay | None]:
+class Ends(Protocol):
+    """When a stay began and ended (UTC milliseconds); None: nobody saw it, or it goes on."""
+
+    @property
+    def started_at_ms(self) -> int | None: ...
+
+    @property
+    def ended_at_ms(self) -> int | None: ...
+
+
+AnyStay = TypeVar("AnyStay", bound=Ends)
+
+
+def whereabouts_at(stays: Sequence[AnyStay], now_ms: int, *, day_start_ms: int) -> tuple[Whereabouts, AnyStay | None]:
     """Say where a child is now (UTC milliseconds) and by which stay; a day that is over says nothing of today.
 
     A stay that lies ahead, by a wrong clock, is none yet; one that ends ahead has not ended.

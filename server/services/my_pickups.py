@@ -9,10 +9,9 @@ import structlog
 
 from server.core.clock import Clock
 from server.core.errors import Conflict, FieldProblem, InvalidInput, NotEntitled, NotFound
-from server.core.passwords import Passwords
 from server.models.people import PickupAuthorisation, PickupStatus, Relationship
 from server.models.rooms import Center
-from server.repositories import accounts, centers, people, pickups
+from server.repositories import centers, people, pickups
 from server.repositories.guardian_accounts import FamilyChild
 from server.repositories.pickups import PickupRows
 from server.repositories.unit_of_work import UnitOfWork, UnitsOfWork
@@ -21,7 +20,7 @@ from server.services.adults import Adult, add_adult
 from server.services.announcements import suspend, today_at
 from server.services.child_files import Part, read_child
 from server.services.guardian_rights import child_of
-from server.services.own_account import WrongPassword
+from server.services.password_again import PasswordAgain
 from server.services.pickups import tell
 from server.services.roster_changes import note_status
 from sync.resemblance import Resemblance, resemblance
@@ -51,10 +50,10 @@ class Announcement:
 class MyPickups:
     """Takes announcements of guardians."""
 
-    def __init__(self, units: UnitsOfWork, passwords: Passwords, clock: Clock, new_id: Callable[[], str]) -> None:
+    def __init__(self, units: UnitsOfWork, again: PasswordAgain, clock: Clock, new_id: Callable[[], str]) -> None:
         """Write through `units`; `new_id` names the adults."""
         self._units = units
-        self._passwords = passwords
+        self._again = again
         self._clock = clock
         self._new_id = new_id
 
@@ -72,18 +71,14 @@ class MyPickups:
         Raises:
             NotFound: it is no child of the account's.
             NotEntitled: the account is not a legal guardian's.
-            WrongPassword: the password is not the account's.
+            WrongPassword, RateLimited: as `PasswordAgain.require`.
             InvalidInput: the day is over, or more than a month ahead.
             Conflict: another pick-up has this id, there are too many, or the centre has to decide about this person.
 
         """
         async with self._units.begin() as unit:
             _require_guardian((await _child(unit, user, child_id))[0])
-            account = await accounts.find(unit.session, user.id)
-        # Outside of any transaction: it takes a while on purpose.
-        if account is None or not await self._passwords.verify(password, account.password_hash):
-            _log.info("password_again_refused", user=user.id)
-            raise WrongPassword
+        await self._again.require(user, password)
         async with self._units.begin(actor=user.id, origin="my") as unit:
             _, center = await _child(unit, user, child_id)
             await unit.lock_head(center.id)

@@ -2,11 +2,13 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Sequence
-from datetime import date
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
 from typing import Final
+from urllib.parse import urlsplit
 
 from server.models.rooms import Center
+from server.models.webhooks import PauseReason
 from server.repositories import accounts
 from server.repositories.unit_of_work import UnitOfWork
 from server.services.mail import Mail, Outbox
@@ -56,6 +58,21 @@ class Notifications:
         managers = await managers_of(unit, center)
         return await self._outbox.queue(unit, critical_findings(center, keys, managers, self._base_url))
 
+    async def tell_silent(self, unit: UnitOfWork, center: Center, desks: Mapping[str, datetime]) -> int:
+        """Tell the managers of a centre, once for each silence, of desks that are not heard (ids, and since when)."""
+        managers = await managers_of(unit, center)
+        return await self._outbox.queue(unit, [_silent_desks(center, desks, one, self._base_url) for one in managers])
+
+    async def tell_webhook_paused(
+        self, unit: UnitOfWork, center: Center, url: str, reason: PauseReason, occasion: str
+    ) -> int:
+        """Tell the managers of a centre that a webhook is paused; `occasion` (an id) makes each pausing one mail."""
+        managers = await managers_of(unit, center)
+        host = urlsplit(url).hostname or ""
+        return await self._outbox.queue(
+            unit, [_webhook_paused(center, host, reason, occasion, one, self._base_url) for one in managers]
+        )
+
 
 async def managers_of(unit: UnitOfWork, center: Center) -> list[str]:
     """Give the e-mail addresses of the active users with the role manager at a centre, in order.
@@ -94,6 +111,48 @@ def missing_children(center: Center, day: date, missing: int, managers: Sequence
 def _missing_key(center_id: str, day: date, manager: str) -> str:
     material = f"{center_id}\0{day.isoformat()}\0{manager}"
     return f"missing_children:{hashlib.sha256(material.encode()).hexdigest()}"
+
+
+def _silent_desks(center: Center, desks: Mapping[str, datetime], manager: str, base_url: str) -> Mail:
+    name = one_line(center.name)
+    what = "1 desk" if len(desks) == 1 else f"{len(desks)} desks"
+    body = "\n".join(
+        (
+            f"The centre {name} is open, and not heard for a while: {what}.",
+            "",
+            "A desk works on without a network, and what it records is safe on it. But nobody else sees that yet,",
+            "and it does not learn what changes here. Look whether it is switched on and has a network.",
+            "",
+            f"Open Rollcall to see which: {base_url}",
+            "",
+            WHY_THIS_MAIL,
+            "",
+        )
+    )
+    material = "\0".join((center.id, manager, *(f"{one} {desks[one].isoformat()}" for one in sorted(desks))))
+    key = f"silent_desks:{hashlib.sha256(material.encode()).hexdigest()}"
+    return Mail(key, manager, f"{name}: {what} not heard", body, center.id)
+
+
+def _webhook_paused(
+    center: Center, host: str, reason: PauseReason, occasion: str, manager: str, base_url: str
+) -> Mail:  # fmt: skip
+    """The address may hold a token, so only its host is named."""
+    name = one_line(center.name)
+    why = "it failed for three days" if reason is PauseReason.FAILING else "its receiver said that it is gone"
+    body = "\n".join(
+        (
+            f"The webhook of {name} to {one_line(host)} is paused: {why}.",
+            "",
+            "Nothing is lost for now: once it is active again, it is told what it missed in the last 30 days.",
+            f"Its log of deliveries says what went wrong: {base_url}",
+            "",
+            WHY_THIS_MAIL,
+            "",
+        )
+    )
+    key = hashlib.sha256(f"{occasion}\0{manager}".encode()).hexdigest()
+    return Mail(f"webhook_paused:{key}", manager, f"{name}: a webhook is paused", body, center.id)
 
 
 def critical_findings(center: Center, keys: Sequence[str], managers: Sequence[str], base_url: str) -> list[Mail]:

@@ -5,16 +5,21 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 from pathlib import Path
+from typing import Final
 
 from server.core import schema_moves
+from server.core.asking import asking_now
 from server.core.clock import Clock
 from server.core.errors import Conflict
 from server.core.migrate import newest_revision
-from server.repositories import backup
+from server.repositories import backup, erasures
 from server.repositories.backup import Table
 from server.repositories.unit_of_work import Connection, UnitsOfWork
 from server.services.backup import Progress, count_up
 from server.services.backup_file import BackupReader, BackupRefused, Manifest, Part, reading
+from server.services.erasure_list import ErasedList, erased_so_far, replay
+
+NOBODY_ERASED: Final = ErasedList()
 
 
 class Onto(Enum):
@@ -26,11 +31,12 @@ class Onto(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """What was put back; `made_at` is when it was saved."""
+    """What was put back; `made_at` is when it was saved, `erased` how many people were erased again."""
 
     made_at: datetime
     rows: int
     centers: int
+    erased: int = 0
 
 
 class Restore:
@@ -43,8 +49,17 @@ class Restore:
         self._new_id = new_id
         self._app_role = app_role
 
-    async def run(self, path: Path, onto: Onto, progress: Progress = lambda _done, _total: None) -> Restored:
+    async def run(
+        self,
+        path: Path,
+        onto: Onto,
+        progress: Progress = lambda _done, _total: None,
+        erased: ErasedList = NOBODY_ERASED,
+    ) -> Restored:
         """Restore a backup; whatever goes wrong, the database stays as it was.
+
+        Whom the database that is replaced knows as erased, and who is in `erased`, is erased again in the same
+        transaction: nobody comes back out of an older backup.
 
         Each centre's log goes on from the version it had, under a new epoch: desks that saw more of the old life
         notice it, offer what they still have, and take a snapshot. People sign in anew.
@@ -63,10 +78,14 @@ class Restore:
             reader.check(done)
             async with self._units.begin(origin="restore") as unit:
                 await _check_target(unit.connection, onto)
+                gone = (erased, await erased_so_far(unit.connection))
                 await self._load(unit.connection, reader, done)
                 await backup.end_log_ins(unit.connection)
                 centers = await backup.begin_new_lives(unit.connection, self._clock.now(), self._new_id)
-        return Restored(manifest.made_at, sum(part.rows for part in manifest.parts), centers)
+                again = await replay(unit, gone, self._clock)
+                for center_id in await erasures.center_ids(unit.connection):
+                    unit.note_change(center_id, asking_now(), "center", center_id)
+        return Restored(manifest.made_at, sum(part.rows for part in manifest.parts), centers, again)
 
     async def _load(self, connection: Connection, reader: BackupReader, done: Callable[[int], None]) -> None:
         """Load rows into the schema they were saved from, and bring both to this version's."""

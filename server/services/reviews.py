@@ -1,6 +1,6 @@
 """The review inbox: contradictions that a person settles, with both sides' evidence, and their answers."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -105,7 +105,9 @@ class Reviews:
             witnesses = tuple(
                 Witness(events[one], testimonies[one], names.get(events[one].staff_id, "")) for one in there
             )
-            items.append(Review(line, witnesses, _answers_to(line), events.get(line.answered_by or "")))
+            items.append(
+                Review(_named(line, witnesses), witnesses, _answers_to(line), events.get(line.answered_by or ""))
+            )
         return ReviewPage(tuple(items), _key_of(found[-1]) if len(lines) > limit else None)
 
     async def answer(self, center: Center, user: User, given: Given) -> Answered:
@@ -187,6 +189,12 @@ class Reviews:
         if not WALL_MS_MIN <= ms <= min(now_ms, WALL_MS_MAX):
             raise InvalidInput(f"{need.value} lies in the future, or before the year 2000")
         return ms
+
+
+def _named(line: ReviewLine, witnesses: Sequence[Witness]) -> ReviewLine:
+    """Whoever is not on file is called what the events call it."""
+    said = (one.event.provisional_name or one.event.person_name for one in reversed(witnesses))
+    return line if line.subject_name else replace(line, subject_name=next(filter(None, said), ""))
 
 
 def _answers_to(line: ReviewLine, *, is_open: bool = False) -> tuple[PossibleAnswer, ...]:

@@ -93,7 +93,8 @@ class ServerStore:
 
     async def _device(self, device_id: str) -> DeviceStanding | None:
         known = self.standings.device(device_id)
-        if known is not None or not _is_id(device_id):
+        # A pause that is over is not remembered for another poll: the desk has come because it may.
+        if (known is not None and known.state != DeviceState.SUSPENDED) or not _is_id(device_id):
             return known
         async with self._units.read() as connection:
             return (await sync_reading.read_devices(connection, [device_id])).get(device_id)

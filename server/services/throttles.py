@@ -52,6 +52,11 @@ INVITATIONS: Final = Limit("invitations", 50, 60)
 PASSWORD_CHANGE: Final = Limit("password_change", 10, 60)
 # All of the API, for one account: a day's records of a large centre at once, and 3,600 requests an hour for ever.
 API_ACCOUNT: Final = Limit("api_account", 3_000, 1)
+# Addresses of calendars that there are not, or not any more: many programs go on asking for a while.
+CALENDAR_ADDRESS: Final = Limit("calendar_address", 100, 10)
+# A code is read from a screen and typed; a guess is right once in 640 million times.
+DESK_CODE: Final = Limit("desk_code", 10, 30)
+PASSWORD_AGAIN: Final = Limit("password_again", 10, 60)
 
 
 class Throttles:

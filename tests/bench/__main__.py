@@ -1,4 +1,4 @@
-"""`python -m tests.bench`: B1 to B6, B8, B9, B13 on the real thing, beside the raw limit of the same work.
+"""`python -m tests.bench`: B1 to B6, B8 to B10, B13 on the real thing, beside the raw limit of the same work.
 
 A real server process with its own PostgreSQL (fsync on), shipped desks on encrypted replicas (synchronous=FULL), real
 sockets. Without a target met nothing fails: the figures are for people, and the machine is never the same.
@@ -25,6 +25,7 @@ from tests.bench import (
     b6_check_in,
     b8_fold,
     b9_boards,
+    b10_desk_screen,
     b13_figures,
     machine,
 )
@@ -42,6 +43,7 @@ BENCHES: Final[dict[str, Callable[[Stage], Awaitable[Report]]]] = {
     "b6": b6_check_in.measure,
     "b8": b8_fold.measure,
     "b9": b9_boards.measure,
+    "b10": b10_desk_screen.measure,
     "b13": b13_figures.measure,
 }
 

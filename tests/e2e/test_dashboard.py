@@ -22,6 +22,7 @@ from tests.support.dashboard_stage import (
     open_dashboard_stage,
 )
 from tests.support.postgres import FreshDatabase
+from tests.support.set_aside_page import decide_what_was_kept_aside
 
 pytestmark = [
     pytest.mark.postgres,
@@ -65,6 +66,7 @@ async def test_a_manager_watches_a_morning(stage: DashboardStage, browser: Brows
         await _the_stream_fails_and_comes_back(stage, manager)
         await _a_call_is_noted(page)
         await _a_finding_is_answered(page)
+        await decide_what_was_kept_aside(stage, page)
         await _who_is_in_is_printed(manager)
         await _a_desk_is_taken_in_and_switched_off(stage, page)
         await _a_report_is_made(page)

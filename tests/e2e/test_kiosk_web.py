@@ -15,11 +15,14 @@ from playwright.async_api import Page, expect
 
 from kiosk.services.enrolment import Request, enrol
 from kiosk.web.server import HEADERS
-from sync.attendance import EventKind, decode_event
+from tests.support.api import Api
 from tests.support.browser import browser_path, open_browser, visitor
-from tests.support.kiosk_server import BEN, CODE, FakeServer, until
+from tests.support.kiosk_server import until
+from tests.support.live_office import open_live_office
+from tests.support.postgres import FreshDatabase
 
 pytestmark = [
+    pytest.mark.postgres,
     pytest.mark.slow,
     pytest.mark.skipif(not browser_path(), reason="there is no Chromium here; the Debian package is called chromium"),
     # Playwright's transport is closed by its own process, after the loop that pytest watches.
@@ -58,28 +61,51 @@ async def _typed(page: Page, text: str) -> None:
     await page.keyboard.press("Enter")
 
 
-async def test_a_child_is_checked_in_from_a_browser_and_the_server_has_it(tmp_path: Path) -> None:
-    server = FakeServer()
-    server.fill()
-    async with server.running():
-        await enrol(Request(server=server.url, code=CODE, data_dir=tmp_path, name="Tablet"), lambda _: None)
-        async with served(tmp_path) as url, open_browser() as browser, visitor(browser, url) as tablet:
+async def test_a_child_is_checked_in_from_a_browser_and_the_server_has_it(
+    database: FreshDatabase, tmp_path: Path
+) -> None:
+    async with open_live_office(database, tmp_path / "server") as office:
+        manager = await office.api.sign_in("manager")
+        code = await office.api.new_code(manager, "Tablet")
+        desk = tmp_path / "desk"
+        await enrol(
+            Request(server=str(office.api.client.base_url), code=code, data_dir=desk, name="Tablet"), lambda _: None
+        )
+        async with served(desk) as url, open_browser() as browser, visitor(browser, url) as tablet:
             asked: list[str] = []
             tablet.page.on("request", lambda request: asked.append(request.url))
+            painted = _listen(tablet.page)
             await tablet.go("/")
             await expect(tablet.page.locator("body")).to_have_class(re.compile("-first-byte"), timeout=60_000)
             await expect(tablet.page.locator("#calm")).to_be_hidden()
-            await until(lambda: bool(server.links))
-            await _typed(tablet.page, "ben")
-            await until(lambda: any(decode_event(bytes(one.event)).child_id == BEN for one in server.events()))
-            (came,) = (decode_event(bytes(one.event)) for one in server.events())
-            assert came.kind is EventKind.CHECK_IN
+            await until(lambda: "Zoë".encode() in b"".join(painted))
+            await _typed(tablet.page, "zoe")
+            await until(lambda: _came(office.api, manager))
             await _nobody_from_elsewhere(url)
             assert all(one.startswith((url, url.replace("http", "ws"), "data:")) for one in asked)
             assert tablet.complaints == []
             await tablet.page.keyboard.press("Control+q")
             await expect(tablet.page.locator("#words")).to_have_text(CALM)
             await expect(tablet.page.locator("#calm")).to_be_hidden(timeout=60_000)  # and it came back by itself
+
+
+def _listen(page: Page) -> list[bytes]:
+    """Whatever the desk paints, as it comes over the page's socket."""
+    painted: list[bytes] = []
+
+    def hear(payload: str | bytes) -> None:
+        painted.append(payload if isinstance(payload, bytes) else payload.encode())
+
+    page.on("websocket", lambda opened: opened.on("framereceived", hear))
+    return painted
+
+
+async def _came(api: Api, manager: dict[str, str]) -> bool:
+    """Whether the server holds that Zoë came, by the desk behind the browser, and nothing else."""
+    answer = await api.client.get("/api/v1/attendance", params={"center_id": api.centers["north"]}, headers=manager)
+    children = answer.raise_for_status().json()["children"]
+    events = [(one["given_name"], event["kind"], event["device_name"]) for one in children for event in one["events"]]
+    return events == [("Zoë", "check_in", "Tablet")]
 
 
 async def _nobody_from_elsewhere(url: str) -> None:

@@ -49,6 +49,7 @@ async def test_every_route_that_needs_no_log_in_is_meant_to(api: Api) -> None:
         "/api/v1/auth/token", "/api/v1/auth/refresh", "/api/v1/auth/log-out", "/api/v1/auth/recovery",
         "/api/v1/auth/recovery/complete", "/api/v1/auth/invitations/accept", "/api/v1/devices/enrol",
         "/api/v1/devices/{device_id}/nonce", "/api/v1/devices/{device_id}/token", "/livez", "/readyz",
+        "/api/v1/calendars/{token}.ics",
     }  # fmt: skip
     spec = (await api.client.get("/openapi.json")).json()
     found = {

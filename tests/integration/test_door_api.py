@@ -6,15 +6,17 @@ import msgspec
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
+from httpx import Response
 
+from kiosk.services.scans import ScanFault, read_scan
 from server.core.database import create_engine
 from server.core.ids import Ids
 from server.repositories.unit_of_work import UnitsOfWork
 from server.services.devices import from_base64url
-from sync.family_code import read_code
+from sync.family_code import FamilyCode, read_code
 from sync.pins import PIN_LANES, PIN_MEMORY_KIB, PIN_PASSES, STRETCHED_BYTES, is_checkable, opens, salt_of
 from sync.records import StaffRecord
-from tests.support.api import Api, problem
+from tests.support.api import PASSWORD, Api, problem
 from tests.support.postgres import FreshDatabase
 from tests.support.ratio_office import Office
 
@@ -141,3 +143,48 @@ async def test_a_family_code_is_signed_by_the_key_that_desks_hold_and_ends(offic
     family_key = from_base64url(answer.json()["family_key"], 32)
     assert family_key is not None
     Ed25519PublicKey.from_public_bytes(family_key).verify(signature, code.to_sign())
+    await a_parent_shows_it_on_a_telephone(office, adult, family_key)
+
+
+async def a_parent_shows_it_on_a_telephone(office: Office, adult: str, family_key: bytes) -> None:
+    """The code of the day, at every centre where the account is an adult's, as a desk without a network reads it."""
+    api, parent = office.api, await office.headers("parent")
+
+    async def ask(path: str = "", headers: dict[str, str] | None = parent) -> Response:
+        return await api.client.get(f"/api/v1/my/family-codes{path}", headers=headers)
+
+    def scanned(text: str, days: int = 0, center_id: str = office.center_id) -> FamilyCode | ScanFault:
+        return read_scan(text, family_key, center_id, api.clock.wall_ms() + days * 86_400_000)
+
+    assert problem(await ask(headers=None)) == (401, "unauthenticated")
+    assert (await ask()).json() == {"items": [], "next_cursor": ""}
+    assert problem(await ask(f"/{office.center_id}/qr")) == (404, "not_found")
+    me = (await api.client.get("/api/v1/users/me", headers=parent)).json()["id"]
+    account = f"/api/v1/centers/{office.center_id}/adults/{adult}/account"
+    manager = await office.headers("manager")
+    (await api.client.put(account, json={"user_id": me}, headers=manager)).raise_for_status()
+    answer = await ask()
+    (mine,) = answer.json()["items"]
+    assert (answer.headers["cache-control"], mine["center_name"]) == ("no-store", "North House")
+    code = scanned(mine["code"])
+    assert isinstance(code, FamilyCode)
+    assert (code.center_id, code.adult_id) == (office.center_id, adult)
+    assert mine["expires_at"] == "2026-09-29T00:00:00Z"
+    assert isinstance(scanned(mine["code"], days=7), FamilyCode)
+    assert isinstance(scanned(mine["code"], days=8), ScanFault)
+    assert isinstance(scanned(mine["code"], center_id=api.centers["south"]), ScanFault)
+    wrong = mine["code"].replace(mine["code"][40], "A" if mine["code"][40] != "A" else "B", 1)
+    assert isinstance(scanned(wrong), ScanFault)
+    picture = await api.client.get(f"/api/v1{mine['qr']}", headers=parent)
+    assert (picture.headers["content-type"], picture.text[:5]) == ("image/svg+xml", "<?xml")
+    assert problem(await ask(f"/{api.centers['south']}/qr")) == (404, "not_found")
+    assert (await ask()).json()["items"] == [mine], "the same day, the same code"
+    api.clock.advance_ms(86_400_000)
+    form = {"username": "parent@example.org", "password": PASSWORD}
+    token = (await api.client.post("/api/v1/auth/token", data=form)).json()["access_token"]
+    parent |= {"Authorization": f"Bearer {token}"}
+    assert (await ask()).json()["items"][0]["code"] != mine["code"]
+    token = (await api.client.post("/api/v1/auth/token", data=form | {"username": "manager@example.org"})).json()
+    manager |= {"Authorization": f"Bearer {token['access_token']}"}
+    (await api.client.delete(account, headers=manager)).raise_for_status()
+    assert (await ask()).json() == {"items": [], "next_cursor": ""}

@@ -168,6 +168,7 @@ async def test_a_suspended_device_gets_nothing(
 
 
 PUBLIC = {
+    ("get", "/api/v1/calendars/{token}.ics"),
     ("post", "/api/v1/auth/token"),
     ("post", "/api/v1/auth/refresh"),
     ("post", "/api/v1/auth/log-out"),

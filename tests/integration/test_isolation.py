@@ -29,11 +29,14 @@ OPEN: Final = {
     "password_recovery": "found by the token of a mail, before anybody is known",
     "recovery_request": "kept until a job answers it; nobody is known",
     "invitation": "found by the token of a mail, before anybody is known",
+    "calendar_feed": "found by what is in its address, before anybody is known; holds no booking",
     "device": "found by its id, before its centre is known; holds no person",
     "device_nonce": "found by the device; holds luck",
     "enrolment_code": "found by what was typed, before its centre is known; holds no person",
     "throttle": "keyed hashes of addresses",
     "request_key": "found by the account, which has no centre; keyed hashes, and answers under seal",
+    "erased_account": "ids of accounts that are no more; belongs to no centre",
+    "job_run": "when jobs ran and how it ended; holds no person",
 }
 CATALOGUE: Final = text("""
     SELECT relation.relname, relation.relrowsecurity AND relation.relforcerowsecurity AS is_forced,
@@ -71,7 +74,9 @@ async def _the_reach_of_a_transaction_is_all_it_sees(world: RightsWorld, kept: s
     everything = await _counts(world, EVERYWHERE, kept)
     assert {table for table, rows in everything.items() if not rows} <= {
         "absence_follow_up", "center_calendar", "device_incident", "device_position", "projection_state",
-        "center_ratio_rules",
+        "center_ratio_rules", "erased_record",
+        "webhook_delivery", "device_silence", "set_aside_answer",
+        "notification_choice", "notice_position",
     }  # fmt: skip
     # Mails about an account belong to no centre.
     assert {table for table, rows in (await _counts(world, NOBODY.reach, kept)).items() if rows} <= {"mail_outbox"}
@@ -115,6 +120,7 @@ async def _no_answer_tells_of_another_centre(world: RightsWorld) -> None:
         params = {name: value for name, value in given.items() if name in names}
         for who in ("mother", "staff", "manager", "admin"):
             ids = {**world.other.ids, "barcode_id": world.other.ids["barcode_of_child"], "name": "daily"}
+            ids |= {"month": "2026-09", "token": "A" * 43}
             address = path.format(session_id=world.other.center, **{**ids, **given})
             answer = await world.api.client.get(address, headers=await world.headers(who), params=params)
             assert CANARY not in answer.text, (who, path)

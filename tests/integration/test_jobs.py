@@ -15,6 +15,8 @@ from server.repositories.job_locks import JobLocks, key_of
 from server.repositories.unit_of_work import UnitsOfWork
 from server.services.access import RoleId
 from server.services.accounts import NewUser
+from server.services.job_book import JobBook, JobOffice
+from server.services.job_list import JOB_KINDS
 from server.services.jobs import Job, Jobs, Outcome
 from server.services.notifications import managers_of
 from server.services.roster_file import SourceFile
@@ -134,3 +136,43 @@ async def test_a_mail_server_that_is_away_keeps_no_server_from_starting(
     mail = {"smtp_host": "localhost", "smtp_port": 1, "smtp_from": SENDER}
     async with running_app(settings_for(database, tmp_path, **mail), clock=FakeClock()) as running:
         assert (await running.services.health.readiness()).is_ready
+
+
+async def test_jobs_tells_who_ran_what_when_and_who_is_at_it_whatever_the_clock(database: FreshDatabase) -> None:
+    clock = FakeClock()
+    engine = create_engine(database.urls.app)
+    units = UnitsOfWork(engine, clock=clock, luck=bytes, new_id=str)
+    fates = iter((False, False, True, True, False, True))
+
+    async def close() -> None:
+        clock.advance_ms(2_000)
+        clock.set_wall_ms(clock.wall_ms() - 3_600_000)
+        if next(fates):
+            raise ValueError("Zoë")
+
+    async with locks_on(database) as (locks, _):
+        jobs = Jobs(locks, [Job("auto_close", 60, DEADLINE_S, close)], book=JobBook(units, clock, "here:1"))
+        for _ in range(5):  # the second says nothing new within a minute
+            await jobs.run_once("auto_close")
+        office = JobOffice(units, clock)
+        async with locks.held("auto_close"):
+            standing = {one.kind.name: one for one in await office.standing()}
+    assert list(standing) == [kind.name for kind in JOB_KINDS]
+    closing, never = standing["auto_close"], standing["retention"]
+    assert [(run.number, run.outcome, run.problem, run.took_ms, run.server) for run in closing.runs] == [
+        (4, "done", "", 2_000, "here:1"), (3, "failed", "ValueError", 2_000, "here:1"),
+        (2, "failed", "ValueError", 2_000, "here:1"), (1, "done", "", 2_000, "here:1"),
+    ]  # fmt: skip
+    assert (closing.running_since is not None, closing.next_at) == (True, None)
+    assert (never.runs, never.running_since, never.next_at) == ([], None, None)
+    assert {one.kind.name: one.running_since for one in await office.standing()}["auto_close"] is None
+    clock.set_wall_ms(clock.wall_ms() + 24 * 3_600_000)
+    assert {one.kind.name: one.next_at for one in await office.standing()}["auto_close"] == clock.now()
+    # However often something goes wrong, the table stays small.
+    async with units.begin() as unit:
+        await unit.connection.exec_driver_sql(
+            "INSERT INTO job_run SELECT 'auto_close', n, 'x', now(), 1, 'done', '' FROM generate_series(5, 99) AS n"
+        )
+    await jobs.run_once("auto_close")
+    assert sum(len(one.runs) for one in await office.standing()) <= 22
+    await engine.dispose()

@@ -74,7 +74,10 @@ async def test_the_example_of_the_manual_is_what_happens(folder: Path) -> None:
 def test_every_code_in_the_program_is_in_the_manual() -> None:
     manual = MANUAL.read_text(encoding="utf-8")
     root = Path(__file__).parents[2] / "kiosk"
-    sources = [root / "agent.py", *(root / "services" / f"{name}.py" for name in ("desk", "refusals", "roster"))]
+    sources = [
+        root / "agent.py",
+        *(root / "services" / f"{name}.py" for name in ("desk", "newcomers", "refusals", "roster")),
+    ]
     codes = {code for path in sources for code in re.findall(r'DeskError\(\s*"(\w+)"', path.read_text())}
     assert len(codes) > 8
     assert [code for code in codes if f"`{code}`" not in manual] == []
@@ -98,11 +101,24 @@ async def test_bad_lines_are_answered_and_the_next_line_works(folder: Path) -> N
         assert (await process.heard(event="error"))["code"] == "bad_input"
         await process.send({"do": "check_in", "child": "Ada Abel"})
         assert (await process.heard(event="error"))["code"] == "ambiguous_name"
+        stranger = {"do": "check_in", "provisional_name": "Mia Berger"}
+        for more, code in (
+            ({"child": BEN}, "bad_input"),
+            ({"room": "Attic"}, "unknown_room"),
+            ({"room": BEN}, "unknown_room"),
+        ):
+            await process.send({**stranger, **more})
+            assert (await process.heard(event="error"))["code"] == code
+        await process.send(stranger)
+        guest = (await process.heard(event="recorded"))["child_id"]
+        await process.send({"do": "check_out", "child": "Mia Berger", "adult": "Paula Berger"})
+        assert (await process.heard(event="recorded", kind="check_out"))["child_id"] == guest
         await process.send({"do": "check_in", "child": ADA, "at": "2026-11-20T07:41:00+01:00"})
-        assert (await process.heard(event="recorded"))["at"] == "2026-11-20T06:41:00.000Z"
+        assert (await process.heard(event="recorded", child_id=ADA))["at"] == "2026-11-20T06:41:00.000Z"
         await process.send({"do": "roster"})
         roster = await process.heard(event="roster")
         assert [child["status"] for child in roster["children"] if child["child_id"] == ADA] == ["in"]
+        assert [child["name"] for child in roster["children"] if not child["on_file"]] == ["Mia Berger"]
 
 
 @pytest.mark.parametrize("end", ["input", "term", "output"])

@@ -12,6 +12,7 @@ from kiosk.keys import read_keys
 from kiosk.messages import ChildChanged, DeskMessage, EntrySettled, LinkPhase, Mark, Presence
 from kiosk.services.desk import Desk, DeskError
 from kiosk.services.enrolment import Request, enrol
+from kiosk.services.roster import search
 from sync.errors import CloseCode
 from sync.journal import Outcome, ParkReason
 from tests.support.kiosk_server import ADA, BEN, BLOCKED, CODE, MOTHER, TWIN, ZOE, FakeServer, until
@@ -295,8 +296,8 @@ async def test_refusals_say_what_is_wrong(folder: Path) -> None:
         assert await code_of(desk.find_by_name("Nobody Here")) == "unknown_child"
         assert await desk.find_by_name("ben  BROOK") == BEN
         assert await desk.find_by_name("Benjamin Brook") == BEN
-        assert [one.child_id for one in await desk.search("zolc zoe")] == [ZOE]
-        assert [one.child_id for one in await desk.search("abel")] == [ADA, TWIN]
+        assert [one.child_id for one in search(await desk.roster(), "zolc zoe")] == [ZOE]
+        assert [one.child_id for one in search(await desk.roster(), "abel")] == [ADA, TWIN]
 
 
 async def test_two_presses_at_once_record_one_check_in(folder: Path) -> None:

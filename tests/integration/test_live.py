@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import text
@@ -165,11 +166,28 @@ async def test_a_stream_is_for_the_staff_of_the_centre_and_bounded(still: Hands)
             await one.__aexit__(None, None, None)
 
 
-async def test_the_document_says_who_is_where_and_what_is_urgent(still: Hands) -> None:
-    office = still.office
-    for roster in (HOURS, ALERTS):
+async def _ask_names(office: LiveOffice, headers: dict[str, str], **asked: str) -> httpx.Response:
+    path = f"/api/v1/centers/{office.api.centers['north']}/board/names"
+    return await office.api.client.get(path, params=asked, headers=headers)
+
+
+async def _names(office: LiveOffice, headers: dict[str, str], **asked: str) -> Any:
+    return (await _ask_names(office, headers, **asked)).raise_for_status().json()
+
+
+def _named_findings(board: dict[str, Any]) -> set[tuple[str, str]]:
+    return {(one["kind"], one["subject_name"]) for one in board["findings"]["items"]}
+
+
+async def _import(office: LiveOffice, *rosters: str) -> None:
+    for roster in rosters:
         report = await office.api.services.roster_import.run([SourceFile("roster.csv", roster.encode())])
         assert report.stored, report.problems
+
+
+async def test_the_document_says_who_is_where_and_what_is_urgent(still: Hands) -> None:
+    office = still.office
+    await _import(office, HOURS, ALERTS)
     manager = await office.api.sign_in("manager")
     rules = {"effective_from": "2026-01-01", "preset": "cfoc"}
     path = f"/api/v1/centers/{office.api.centers['north']}/ratio-rules"
@@ -189,18 +207,25 @@ async def test_the_document_says_who_is_where_and_what_is_urgent(still: Hands) -
     board = answer.json()
     assert board["as_of"] == "2026-09-21T15:13:20+01:00"
     assert board["totals"]["children"] == {"certain": 2, "least": 0, "most": 4}
-    assert (board["totals"]["staff"]["certain"], [one["name"] for one in board["visitors"]]) == (1, ["Bob Builder"])
+    assert (board["totals"]["staff"]["certain"], board["totals"]["visitors"]["certain"]) == (1, 1)
     assert (board["coverage"]["unconfirmed"], board["coverage"]["bounded"]) == (2, False)
     assert board["coverage"]["says"] == [
         "Back door has never been heard", "Front desk had 2 entries to send at 15:13",
     ]  # fmt: skip
     (bees,) = board["rooms"]
-    (shown,) = bees["children"]
+    behind = await _names(office, manager, of="room", room_id=bees["room_id"])
+    (shown,) = behind["items"]
+    assert (behind["as_of"], behind["version"], behind["count"]) == (board["as_of"], board["version"], 1)
     assert (shown["name"], shown["critical"], shown["allergies"]) == ("Ana Silva", True, ["Peanuts: pen in the office"])
     assert (shown["room_assumed"], shown["since"]) == (True, "2026-09-21T14:13:20+01:00")
     assert (bees["ratio"]["status"], bees["ratio"]["reason"]) == ("breach", "no_staff")
-    others = board["without_room"]
-    assert [one["name"] for one in others["children"] + others["staff"]] == ["Mia New", "Ruth Appiah"]
+    others = await _names(office, manager)
+    assert [one["name"] for one in others["items"] + others["staff"]] == ["Mia New", "Ruth Appiah"]
+    assert [one["name"] for one in (await _names(office, manager, of="visitors"))["items"]] == ["Bob Builder"]
+    assert "Bob Builder" not in answer.text
+    assert problem(await _ask_names(office, manager, room_id=new_id())) == (404, "not_found")
+    assert problem(await _ask_names(office, manager, of="everybody")) == (422, "invalid_input")
+    assert _named_findings(board) >= {("unknown_reference", "Mia New")}
     assert [one["name"] for one in board["not_here"]["items"]] == ["Zoë O'Neill-Ünal"]
     assert [one["name"] for one in board["after_hours"]["items"]] == ["Ana Silva"]
     assert (board["not_here"]["announced"], board["not_here"]["items"][0]["call"]) == (0, None)

@@ -98,6 +98,7 @@ async def test_staff_and_visitors_are_in_by_name_and_room_on_both_axes(office: L
         desk.event("", EventKind.VISITOR_IN, minute=10, person_id=bob, person_name="Bob Builder"),
         desk.event("", EventKind.VISITOR_OUT, minute=50, person_id=bob),
         desk.check_in(await office.child("Ana"), minute=0, room_id=bees),
+        desk.check_in(new_id(), minute=20, room_id=bees, provisional_name="Mia New"),
     ]
     await office.push(desk, *arrived, at=2 * HOUR)
     assert (await office.presence(40, 1.9 * HOUR))["staff"] == []
@@ -105,9 +106,11 @@ async def test_staff_and_visitors_are_in_by_name_and_room_on_both_axes(office: L
     assert [(one["name"], one["room_name"]) for one in found["staff"]] == [("Ruth Appiah", "Bumblebees")]
     assert [(one["name"], one["room_id"]) for one in found["visitors"]] == [("Bob Builder", None)]
     assert found["rooms"] == [
-        {"room_id": bees, "room_name": "Bumblebees", "children": 1, "staff": 1, "visitors": 0},
+        {"room_id": bees, "room_name": "Bumblebees", "children": 2, "staff": 1, "visitors": 0},
         {"room_id": None, "room_name": "", "children": 0, "staff": 0, "visitors": 1},
     ]
+    children = {one["name"]: one["room_name"] for one in found["children"]}
+    assert children == {"Ana Silva": "Bumblebees", "Mia New": "Bumblebees"}, "also who is not on file"
     assert (await office.presence(20))["staff"][0]["room_id"] is None
     assert (await office.presence(60))["visitors"] == []
 

@@ -9,6 +9,7 @@ from server.services.journal_intake import JournalIntake
 from server.services.roster_file import SourceFile
 from server.services.verification import Verification
 from sync.journal import Outcome
+from tests.contract.server_world import new_id
 from tests.support.api import problem
 from tests.support.inbox import Inbox
 
@@ -36,6 +37,21 @@ async def test_a_finding_is_listed_with_both_sides_and_what_may_be_answered(inbo
     answers = [one["answer"] for one in found["possible_answers"]]
     assert answers == ["first_collected", "second_collected", "both_there"]
     assert all(one["consequence"] for one in found["possible_answers"])
+
+
+async def test_a_child_who_is_not_on_file_is_asked_after_by_its_name_until_somebody_says_who_it_is(
+    inbox: Inbox,
+) -> None:
+    front, guest = await inbox.desk("Front desk"), new_id()
+    said = {"provisional_name": "Mia New", "adult_name": "Paula New"}
+    assert await inbox.push(front, front.check_in(guest, minute=-90, **said)) == [Outcome.CONFLICT]
+    (found,) = await inbox.listed()
+    assert (found["kind"], found["subject_id"], found["subject_name"]) == ("unknown_reference", guest, "Mia New")
+    assert [one["answer"] for one in found["possible_answers"]] == ["known", "wrong"]
+    answer = await inbox.answer(found["finding"], "known", reason="Mia, of the family New; a file is made")
+    assert answer.status_code == 201, answer.text
+    assert await inbox.listed() == []
+    assert (await Verification(inbox.units).check(inbox.api.centers["north"])).findings == []
 
 
 async def test_an_answer_is_an_event_that_acts_and_closes_the_finding(inbox: Inbox) -> None:

@@ -26,15 +26,19 @@ REFUSED: Final = {
     401: {"unauthenticated", "invalid_token"}, 403: {"not_entitled"}, 404: {"not_found", "device_unknown"},
 }  # fmt: skip
 # Bodies that name things of a centre: with them too the manager of another one tries what is not theirs.
-NAMES_THINGS: Final = frozenset({"EntryIn", "BookingIn", "BatchIn", "ScheduleIn", "AnswerIn"})
+NAMES_THINGS: Final = frozenset({
+    "ErasureIn", "HoldIn", "EntryIn", "BookingIn", "BatchIn", "ScheduleIn", "AnswerIn", "NotificationsIn",
+})  # fmt: skip
 # Who asks does not count there: the document says so, and one try stands for all.
 PUBLIC: Final = frozenset({
     "POST /auth/token", "POST /auth/refresh", "POST /auth/log-out", "POST /auth/recovery",
     "POST /auth/recovery/complete", "POST /auth/invitations/accept", "POST /devices/enrol",
-    "POST /devices/{device_id}/nonce", "POST /devices/{device_id}/token",
+    "GET /calendars/{token}.ics", "POST /devices/{device_id}/nonce", "POST /devices/{device_id}/token",
 })  # fmt: skip
 # Routes at which 401 and 403 say something else than who asks: they check what is sent.
-CHECK_WHAT_IS_SENT: Final = frozenset({*PUBLIC, "POST /users/me/password", "GET /devices/{device_id}/door-keys"})
+CHECK_WHAT_IS_SENT: Final = frozenset(
+    {*PUBLIC, "POST /users/me/password", "POST /users/me/erasure", "GET /devices/{device_id}/door-keys"}
+)
 PAST: Final = {"first_day": "2026-08-03", "last_day": "2026-08-03"}
 # What a device may ask with its token beside what anybody may; everything else is denied.
 OF_DEVICES: Final = frozenset({"GET /devices/{device_id}/door-keys"})
@@ -44,6 +48,7 @@ USED_UP: Final = {
     "DELETE /centers/{center_id}/children/{child_id}/barcodes/{barcode_id}": "barcode_of_child",
     "DELETE /centers/{center_id}/closures/{closure_id}": "closure_id",
     "DELETE /centers/{center_id}/invitations/{invitation_id}": "invitation_id",
+    "DELETE /centers/{center_id}/legal-holds/{hold_id}": "hold_id",
     "POST /centers/{center_id}/children/{child_id}/absences/{absence_id}/withdrawal": "absence_id",
 }
 # Not in the document of the API; each with the tests that know who may see it.
@@ -156,7 +161,7 @@ class Trial:
         ids["adult_id"] = ids["guardian_id" if "/relationships/" in route.path else "adult_id"]
         ids["pickup_id"] = ids["my_pickup_id" if route.path.startswith("/my/") else "pickup_id"]
         ids["barcode_id"] = ids["barcode_of_child" if "child_id" in named else "barcode_of_adult"]
-        ids["name"] = "daily"
+        ids |= {"name": "daily", "month": "2026-09", "token": "A" * 43}
         if route.path.startswith("/devices/") and who in ("device", "revoked"):
             ids["device_id"] = north.ids[who]
         more: dict[str, Any] = {"params": self._query(route, place)}
@@ -251,7 +256,9 @@ async def test_every_route_answers_everybody_as_the_table_says(api: Api, databas
 NOT_TOLD: Final = {
     "DELETE /auth/sessions": "there is no other session, and nothing changes",
     "POST /centers/{center_id}/bookings/batch": "each wish for the service of another centre is refused in the answer",
-    "POST /devices/{device_id}/revoke": "the second time, nothing changes",
+    "POST /devices/{device_id}/suspend": "the second time, nothing changes",
+    "POST /devices/{device_id}/resume": "the same",
+    "POST /devices/{device_id}/revoke": "the same",
 }
 
 

@@ -63,6 +63,7 @@ async def test_bookings_and_stays_come_to_lines_with_their_sources_and_locked_da
         ("19", "drop_in", "1.75", "15.75"), ("21", "attended", "1", "25.50"),
     ]  # fmt: skip
     assert found["totals"] == [{"amount": "117.05", "currency": "EUR"}]
+    await the_parent_sees_the_same_by_month(planning, desk, child, found)
     first = found["lines"][0]
     assert (first["booking_id"], first["terms_version"], first["service_code"]) == (thursday["id"], 1, "AM")
     assert len(first["stay_ids"]) == 1
@@ -87,6 +88,48 @@ async def test_bookings_and_stays_come_to_lines_with_their_sources_and_locked_da
     assert (told(after), after["totals"]) == (told(found), found["totals"])
     assert (len(after["locked_days"]), after["adjusted_days"]) == (6, ["2026-09-18"])
     await nothing_that_lines_follow_from_changes(planning, service, child)
+
+
+async def the_parent_sees_the_same_by_month(planning: Planning, desk: Desk, child: str, found: dict[str, Any]) -> None:
+    """Whoever may see the child and book for it; with sources, by month, and not sent again when nothing is new."""
+    ana = await planning.inbox.person("C-2")
+    headers = await planning.inbox.who("parent")
+
+    async def ask(path: str, **more: Any) -> Any:
+        return await planning.client.get(f"/api/v1/my/{path}", headers=headers | more.pop("headers", {}), **more)
+
+    month = f"children/{child}/statements/2026-09"
+    assert problem(await ask(month)) == (404, "not_found")
+    await planning.link("parent", child)
+    assert problem(await ask(month)) == (404, "not_found"), "who books and may not see the child"
+    await planning.link("parent", child, legal_guardian=True)
+    answer = await ask(month)
+    assert (answer.json()["lines"], answer.json()["totals"]) == (found["lines"], found["totals"])
+    assert problem(await ask(month.replace(child, ana))) == (404, "not_found")
+    for wrong in ("2026-13", "1999-12", "2026-9"):
+        assert problem(await ask(f"children/{child}/statements/{wrong}")) == (422, "invalid_input")
+    known = {"If-None-Match": answer.headers["etag"]}
+    assert (await ask(month, headers=known)).status_code == 304
+    sheet = await ask(month, params={"format": "csv"}, headers=known)
+    lines = sheet.text.removeprefix("\ufeff").splitlines()
+    assert (len(lines), lines[1].split(",")[:5]) == (
+        6, ['"2026-09-17"', '"attended"', '"AM"', '"session"', '"1"'],
+    )  # fmt: skip
+    assert found["lines"][0]["booking_id"] in lines[1]
+    listed = await ask("statements")
+    (one,) = listed.json()["items"]
+    assert (one["month"], one["lines"], one["totals"], one["final"], one["child_id"]) == (
+        "2026-09", 5, found["totals"], False, child,
+    )  # fmt: skip
+    assert listed.json()["next_cursor"] == ""
+    assert (await ask("statements", headers={"If-None-Match": listed.headers["etag"]})).status_code == 304
+    assert problem(await ask("statements", params={"cursor": "eA=="})) == (422, "invalid_input")
+    assert problem(await ask("statements", params={"limit": 13})) == (422, "invalid_input")
+    await came(planning, desk, child, EIGHT - 70 * DAY, ONE - 70 * DAY)
+    first = (await ask("statements", params={"limit": 2})).json()
+    rest = (await ask("statements", params={"limit": 2, "cursor": first["next_cursor"]})).json()
+    months = [[one["month"] for one in page["items"]] for page in (first, rest)]
+    assert (months, rest["next_cursor"]) == ([["2026-09", "2026-08"], ["2026-07"]], "")
 
 
 async def nothing_that_lines_follow_from_changes(planning: Planning, service: str, child: str) -> None:

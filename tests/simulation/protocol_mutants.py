@@ -190,7 +190,7 @@ def entries_are_kept_for_a_day() -> Sequence[Patch]:
 
 def what_was_witnessed_does_not_count() -> Sequence[Patch]:
     """What a restored server has lost is off the screen until it is back."""
-    return [(Witnessed, "counting", lambda _self, _child_id, _version: ())]
+    return [(Witnessed, "counting", lambda _self, _child_id, _version, **_more: ())]
 
 
 PROTOCOL_MUTANTS: Sequence[Callable[[], Sequence[Patch]]] = (

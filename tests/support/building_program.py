@@ -91,6 +91,20 @@ async def people_story(pilot: Pilot[None], desk: UnlinkedDesk, clock: StandingCl
     await pilot.press("f6")
 
 
+async def visitor_story(pilot: Pilot[None], desk: UnlinkedDesk, clock: StandingClock) -> None:
+    """Somebody comes to mend the boiler."""
+    await pilot.press("f6")
+    await _settle_down(pilot)
+    await pilot.press("v")
+    await _settle_down(pilot)
+    await pilot.press(*"Marta Lobo", "enter", *"Acme, boiler", "enter")
+
+
+async def label_story(pilot: Pilot[None], desk: UnlinkedDesk, clock: StandingClock) -> None:
+    """Ana's pick-up code is asked for; there is no printer."""
+    await pilot.press(*"ana", "ctrl+l")
+
+
 async def desk_story(pilot: Pilot[None], desk: UnlinkedDesk, clock: StandingClock) -> None:
     """The desk says how it is."""
     await pilot.press("ctrl+d")
@@ -108,6 +122,8 @@ STORIES: dict[str, Story] = {
     "day": day_story,
     "people": people_story,
     "desk": desk_story,
+    "visitor": visitor_story,
+    "label": label_story,
 }
 
 

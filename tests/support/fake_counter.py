@@ -3,12 +3,13 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from kiosk.messages import Presence
-from kiosk.services.counter import Scanned, Undoable
+from kiosk.messages import Mark, Presence
+from kiosk.services.counter import AppCode, Scanned, Undoable
 from kiosk.services.desk import Recorded, RosterLine
 from kiosk.services.door import Approval, DoorMode, DoorState, StaffMember
 from kiosk.services.errors import DeskError
 from kiosk.services.families import FamilyMember
+from kiosk.services.newcomers import Newcomer
 from kiosk.services.release import Refusal, Release
 from sync.pictures import Picture
 from tests.support.clock import FakeClock
@@ -95,6 +96,9 @@ class FakeCounter:
             return Scanned("", (self.lines()[adult_id],), "barcode")
         return Scanned(adult_id, tuple(self.lines()[one] for one in self.families[adult_id]))
 
+    def app_code(self) -> AppCode:
+        return AppCode("C3FKDD47", 60_000)
+
     def picture(self, person_id: str) -> Picture | None:
         return self.pictures.get(person_id)
 
@@ -106,6 +110,27 @@ class FakeCounter:
             if self.lines()[one].status is Presence.IN:
                 raise DeskError("already_in", "It is in already; nothing was recorded.")
         return self._note([self.lines()[one] for one in child_ids], Presence.IN, "check_in")
+
+    def resembling(self, name: str) -> tuple[RosterLine, ...]:
+        return tuple(line for line in self.lines().values() if line.display_name.casefold() == name.casefold())
+
+    async def take_in(self, newcomer: Newcomer) -> Recorded:
+        given, _, family = newcomer.name.partition(" ")
+        line = RosterLine(
+            child_id=f"guest {newcomer.name}",
+            given_name=given,
+            family_name=family,
+            display_name=newcomer.name,
+            room_id=newcomer.room_id,
+            room_name="",
+            status=Presence.NOT_ARRIVED,
+            since_ms=None,
+            mark=Mark.NONE,
+            last_event_id="",
+            alerts=(),
+            is_on_file=False,
+        )
+        return self._note([line], Presence.IN, "check_in")[0]
 
     async def release(self, child_ids: Sequence[str], release: Release) -> tuple[Recorded, ...]:
         self.released.append(release)

@@ -87,12 +87,6 @@ class FakeDesk:
         self._refuse_if_locked()
         return sorted(self._lines.values(), key=_order)
 
-    async def search(self, text: str) -> list[RosterLine]:
-        """Children whose name holds every typed word; those where each begins a word of it come first."""
-        words = plain(text).split()
-        lines = [line for line in await self.roster() if all(word in plain(line.display_name) for word in words)]
-        return sorted(lines, key=lambda line: not all(_fits(word, line.display_name) for word in words))
-
     async def collectors(self, child_id: str) -> list[Collector]:
         """The child's adults."""
         self._fail_if_told()
@@ -293,7 +287,3 @@ def _line_of(child: Child) -> RosterLine:
 
 def _order(line: RosterLine) -> tuple[str, str, str]:
     return (line.room_name, plain(line.family_name), plain(line.given_name))
-
-
-def _fits(word: str, name: str) -> bool:
-    return any(part.startswith(word) for part in plain(name).split())

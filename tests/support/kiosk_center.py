@@ -79,18 +79,11 @@ class FakeCenter:
         return time.time_ns() // 1_000_000 + self.clock_offset_ms
 
     def put(self, entity: Entity, entity_id: str, record: Any, bucket: str = REFERENCE_BUCKET) -> None:
-        self._append(
-            [
-                ChangeDraft(
-                    bucket=bucket,
-                    entity=entity,
-                    entity_id=entity_id,
-                    operation=Operation.PUT,
-                    body=encode_record(record),
-                    ends_unit=True,
-                )
-            ]
-        )
+        self._append([_draft(Operation.PUT, entity, entity_id, bucket, encode_record(record))])
+
+    def remove(self, entity: Entity, entity_id: str) -> None:
+        """Take a reference record away."""
+        self._append([_draft(Operation.REMOVE, entity, entity_id, REFERENCE_BUCKET, b"")])
 
     def _append(self, drafts: list[ChangeDraft]) -> None:
         salts = (len(self.changes).to_bytes(16, "big") for _ in drafts)
@@ -235,3 +228,9 @@ class FakeCenter:
         last = entries[-1]
         outcomes = tuple(journal.outcomes[entry.seq - 1] for entry in entries)
         return on.BatchStored(through_seq=last.seq, hash=last.hash, outcomes=outcomes)
+
+
+def _draft(operation: Operation, entity: Entity, entity_id: str, bucket: str, body: bytes) -> ChangeDraft:
+    return ChangeDraft(
+        bucket=bucket, entity=entity, entity_id=entity_id, operation=operation, body=body, ends_unit=True
+    )

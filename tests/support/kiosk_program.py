@@ -5,6 +5,7 @@ docs there.
 """
 
 import asyncio
+import os
 import re
 import sys
 from collections.abc import Awaitable, Callable
@@ -20,6 +21,7 @@ from kiosk.screens.calm import BareTerminal
 from kiosk.settings import log_to_file
 from kiosk.steady import run_steadily
 from tests.support.clock import FakeClock
+from tests.support.faces import face
 from tests.support.fake_desk import MINUTE_MS, FakeDesk
 from tests.support.sample_desk import sample_morning
 
@@ -87,6 +89,30 @@ async def family_story(pilot: Pilot[None], desk: FakeDesk, clock: FakeClock) -> 
     await pilot.press("down")
 
 
+async def photo_story(pilot: Pilot[None], desk: FakeDesk, clock: FakeClock) -> None:
+    """Who collects Ana: photos of her mother and, first, of her."""
+    await desk.check_in("ana")
+    desk.counter.pictures = {"ana": face(), "adult-1": face()}
+    await pilot.press(*"ana", "enter")
+    await _settle_down(pilot)
+    await pilot.press("y")
+    await _settle_down(pilot)
+    await pilot.press("down")
+
+
+async def override_story(pilot: Pilot[None], desk: FakeDesk, clock: FakeClock) -> None:
+    """The typed name is close to that of somebody who may not collect: a second person and a reason."""
+    desk.door.pins = {"Ruth Appiah": "483920", "Sam Baker": "720391"}
+    desk.door.by = "Ruth Appiah"
+    desk.door.touch()
+    await desk.check_in("ana")
+    await pilot.press(*"ana", "enter")
+    await _settle_down(pilot)
+    await pilot.press("y")
+    await _settle_down(pilot)
+    await pilot.press("tab", "j", "space", *"pinto", "enter", "enter")
+
+
 async def _settle_down(pilot: Pilot[None]) -> None:
     """Let the screen finish what the last key began."""
     for _ in range(10):
@@ -99,6 +125,8 @@ STORIES: dict[str, Story] = {
     "collect": collect_story,
     "unlock": unlock_story,
     "family": family_story,
+    "photo": photo_story,
+    "override": override_story,
 }
 
 
@@ -133,6 +161,7 @@ def _without_spaces_around(text: re.Match[str]) -> str:
 def write_pictures(folder: Path) -> list[Path]:
     """Draw every story into a folder and give the files."""
     folder.mkdir(parents=True, exist_ok=True)
+    os.environ["COLORTERM"] = "truecolor"  # photos are drawn where there are colours
     written = []
     for name in STORIES:
         path = folder / f"kiosk-{name}.svg"

@@ -94,10 +94,12 @@ class LiveOffice:
     server: uvicorn.Server
 
     @asynccontextmanager
-    async def stream(self, headers: dict[str, str], center: str = "north", seen: str = "") -> AsyncIterator[Stream]:
-        """Open the stream of a centre."""
+    async def stream(
+        self, headers: dict[str, str], center: str = "north", seen: str = "", path: str = ""
+    ) -> AsyncIterator[Stream]:
+        """Open the stream of a centre, or the one at a path below the API."""
         more = {"Last-Event-ID": seen} if seen else {}
-        path = f"/api/v1/centers/{self.api.centers[center]}/live"
+        path = f"/api/v1{path or f'/centers/{self.api.centers[center]}/live'}"
         async with self.api.client.stream("GET", path, headers=headers | more) as answer:
             assert answer.status_code == 200, await answer.aread()
             assert answer.headers["content-type"].startswith("text/event-stream")

@@ -41,11 +41,12 @@ class Planning:
         self.api: Api = inbox.api
         self.client = inbox.api.client
         self._adults: dict[str, dict[str, str]] = {}
+        self._linked: set[tuple[str, str]] = set()
 
     async def ask(
         self, method: str, path: str, who: str = "manager", *, json: Any = None, tag: str = "", **params: Any
     ) -> httpx.Response:
-        """Ask something about the centre north."""
+        """Ask something about the centre north; `tag`: If-Match."""
         url = f"/api/v1/centers/{self.api.centers['north']}/{path}"
         headers = {**await self.inbox.who(who), **({"If-Match": tag} if tag else {})}
         tries = RETRIES
@@ -93,16 +94,18 @@ class Planning:
         assert answer.status_code == 200, answer.text
         return answer.json()
 
-    async def link(self, who: str, child: str) -> None:
-        """Let an account speak for a child."""
+    async def link(self, who: str, child: str, **rights: bool) -> None:
+        """Let an account speak for a child; a second time, with other rights."""
         me = (await self.client.get("/api/v1/users/me", headers=await self.inbox.who(who))).raise_for_status().json()
         adult = self._adults.setdefault(who, {"id": fresh_id(), "given_name": "Ada", "family_name": "Lind"})
+        tag = "*" if (who, child) in self._linked else ""
+        self._linked.add((who, child))
         for method, path, body in (
             ("POST", "adults", adult),
-            ("PUT", f"children/{child}/relationships/{adult['id']}", {"can_book": True}),
+            ("PUT", f"children/{child}/relationships/{adult['id']}", {"can_book": True, **rights}),
             ("PUT", f"adults/{adult['id']}/account", {"user_id": me["id"]}),
         ):
-            (await self.ask(method, path, json=body)).raise_for_status()
+            (await self.ask(method, path, json=body, tag=tag)).raise_for_status()
 
     async def children(self, count: int) -> list[str]:
         """Take so many children in."""

@@ -5,7 +5,20 @@ from typing import Any, Final
 
 from tests.contract.server_world import new_id
 from tests.support.api import PASSWORD
-from tests.support.rights_world import Place, absence, address, alert, barcode, day, days, service, workday
+from tests.support.rights_world import (
+    Place,
+    absence,
+    address,
+    alert,
+    barcode,
+    day,
+    days,
+    erasure,
+    hold,
+    service,
+    webhook,
+    workday,
+)
 
 FIRST_DAY, LAST_DAY = "2026-09-21", "2026-09-25"
 
@@ -42,9 +55,11 @@ BODIES: Final[dict[str, Callable[[Place], dict[str, Any]]]] = {
     "AlertChangeIn": lambda _: {},
     "AlertIn": alert,
     "AnnouncementIn": _announcement,
+    "VerdictIn": lambda _: {"entry": "0" * 64, "verdict": "dismissed"},
     "AnswerIn": lambda place: {
         "finding": place.ids["finding"], "answer": place.ids["answer"], "reason": "They were seen",
     },
+    "AppEntryIn": lambda _: {"event_id": new_id(), "kind": "check_in", "code": "CCCC CCCC"},
     "BarcodeIn": barcode,
     "BatchIn": lambda place: {"mode": "each", "items": [_booking(place)]},
     "BookScheduleIn": lambda _: {"weeks": 1},
@@ -53,6 +68,7 @@ BODIES: Final[dict[str, Callable[[Place], dict[str, Any]]]] = {
     "ChildChangeIn": lambda _: {},
     "ChildIn": _person,
     "ConfirmIn": lambda _: {"event_id": new_id()},
+    "ConfirmationIn": lambda _: {"reason": "left", "password": PASSWORD},
     "DaysIn": days,
     "DecisionIn": lambda _: {"decision": "confirm"},
     "DeviceTokenIn": lambda _: {"nonce": "A" * 43, "signature": "A" * 86},
@@ -63,21 +79,28 @@ BODIES: Final[dict[str, Callable[[Place], dict[str, Any]]]] = {
     "EnrolmentCodeIn": lambda _: {},
     "EnrolmentIn": lambda _: {"enrolled_from": None, "enrolled_to": None},
     "EntryIn": lambda place: {"kind": "check_in", "event_id": new_id(), "child_id": place.ids["child_id"]},
+    "ErasureIn": erasure,
     "FamilyCodeIn": lambda _: {},
     "FollowUpIn": lambda _: {"follow_up_id": new_id(), "day": FIRST_DAY, "result": "reached"},
+    "HoldIn": hold,
     "InvitationIn": lambda _: {"email": address(), "role": "parent"},
     "MeChange": lambda _: {"display_name": "Somebody"},
     "MemberChangeIn": lambda _: {"is_active": True},
     "NewPasswordIn": lambda _: {"token": "a" * 43, "password": "nine loud purple doors"},
+    "OwnErasureIn": lambda _: {"password": "wrong as can be, twice"},
     "PasswordChange": lambda _: {"old_password": "wrong as can be, twice", "new_password": "short"},
+    "NotificationsIn": lambda place: {"items": [{"child_id": place.ids["child_id"], "kinds": ["checked_in"]}]},
     "PickupChangeIn": lambda _: {},
     "PickupIn": lambda place: {"id": new_id(), "adult_id": place.ids["adult_id"], "status": "authorised"},
     "PinIn": lambda _: {"pin": "839204"},
     "RatioRulesIn": lambda _: {"effective_from": day(), "preset": "england"},
     "RecoveryIn": lambda _: {"email": "nobody@example.org"},
     "RefreshIn": lambda _: {"refresh_token": "a" * 43},
+    "ReplayIn": lambda _: {"from_version": 1},
     "RelationshipIn": lambda _: {"kind": "aunt"},
     "ScheduleIn": _schedule,
     "ServiceIn": service,
     "TermsIn": lambda _: {"price": "25.50"},
+    "WebhookChangeIn": lambda _: {},
+    "WebhookIn": webhook,
 }  # fmt: skip

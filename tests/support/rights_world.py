@@ -256,6 +256,8 @@ def address() -> str:
 
 Made = tuple[str, str, dict[str, Any]]
 _MADE: Final[dict[str, Callable[[Place], Made]]] = {
+    # First, so that what follows is noted for it.
+    "webhook_id": lambda place: ("POST", f"/centers/{place.center}/webhooks", webhook(place)),
     "service_id": lambda place: ("PUT", f"/centers/{place.center}/services/{new_id()}", service(place)),
     "absence_id": lambda place: (
         "POST", f"/centers/{place.center}/children/{place.ids['child_id']}/absences", absence(place),
@@ -269,6 +271,8 @@ _MADE: Final[dict[str, Callable[[Place], Made]]] = {
     "barcode_of_adult": lambda place: (
         "POST", f"/centers/{place.center}/adults/{place.ids['adult_id']}/barcodes", barcode(place),
     ),
+    "erasure_id": lambda place: ("POST", f"/centers/{place.center}/erasures", erasure(place)),
+    "hold_id": lambda place: ("POST", f"/centers/{place.center}/legal-holds", hold(place)),
     "closure_id": lambda place: ("POST", f"/centers/{place.center}/closures", days(place)),
     "invitation_id": lambda place: (
         "POST", f"/centers/{place.center}/invitations", {"email": address(), "role": "parent"},
@@ -298,6 +302,21 @@ def alert(place: Place) -> dict[str, Any]:
 def barcode(_place: Place) -> dict[str, Any]:
     """A card that nobody has."""
     return {"id": new_id(), "barcode": new_id()}
+
+
+def erasure(place: Place) -> dict[str, Any]:
+    """The child is to be erased; once it is checked in, nobody does."""
+    return {"id": new_id(), "kind": "child", "person_id": place.ids["child_id"]}
+
+
+def hold(place: Place) -> dict[str, Any]:
+    """An adult who must not be erased."""
+    return {"id": new_id(), "person_id": place.ids["adult_id"], "reason": f"{place.word} file"}
+
+
+def webhook(place: Place) -> dict[str, Any]:
+    """A webhook to a host that there is nowhere (RFC 2606)."""
+    return {"id": new_id(), "url": "https://hooks.invalid/", "description": place.word, "kinds": ["booking.changed"]}
 
 
 def days(place: Place) -> dict[str, Any]:

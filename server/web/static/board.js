@@ -1,24 +1,26 @@
-// A board as a page, in order of urgency. Pure: the same board gives the same elements.
+// A board as a page, in order of urgency. Pure: the same board with the same names gives the same elements.
 
 import { curveFigure } from "./curve.js";
 import { h, name, svg } from "./dom.js";
+import { behind } from "./names.js";
 import { childLink, listed, section } from "./parts.js";
 import { bookedLine, forecast, notHere, overdue } from "./plan.js";
 import { clock, counted, gapWords, span, STATUS, when } from "./words.js";
 
 const CRITICAL_SHOWN = 5;
 
-/** Make the live page of a board; on a wall (`isWall`) it holds no name of a child or an adult. */
-export function boardPage(board, { isWall }) {
+/** Make the live page of a board, with the `names` that are open; a wall (`isWall`) shows no name of a child or an adult. */
+export function boardPage(board, { isWall, names }) {
   const parts = isWall
-    ? [critical(board, isWall), coverage(board), totals(board), rooms(board, isWall)]
+    ? [critical(board, isWall), coverage(board), totals(board), rooms(board, null)]
     : [
         critical(board, isWall),
         coverage(board),
         totals(board),
-        rooms(board, isWall),
+        visitors(board, names),
+        rooms(board, names),
         h("div", { class: "columns", "data-key": "columns" },
-          notHere(board), overdue(board), afterHours(board), forecast(board), findings(board), devices(board), allergies(board), leftToday(board)),
+          notHere(board, names), overdue(board, names), afterHours(board, names), forecast(board), findings(board), devices(board), allergies(board, names), leftToday(board, names)),
         curve(board),
       ];
   return h("div", { id: "board", class: "board" }, parts);
@@ -76,13 +78,20 @@ function totals(board) {
   return h("dl", { "data-key": "totals", class: "totals" }, one("children in", children), one("staff in", staff), one("visitors in", visitors));
 }
 
-function rooms(board, isWall) {
-  const all = board.without_room ? [...board.rooms, board.without_room] : board.rooms;
-  if (!all.length) return h("p", { "data-key": "no-rooms", class: "panel muted" }, "This centre has no rooms yet: they come with its roster.");
-  return h("section", { "data-key": "rooms", class: "rooms", "aria-label": "Rooms" }, all.map((room) => roomCard(board, room, isWall)));
+function visitors(board, names) {
+  const number = board.totals.visitors.certain;
+  if (!number) return null;
+  const all = (found) => h("ul", { class: "names" }, found.items.map((one) => person(board, one)));
+  return behind(names, "of=visitors", `${counted(number, "visitor", "visitors")}: names`, all);
 }
 
-function roomCard(board, room, isWall) {
+function rooms(board, names) {
+  const all = board.without_room ? [...board.rooms, board.without_room] : board.rooms;
+  if (!all.length) return h("p", { "data-key": "no-rooms", class: "panel muted" }, "This centre has no rooms yet: they come with its roster.");
+  return h("section", { "data-key": "rooms", class: "rooms", "aria-label": "Rooms" }, all.map((room) => roomCard(board, room, names)));
+}
+
+function roomCard(board, room, names) {
   const status = STATUS[room.ratio.status] ?? STATUS.unknown;
   const capacity = room.capacity ? [h("span", { class: "of" }, " / "), h("span", { class: "capacity" }, String(room.capacity))] : null;
   return h("article", { "data-key": room.room_id ?? "none", class: `room ${room.ratio.status}` },
@@ -93,7 +102,7 @@ function roomCard(board, room, isWall) {
     bar(room),
     bookedLine(board, room),
     h("p", { class: "ratio" }, room.ratio.says, room.over_capacity ? ". More than the room may hold" : ""),
-    isWall ? null : roomNames(board, room));
+    names ? roomNames(board, room, names) : null);
 }
 
 /** Present, what may have come beside that (hatched), and the capacity as the end of the bar. */
@@ -108,39 +117,45 @@ function bar(room) {
     room.capacity && room.capacity < full ? svg("rect", { class: "tick", x: wide(room.capacity), width: 0.8, height: 10 }) : null);
 }
 
-function roomNames(board, room) {
+function roomNames(board, room, names) {
   const child = (one) => h("li", { "data-key": one.child_id }, childLink(board, one), " ", h("span", { class: "muted" }, `since ${when(one.since, board.as_of)}`),
     one.critical ? h("span", { class: "mark bad" }, "! alert") : null,
     one.disputed ? h("span", { class: "mark" }, "disputed") : null,
     one.room_assumed ? h("span", { class: "mark" }, "room assumed") : null);
-  const person = (one) => h("li", { "data-key": one.id }, name(one.name || "not on file"), " ",
-    h("span", { class: "muted" }, `since ${when(one.since, board.as_of)}${one.counts_in_ratio ? "" : ", not counted"}`));
-  const hidden = room.children_count.certain - room.children.length;
-  return h("details", null,
-    h("summary", null, `${counted(room.children_count.certain, "child", "children")}, ${room.staff_count} staff: names`),
-    room.children.length ? h("ul", { class: "names" }, room.children.map(child)) : h("p", { class: "muted" }, "No child."),
-    hidden > 0 ? h("p", { class: "muted" }, `and ${hidden} more`) : null,
-    room.staff.length ? [h("h3", null, "Staff"), h("ul", { class: "names" }, room.staff.map(person))] : null);
+  const all = ({ items, staff }) => [
+    items.length ? h("ul", { class: "names" }, items.map(child)) : h("p", { class: "muted" }, "No child."),
+    staff.length ? [h("h3", null, "Staff"), h("ul", { class: "names" }, staff.map((one) => person(board, one, one.counts_in_ratio ? "" : ", not counted")))] : null];
+  const key = `of=room${room.room_id ? `&room_id=${room.room_id}` : ""}`;
+  return behind(names, key, `${counted(room.children_count.certain, "child", "children")}, ${room.staff_count} staff: names`, all);
 }
 
-function afterHours(board) {
+function person(board, one, more = "") {
+  return h("li", { "data-key": one.id }, name(one.name || "not on file"), " ", h("span", { class: "muted" }, `since ${when(one.since, board.as_of)}${more}`));
+}
+
+function afterHours(board, names) {
   if (!board.after_hours.count) return null;
   const line = (child) => h("li", { "data-key": child.child_id }, childLink(board, child), " ", h("span", { class: "muted" }, name(child.room_name), `, in since ${when(child.since, board.as_of)}`));
-  return section("after-hours", `Still here after closing: ${board.after_hours.count}`, listed(board, board.after_hours, line));
+  return section("after-hours", `Still here after closing: ${board.after_hours.count}`, listed(names, "of=after_hours", board.after_hours, line));
 }
 
 function findings(board) {
-  const { normal, critical: urgent } = board.findings;
-  const link = h("a", { href: `/dashboard/centers/${board.center.id}/reviews` }, "Look at both sides and answer");
+  const { normal, critical: urgent, set_aside: aside } = board.findings;
+  const inbox = `/dashboard/centers/${board.center.id}/reviews`;
+  const link = h("a", { href: inbox }, "Look at both sides and answer");
   return section("findings", `Findings to settle: ${normal + urgent}`,
+    aside ? h("p", { class: "notice warn" }, h("a", { href: `${inbox}#set-aside` }, `${counted(aside, "entry was", "entries were")} kept aside`),
+      ": somebody may be in the building who is on no list.") : null,
     normal + urgent ? h("p", null, link) : h("p", { class: "muted" }, "Nothing contradicts anything."));
 }
 
 function devices(board) {
   const active = board.devices.filter((device) => device.state === "active");
+  const paused = board.devices.filter((device) => device.state === "suspended");
   const troubled = active.filter((device) => device.gap || device.clock_suspect);
   const line = (device) => h("li", { "data-key": device.device_id }, h("strong", null, name(device.name)), " ", deviceTrouble(device, board));
   return section("devices", `Devices: ${active.length - troubled.length} of ${active.length} up to date`,
+    paused.length ? h("p", null, "Paused: ", paused.map((device, at) => [at ? ", " : "", h("strong", null, name(device.name))])) : null,
     troubled.length ? h("ul", null, troubled.map(line)) : h("p", { class: "muted" }, active.length ? "Every desk has told all that it recorded." : "No desk has been taken in yet."),
     h("p", null, h("a", { href: `/dashboard/centers/${board.center.id}/devices` }, "All devices")));
 }
@@ -155,19 +170,20 @@ export function deviceTrouble(device, board) {
   return said.join(", ");
 }
 
-function allergies(board) {
+function allergies(board, names) {
   const line = (one, at) => h("li", { "data-key": `${one.child_id} ${at}` }, one.severity === "critical" ? h("span", { class: "mark bad" }, "! critical") : null,
     h("strong", null, one.text), ": ", childLink(board, one), " ", h("span", { class: "muted" }, name(one.room_name)));
   return section("allergies", `Allergies present: ${board.allergies.count}`,
-    board.allergies.count ? listed(board, board.allergies, line) : h("p", { class: "muted" }, "None of the children who are in has one on file."));
+    board.allergies.count ? listed(names, "of=allergies", board.allergies, line) : h("p", { class: "muted" }, "None of the children who are in has one on file."));
 }
 
-function leftToday(board) {
+function leftToday(board, names) {
   const line = (child) => h("li", { "data-key": child.stay_id }, childLink(board, child), " ",
     h("span", { class: "muted" }, `at ${clock(child.left_at)}`, child.collected_by ? [" with ", name(child.collected_by)] : null),
     child.assumed ? h("span", { class: "mark" }, "assumed") : null, child.disputed ? h("span", { class: "mark" }, "disputed") : null);
+  const all = (found) => h("ul", { class: "names" }, found.items.map(line));
   return section("left", `Left today: ${board.left.count}`,
-    board.left.count ? h("details", null, h("summary", null, "Who, when and with whom"), listed(board, board.left, line)) : h("p", { class: "muted" }, "Nobody yet."));
+    board.left.count ? behind(names, "of=left", "Who, when and with whom", all) : h("p", { class: "muted" }, "Nobody yet."));
 }
 
 function curve(board) {

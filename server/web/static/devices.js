@@ -1,4 +1,4 @@
-// The desks of a centre: when each was heard, what waits there, how its clock is; and their end.
+// The desks of a centre: when each was heard, what waits there, how its clock is; their pauses, and their end.
 
 import { ask, send } from "./api.js";
 import { deviceTrouble } from "./board.js";
@@ -15,6 +15,12 @@ let board = null;
 let versions = new Map();
 let switchedOff = [];
 let refused = "";
+
+const DONE = {
+  suspend: "The desk is paused.",
+  resume: "The desk may go on. It comes back by itself within half a minute.",
+  revoke: "The desk is switched off.",
+};
 
 follow(center, {
   onBoard(fresh) {
@@ -35,9 +41,10 @@ list.addEventListener("submit", async (event) => {
   const button = event.submitter;
   button.disabled = true;
   try {
-    await send(`/devices/${event.target.dataset.device}/revoke`);
+    const { device, act } = event.target.dataset;
+    await send(`/devices/${device}/${act}`);
     refused = "";
-    say(document.getElementById("spoken"), "The desk is switched off.");
+    say(document.getElementById("spoken"), DONE[act]);
     board = (await ask(`/centers/${center}/board`)).body;
     await askVersions();
   } catch (problem) {
@@ -67,21 +74,24 @@ function show() {
     gone.length ? h("p", { class: "muted", "data-key": "gone" }, "Switched off for good: ", gone, ".") : null));
 }
 
+const STATE = { suspended: "‖ Paused" };
+
 function card(device) {
   const trouble = device.state === "active" ? deviceTrouble(device, board) : "";
   const isActive = device.state === "active";
   const state = trouble || !isActive ? "warn" : "good";
-  const words = !isActive ? `▲ ${plain(device.state)}` : trouble ? "▲ Look at it" : "✓ Up to date";
+  const words = !isActive ? STATE[device.state] ?? `▲ ${plain(device.state)}` : trouble ? "▲ Look at it" : "✓ Up to date";
   return h("article", { "data-key": device.device_id, class: `card ${state}` },
     h("header", null, h("h2", null, name(device.name)), h("p", { class: "chip" }, words)),
     trouble ? h("p", null, name(device.name), " ", trouble, ".") : null,
+    device.state === "suspended" ? h("p", null, "Whoever stands at it can go on: entries are kept there. They come once it may go on.") : null,
     h("dl", { class: "facts" },
       fact("Heard last", device.linked ? "now" : when(device.heard_until, board.as_of)),
       fact("Waiting there", device.waiting === null ? "not said" : counted(device.waiting, "entry", "entries")),
       fact("Its data", dataWords(device)),
       fact("Its clock", clockWords(device)),
       versions.get(device.device_id) ? fact("Version", versions.get(device.device_id)) : null),
-    mayManage ? revoke(device) : null);
+    mayManage ? [device.state === "suspended" ? resume(device) : suspend(device), revoke(device)] : null);
 }
 
 function fact(label, value) {
@@ -101,8 +111,26 @@ function clockWords(device) {
   return `${span(device.clock_offset_ms)} ${device.clock_offset_ms > 0 ? "slow" : "fast"}`;
 }
 
+function suspend(device) {
+  return decision(device, "suspend", "Pause",
+    "Within five seconds it gets nothing from this centre and sends nothing. It keeps what it knows and goes on recording; its entries come once you let it go on. For a desk that is lost or stolen, switch it off for good instead.",
+    h("button", { type: "submit" }, "Pause ", name(device.name)));
+}
+
+function resume(device) {
+  return decision(device, "resume", "Let it go on",
+    "It comes back by itself within half a minute, and what it recorded meanwhile counts as if it had never been paused.",
+    h("button", { type: "submit" }, "Let ", name(device.name), " go on"));
+}
+
 function revoke(device) {
-  return h("details", { class: "danger" }, h("summary", null, "Switch off for good"),
-    h("p", null, "It gets nothing from this centre any more, within five seconds. What it still has to tell is kept for you to look at. This cannot be taken back; a desk that is found again is taken in anew."),
-    h("form", { "data-device": device.device_id }, h("button", { type: "submit", class: "bad" }, "Switch off ", name(device.name))));
+  return decision(device, "revoke", "Switch off for good",
+    "It gets nothing from this centre any more, within five seconds. What it still has to tell is kept for you to look at. This cannot be taken back; a desk that is found again is taken in anew.",
+    h("button", { type: "submit", class: "bad" }, "Switch off ", name(device.name)));
+}
+
+/** What a manager may decide of a desk: nothing happens before it has been opened, read and pressed. */
+function decision(device, act, title, says, button) {
+  return h("details", { class: act === "revoke" ? "danger" : "decision", "data-key": act }, h("summary", null, title), h("p", null, says),
+    h("form", { "data-device": device.device_id, "data-act": act }, button));
 }

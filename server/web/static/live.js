@@ -3,6 +3,7 @@
 import { ask, send } from "./api.js";
 import { boardPage, spokenCounts } from "./board.js";
 import { notice, say, update } from "./dom.js";
+import { Names } from "./names.js";
 import { follow } from "./stream.js";
 import { stateLine } from "./state.js";
 import { dayOf } from "./words.js";
@@ -13,6 +14,17 @@ const { center } = document.body.dataset;
 const page = document.getElementById("board");
 let zone = "UTC";
 let day = "";
+let last = null;
+const names = new Names(center, () => show(last));
+
+// A click on a number, or Enter on it; a "toggle" does not bubble.
+page.addEventListener("toggle", ({ target }) => {
+  const { names: key } = target.dataset;
+  if (!key) return;
+  if (target.open) names.open(key);
+  else names.close(key);
+  show(last);
+}, true);
 
 page.addEventListener("submit", async (event) => {
   event.preventDefault();
@@ -25,6 +37,7 @@ page.addEventListener("submit", async (event) => {
     target.reset();
     target.closest("details").open = false;
     show((await ask(`/centers/${center}/board`)).body);
+    names.again();
     say(spoken, "The call is noted.");
   } catch (problem) {
     notice(document.getElementById("banner"), problem.message);
@@ -34,14 +47,16 @@ page.addEventListener("submit", async (event) => {
 });
 
 function show(board) {
+  last = board;
   zone = board.center.time_zone;
   day = dayOf(board.as_of);
-  update(document.getElementById("board"), boardPage(board, { isWall }));
+  update(document.getElementById("board"), boardPage(board, { isWall, names }));
 }
 
 follow(center, {
   onBoard(board) {
     show(board);
+    names.again();
     say(spoken, spokenCounts(board));
   },
   onState(state, asOf) {

@@ -1,6 +1,7 @@
 // What several parts of the board are made of.
 
 import { h, name } from "./dom.js";
+import { behind } from "./names.js";
 
 /** Where the timeline of a child is. */
 export function childLink(board, child) {
@@ -15,8 +16,9 @@ export function section(key, title, ...content) {
   return h("section", { "data-key": key, class: `panel ${key}`, "aria-labelledby": id }, h("h2", { id }, title), content);
 }
 
-/** A list as the board cuts it; `list.count` is whole. */
-export function listed(board, list, line) {
-  const hidden = list.count - list.items.length;
-  return [h("ul", { class: "names" }, list.items.map(line)), hidden > 0 ? h("p", { class: "muted" }, `and ${hidden} more`) : null];
+/** The first of a list, which the board has; where there are more, its number leads to all of them. */
+export function listed(names, key, list, line) {
+  const all = (found) => h("ul", { class: "names" }, found.items.map(line));
+  return [h("ul", { class: "names" }, list.items.map(line)),
+    list.count > list.items.length ? behind(names, key, `All ${list.count}`, all) : null];
 }

@@ -1,7 +1,8 @@
 // What bookings and schedules say, beside who is there: who has not come, who is late to be collected, what is to come.
 
-import { childLink, listed, section } from "./parts.js";
 import { h, name } from "./dom.js";
+import { behind } from "./names.js";
+import { childLink, listed, section } from "./parts.js";
 import { clock, counted, plain, when } from "./words.js";
 
 const RESULTS = { reached: "reached", no_answer: "no answer", message_left: "message left", other: "other" };
@@ -14,12 +15,13 @@ export function bookedLine(board, room) {
 }
 
 /** Who is enrolled and has not come, with the calls that were made. */
-export function notHere(board) {
-  const { count, announced, items } = board.not_here;
+export function notHere(board, names) {
+  const { count, announced } = board.not_here;
+  const all = (found) => h("ul", { class: "names" }, found.items.map((child) => missed(board, child)));
   const said = announced ? h("p", { class: "muted" }, `${counted(announced, "child is", "children are")} announced to be absent.`) : null;
   return section("not-here", `Not here today: ${count}`,
     count
-      ? h("details", null, h("summary", null, "Not come, and nobody has said why"), listed(board, { count, items }, (child) => missed(board, child)))
+      ? behind(names, "of=not_here", "Not come, and nobody has said why", all)
       : h("p", { class: "muted" }, "Everybody who is enrolled has come, or is announced."),
     said);
 }
@@ -49,11 +51,11 @@ function callForm(child) {
 }
 
 /** Who is in after the end of what was booked. */
-export function overdue(board) {
+export function overdue(board, names) {
   if (!board.overdue.count) return null;
   const line = (child) => h("li", { "data-key": child.child_id }, childLink(board, child), " ",
     h("span", { class: "muted" }, name(child.room_name), `, booked until ${when(child.due_at, board.as_of)}`));
-  return section("overdue", `Still here after the booked end: ${board.overdue.count}`, listed(board, board.overdue, line));
+  return section("overdue", `Still here after the booked end: ${board.overdue.count}`, listed(names, "of=overdue", board.overdue, line));
 }
 
 /** Who is to come and to go in the next two hours, quarter by quarter. */

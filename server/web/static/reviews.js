@@ -2,6 +2,7 @@
 
 import { ask, send } from "./api.js";
 import { h, name, notice, say, update } from "./dom.js";
+import { loadSetAside } from "./set_aside.js";
 import { follow } from "./stream.js";
 import { checkWords, counted, kindWords, methodWords, span, when } from "./words.js";
 
@@ -17,12 +18,15 @@ let asOf = "";
 
 // A board moves whenever the centre's log does: then the inbox may have changed too.
 let version = "";
+let aside = 0;
 follow(center, {
   onBoard(board) {
     board.findings.items.forEach((finding) => said.set(finding.kind, finding.says));
     asOf = board.as_of;
     const now = `${board.epoch}:${board.version}`;
     if (now !== version) load();
+    if (now !== version || aside !== board.findings.set_aside) loadSetAside(asOf);
+    aside = board.findings.set_aside;
     version = now;
   },
   onState() {},

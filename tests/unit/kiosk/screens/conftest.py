@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from textual import events
 from textual.pilot import Pilot
 from textual.screen import Screen
 
@@ -74,6 +75,17 @@ class Kiosk:
     @property
     def _below(self) -> Screen[object]:
         return self.app.screen_stack[1]
+
+
+async def scan(kiosk: Kiosk, code: str, *, at_s: float, enter: bool = True) -> None:
+    """Type as a scanner does: a key every ten milliseconds."""
+    keys = [events.Key(character, character) for character in code]
+    if enter:
+        keys.append(events.Key("enter", "\r"))
+    for number, key in enumerate(keys):
+        key.time = at_s + number / 100
+        kiosk.app.post_message(key)
+    await kiosk.pilot.pause()
 
 
 OpenKiosk = Callable[..., AbstractAsyncContextManager[Kiosk]]

@@ -5,18 +5,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from textual.pilot import Pilot
 from textual.screen import Screen
-from textual.widgets import Digits, Static
+from textual.widgets import Digits, Input, Static
 
 from kiosk.app import KioskApp
+from kiosk.screens.app_code import AppCodeScreen
 from kiosk.screens.asking import AskScreen, ChooseScreen, SureScreen
 from kiosk.screens.child_day import ChildDayScreen
 from kiosk.screens.collect import CollectScreen
 from kiosk.screens.health import HealthScreen
 from kiosk.screens.help import HelpScreen
 from kiosk.screens.identity import IdentityScreen
+from kiosk.screens.override import OverrideScreen
 from kiosk.screens.people import PeopleScreen
 from kiosk.screens.rollcall import RollCallScreen
 from kiosk.screens.rooms import RoomScreen, RoomsScreen
@@ -26,7 +29,9 @@ from kiosk.widgets.choice_list import ChoiceList
 from kiosk.widgets.quiet_line import QuietLine
 from kiosk.widgets.roster_table import RosterTable
 from sync.attendance import EventKind
-from tests.support.building_desk import ANA, UnlinkedDesk, event_at
+from sync.desk_code import desk_code, desk_of, typed_code
+from sync.desk_code import shown as shown_code
+from tests.support.building_desk import ANA, CHILDREN, UnlinkedDesk, event_at
 from tests.support.building_program import busy_morning
 from tests.support.kiosk_clock import StandingClock
 
@@ -216,6 +221,21 @@ async def test_people_rooms_today_and_the_desk_itself_by_keys(seat: Seat) -> Non
     assert {"Roll call", "Staff and visitors", "Rooms", "This desk", "Today's names"} <= names
 
 
+async def test_a_code_for_a_parents_app_is_shown_by_an_unlocked_desk_with_keys(seat: Seat) -> None:
+    await seat.press("ctrl+a")
+    await seat.until_note("This desk has no keys yet; connect it to the network.")
+    pepper, keyring = bytes(range(32)), seat.desk.keyring
+    keyring.keys = msgspec.structs.replace(keyring.keys, pin_pepper=pepper)
+    await seat.press("ctrl+a")
+    await seat.until_screen(AppCodeScreen)
+    code = desk_code(pepper, keyring.keys.device_id, seat.desk.parts.following.now_ms())
+    await seat.until(lambda: shown_code(code) in seat.line("app-code"), "the code of this desk and minute")
+    assert seat.line("dialog-note").startswith("Another one in ")
+    assert desk_of(typed_code(shown_code(code)), pepper, [keyring.keys.device_id], seat.clock.wall_ms()) is not None
+    await seat.press("escape")
+    await seat.until_screen(RosterScreen)
+
+
 async def test_a_label_says_its_code_and_the_code_is_checked_when_the_child_leaves(seat: Seat) -> None:
     code = seat.desk.building.labels.code_of(ANA)
     await seat.press(*"ana", "ctrl+l")
@@ -254,3 +274,51 @@ async def test_every_page_opens_in_any_size_and_keeps_what_matters(tmp_path: Pat
                 assert seat.app.screen.query_one("#page-title", QuietLine).size.height == 1
                 await seat.press("escape")
                 await seat.until_screen(RosterScreen)
+
+
+async def test_a_child_not_on_file_from_the_door_to_the_way_home_and_back(seat: Seat) -> None:
+    await seat.press(*"mia", "space", *"ek", "ctrl+g")
+    await seat.until_screen(AskScreen)
+    await seat.press("enter", "p", "enter", "enter")  # one letter is no name: what was typed stays
+    await seat.until(lambda: "Type the full name" in seat.line("dialog-note"), "what is wrong")
+    assert [each.value for each in seat.app.screen.query(Input)] == ["Mia Ek", "p", ""]
+    await seat.press("enter", *"bo", "enter", "enter")
+    await seat.until_screen(ChooseScreen)
+    assert seat.line("dialog-title") == "To which room does Mia Ek go?"
+    await seat.press("down", "enter")
+    await seat.until_note("Mia Ek checked in 07:58 – recorded here   F4 undo 60 s")
+    await seat.until(lambda: "Mia Ek not on file " in shown(seat), "the roster")
+
+    await seat.press("f9")
+    await seat.until_listed("Mia Ek (not on file)")
+    await seat.press("down", "down", "down", "s")
+    await seat.until_note("Mia Ek: safe – recorded here.")
+    await seat.press("escape", "enter")
+    await seat.until_screen(CollectScreen)
+    assert seat.line("list-note") == "Came with bo."
+    assert "Not on file: there is no list" in seat.line("dialog-note")
+    await seat.press(*"bo", "enter")
+    await seat.until_screen(OverrideScreen)
+    assert "nobody has said who may collect it" in seat.line("dialog-title")
+    seat.app.screen.query_one("#reason", Input).value = "passport seen"
+    await seat.press("enter")
+    await seat.until_screen(IdentityScreen)
+    await seat.press("2")
+    await seat.until_note("Mia Ek checked out 07:58 – recorded here")
+    await seat.press("f4")
+    await seat.until_note("Taken back: Mia Ek.")
+    await seat.until(lambda: "● In" in next(line for line in shown(seat).split("\n") if "Mia" in line), "in again")
+
+    await seat.press("escape", *"ana", "ctrl+g")
+    await seat.until_screen(AskScreen)
+    await seat.press("enter", "enter", "enter")
+    await seat.until_screen(ChooseScreen)
+    assert seat.line("dialog-title") == "Is it Ana Silva (Bees)?"
+    await seat.press("down", "enter")
+    await seat.until_note("Ana Silva (Bees) is in already; nothing was recorded.")
+    assert len(await seat.desk.roster()) == len(CHILDREN) + 1
+
+
+def shown(seat: Seat) -> str:
+    """Everything that can be read now, line by line."""
+    return "\n".join(strip.text for strip in seat.app.screen._compositor.render_strips())

@@ -13,7 +13,7 @@ from kiosk.screens.override import OverrideScreen
 from kiosk.screens.refuse import RefuseScreen
 from kiosk.screens.roster import RosterScreen
 from kiosk.screens.unlock import UnlockScreen
-from tests.unit.kiosk.screens.conftest import Kiosk, OpenKiosk
+from tests.unit.kiosk.screens.conftest import Kiosk, OpenKiosk, scan
 
 PINS = {"Ruth Appiah": "483920", "Sam Baker": "720391"}
 
@@ -22,17 +22,6 @@ def shown(kiosk: Kiosk) -> str:
     """Everything that can be read now."""
     lines = kiosk.app.screen._compositor.render_strips()
     return " ".join(" ".join(strip.text for strip in lines).split())
-
-
-async def scan(kiosk: Kiosk, code: str, *, at_s: float, enter: bool = True) -> None:
-    """Type as a scanner does: a key every ten milliseconds."""
-    keys = [events.Key(character, character) for character in code]
-    if enter:
-        keys.append(events.Key("enter", "\r"))
-    for number, key in enumerate(keys):
-        key.time = at_s + number / 100
-        kiosk.app.post_message(key)
-    await kiosk.pilot.pause()
 
 
 async def test_a_desk_with_pins_hides_its_names_until_somebody_unlocks_it_and_when_nobody_uses_it(

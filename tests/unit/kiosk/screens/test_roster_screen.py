@@ -7,9 +7,10 @@ from kiosk.messages import Mark, Presence, Resync, SnapshotProgress
 from kiosk.screens.alerts import AlertsScreen
 from kiosk.screens.collect import CollectScreen
 from kiosk.screens.commands import COMMANDS
+from kiosk.screens.freshness import UNEXPECTED
 from kiosk.screens.front import NO_PINS
 from kiosk.screens.help import HelpScreen
-from kiosk.screens.roster import UNEXPECTED, RosterScreen
+from kiosk.screens.roster import RosterScreen
 from kiosk.services.errors import DeskError
 from tests.support.fake_desk import MINUTE_MS
 from tests.unit.kiosk.screens.conftest import OpenKiosk

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from kiosk.messages import DeskStatus, LinkPhase
-from kiosk.widgets.wording import age_text, clock_text, data_text, link_text, moment_text, zone_of
+from kiosk.widgets.wording import age_text, clock_text, data_text, in_cells, link_text, moment_text, zone_of
 from tests.support.fake_desk import MINUTE_MS
 from tests.support.sample_desk import MORNING_MS
 
@@ -51,6 +51,8 @@ def status(
         (status(LinkPhase.CONNECTING, since_ms=MORNING_MS), "○ OFFLINE since 07:58"),
         (status(LinkPhase.OFFLINE, since_ms=MORNING_MS - 24 * HOUR_MS), "○ OFFLINE since 20 Sep"),
         (status(LinkPhase.NEEDS_PERSON), "! NEEDS A PERSON: enrol this desk again"),
+        (status(LinkPhase.PAUSED, since_ms=MORNING_MS), "‖ PAUSED by manager: entries kept here"),
+        (status(LinkPhase.PAUSED, waiting=12), "‖ PAUSED by manager: 12 kept here"),
     ],
 )
 def test_the_link_in_words(now: DeskStatus, words: str) -> None:
@@ -91,3 +93,18 @@ def test_a_time_of_another_day_shows_its_day() -> None:
 @pytest.mark.parametrize("name", ["", "No/Such", "../etc", "/etc/localtime"])
 def test_an_unknown_zone_is_utc(name: str) -> None:
     assert clock_text(MORNING_MS, zone_of(name)) == "06:58"
+
+
+@pytest.mark.parametrize(
+    ("text", "cells", "shown"),
+    [
+        ("Ana", 5, "Ana  "),
+        ("Ana", 3, "Ana"),
+        ("Anabela", 5, "Anab…"),
+        ("漢字漢字", 5, "漢字…"),
+        ("漢字漢", 4, "漢 …"),
+        ("Ana", 1, "…"),
+    ],
+)
+def test_what_does_not_fit_its_column_says_so(text: str, cells: int, shown: str) -> None:
+    assert in_cells(text, cells) == shown

@@ -48,6 +48,7 @@ def test_a_desk_that_is_well_asks_for_nothing() -> None:
         (replace(WELL, trouble="disk"), "did not answer"),
         (replace(WELL, disk_free_bytes=GIB // 8), "nearly full"),
         (replace(WELL, status=replace(WELL.status, link=LinkPhase.NEEDS_PERSON, detail="old")), "needs a person: old"),
+        (replace(WELL, status=replace(OFFLINE, link=LinkPhase.PAUSED, waiting=3)), "go on, entries are kept here"),
         (replace(WELL, status=replace(OFFLINE, lease_left_ms=3_600_000)), "Connect this desk"),
         (replace(WELL, status=replace(OFFLINE, locked=True)), "Connect this desk"),
         (replace(WELL, status=replace(OFFLINE, waiting=1)), "1 entry not at the server"),

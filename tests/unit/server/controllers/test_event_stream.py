@@ -56,7 +56,7 @@ class Room:
 
     def __init__(self) -> None:
         self.hub = LiveHub(NoHeads(), dict.fromkeys, FakeClock())  # type: ignore[arg-type]
-        self.viewer = self.hub.join(Topic("t", "c", self._compose), Seat("u", START_MS, bool))
+        self.viewer = self.hub.join(Topic("t", ("c",), self._compose), Seat("u", START_MS, bool))
 
     async def _compose(self) -> Frame:
         return Frame("e:1", b"data: 1\n\n", b"1")

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from server.core.clock import ms_of
-from server.repositories.live_board import BoardAlert, BoardPerson, BoardStay
+from server.repositories.live_board import BoardAlert, BoardFinding, BoardPerson, BoardStay
 from server.services.board_people import (
     QUARTER_MS,
     after_hours,
@@ -18,6 +18,7 @@ from server.services.board_people import (
     departures,
     insiders,
     last_closing_ms,
+    named,
     said_event,
     seen_today,
     together,
@@ -102,6 +103,14 @@ CHILD_ID, BOB_ID = "00000000-0000-7000-8000-00000000000a", "00000000-0000-7000-8
 def test_who_is_not_on_file_is_called_what_the_event_says(who: str, came_body: bytes, group: Group, name: str) -> None:
     (found,) = insiders([stay(who, 0, came_body=came_body)], PEOPLE, ROOMS, NOON_MS)
     assert (found.group, found.name, found.person) == (group, name, None)
+
+
+def test_a_finding_about_who_is_not_on_file_has_the_name_they_came_under() -> None:
+    came = body(EventKind.CHECK_IN, child_id=CHILD_ID, provisional_name="Mia New")
+    finding = BoardFinding("key", "unknown_reference", "info", "guest", "", None, None)
+    known, elsewhere = replace(finding, subject_name="Ana Silva"), replace(finding, subject_id="zoe")
+    found = named([finding, known, elsewhere], [stay("guest", 0, 10, came_body=came)])
+    assert [one.subject_name for one in found] == ["Mia New", "Ana Silva", ""]
 
 
 def test_the_ratio_counts_every_child_and_the_adults_on_file() -> None:

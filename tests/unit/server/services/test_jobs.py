@@ -8,7 +8,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from server.core.errors import DatabaseUnavailable
-from server.services.jobs import Job, Jobs, Outcome, RunsOn
+from server.services.jobs import Begun, Job, Jobs, Outcome, RunsOn
+from tests.support.clock import FakeClock
 
 DEADLINE_S = 20.0
 
@@ -199,3 +200,43 @@ def test_two_jobs_of_one_name_are_a_mistake() -> None:
 
     with pytest.raises(ValueError, match="same name"):
         Jobs(Locks(), [Job("a", 1, 1.0, nothing), Job("a", 2, 1.0, nothing)])
+
+
+class Pages:
+    """A book of one process; its clock can be set while a run goes on."""
+
+    def __init__(self) -> None:
+        self.clock = FakeClock()
+        self.noted: list[tuple[str, int, str, str]] = []
+
+    def begin(self) -> Begun:
+        return Begun(self.clock.now(), self.clock.monotonic_ms())
+
+    async def end(self, job: str, begun: Begun, outcome: Outcome, problem: str) -> None:
+        self.noted.append((job, self.clock.monotonic_ms() - begun.monotonic_ms, outcome.name, problem))
+
+
+async def test_each_run_is_written_down_with_how_it_ended_and_without_what_it_said() -> None:
+    book, locks = Pages(), Locks("elsewhere")
+
+    async def step_back() -> None:
+        book.clock.advance_ms(1_500)
+        book.clock.set_wall_ms(0)
+
+    async def fail() -> None:
+        raise ValueError("a name")
+
+    async def hang() -> None:
+        await asyncio.Event().wait()
+
+    work = {"good": step_back, "bad": fail, "slow": hang, "elsewhere": step_back}
+    jobs = Jobs(locks, [Job(name, 60, 0.05, one) for name, one in work.items()], book=book)
+    for name in work:
+        await jobs.run_once(name)
+    assert book.noted == [
+        ("good", 1_500, "DONE", ""), ("bad", 0, "FAILED", "ValueError"), ("slow", 0, "OVERRAN", "longer than 0.05 s"),
+        ("elsewhere", 0, "ELSEWHERE", ""),
+    ]  # fmt: skip
+    locks.is_away = True
+    await jobs.run_once("good")
+    assert book.noted[-1] == ("good", 0, "NO_DATABASE", "DatabaseUnavailable")

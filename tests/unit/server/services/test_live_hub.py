@@ -17,6 +17,7 @@ from server.services.live_hub import (
     LiveHub,
     Seat,
     Topic,
+    Turns,
     Viewer,
 )
 from tests.support.clock import START_MS, FakeClock
@@ -30,16 +31,16 @@ class Heads:
     """Tells of heads when the test says so."""
 
     def __init__(self) -> None:
-        self.watching: list[Callable[[str, int], None]] = []
+        self.watching: list[tuple[str, Callable[[str, int], None]]] = []
 
     def watch(self, center_id: str, on_head: Callable[[str, int], None]) -> Callable[[], None]:
-        assert center_id == CENTER
-        self.watching.append(on_head)
-        return lambda: self.watching.remove(on_head)
+        self.watching.append((center_id, on_head))
+        return lambda: self.watching.remove((center_id, on_head))
 
-    def tell(self, version: int) -> None:
-        for on_head in self.watching:
-            on_head("e", version)
+    def tell(self, version: int, center_id: str = CENTER) -> None:
+        for watched, on_head in self.watching:
+            if watched == center_id:
+                on_head("e", version)
 
 
 class Screen:
@@ -53,7 +54,7 @@ class Screen:
 
     @property
     def topic(self) -> Topic:
-        return Topic("screen", CENTER, self.compose)
+        return Topic("screen", (CENTER,), self.compose)
 
     async def compose(self) -> Frame:
         self.composed += 1
@@ -226,6 +227,26 @@ async def test_who_lost_the_right_is_told_so_and_shown_nothing_more(world: World
     assert await stays.news(0) is Ending.RIGHTS_LOST
 
 
+async def test_a_family_follows_all_its_centres_and_rights_that_no_log_tells_of(world: World) -> None:
+    topic = Topic("family", (CENTER, "c2"), world.screen.compose, follows_rights=True)
+    viewer = world.hub.join(topic, Seat("ruth", START_MS + 900_000, bool))
+    await shown(viewer)
+    for text, center_id in (("here", CENTER), ("there", "c2")):
+        world.screen.text = text
+        world.heads.tell(1, center_id)
+        assert (await shown(viewer)).content == text.encode(), "one version of two logs is not one version"
+    world.screen.text = "less"
+    await world.hub.check_rights()
+    assert (await shown(viewer)).content == b"less"
+    world.hub.leave(viewer)
+    board = world.join()
+    await shown(board)
+    composed = world.screen.composed
+    await world.hub.check_rights()
+    assert await board.news(0.05) is None
+    assert world.screen.composed == composed, "a board has no such rights"
+
+
 async def test_without_a_database_tokens_still_run_out_and_nobody_else_is_sent_away(world: World) -> None:
     stays, expired = world.join(), world.join(good_for_ms=0)
     world.is_away = True
@@ -260,3 +281,15 @@ async def test_a_server_that_goes_away_says_so_and_lets_nobody_in(world: World) 
     assert [await viewer.news(0) for viewer in viewers] == [Ending.DRAINING] * 2
     with pytest.raises(Unavailable):
         world.join()
+
+
+def test_a_turn_that_came_late_makes_no_later_one_late() -> None:
+    turns, interval_s = Turns(), 1 / COMPOSED_PER_S
+    # Changes at the highest rate for a minute: each is late by what itself was late, and not by what others were.
+    for number in range(60 * COMPOSED_PER_S):
+        came_s = number * interval_s + (0.004 if number % 7 == 0 else 0.0)
+        assert turns.take(came_s) <= number * interval_s + 0.004 + 1e-6
+    # A second with twice as many holds up itself and the next one.
+    found = [turns.take(60 + number * interval_s / 2) for number in range(2 * COMPOSED_PER_S)]
+    assert found[-1] - found[0] >= 1
+    assert turns.take(63.0) == 63.0

@@ -1,6 +1,6 @@
 """What was answered to requests with an Idempotency-Key, until a day later.
 
-Revision: 0018, after 0016.
+Revision: 0023, after 0022.
 
 Both hashes are keyed, and an answer is sealed with a key that nobody has without the key of the request.
 """
@@ -9,8 +9,8 @@ from collections.abc import Sequence
 
 from alembic import op
 
-revision: str = "0018"
-down_revision: str | Sequence[str] | None = "0016"
+revision: str = "0023"
+down_revision: str | Sequence[str] | None = "0022"
 branch_labels: str | Sequence[str] | None = None
 depends_on: str | Sequence[str] | None = None
 

@@ -1,0 +1,86 @@
+"""A receiver of webhooks on a real socket, which answers as it is told."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from aiohttp import web
+
+Answer = Callable[[web.Request], Any]
+
+
+@dataclass
+class Receiver:
+    """`got` is what arrived, as headers and body; `answers` is said in turn, and then 204 for ever.
+
+    An answer is a status, or a coroutine that makes a response.
+    """
+
+    url: str = ""
+    got: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
+    answers: list[int | Answer] = field(default_factory=list)
+    left: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def kinds(self) -> list[str]:
+        """What was told, in order."""
+        return [json.loads(body)["type"] for _, body in self.got]
+
+    @property
+    def ids(self) -> list[str]:
+        """The ids of the messages, in order."""
+        return [headers["webhook-id"] for headers, _ in self.got]
+
+    def data(self, place: int) -> dict[str, Any]:
+        """What a message says."""
+        return dict(json.loads(self.got[place][1])["data"])
+
+    async def hang(self, _request: web.Request) -> web.Response:
+        """Say nothing for as long as the other side waits."""
+        try:
+            await asyncio.Event().wait()
+        finally:
+            self.left.set()
+        return web.Response()
+
+    async def redirect(self, _request: web.Request) -> web.Response:
+        """Lead elsewhere: to itself, where it would be seen."""
+        return web.Response(status=307, headers={"location": f"{self.url}/elsewhere"})
+
+    async def talk(self, request: web.Request) -> web.StreamResponse:
+        """Say "good", and then go on for ever."""
+        response = web.StreamResponse(status=200)
+        await response.prepare(request)
+        try:
+            while True:
+                await response.write(b"x" * 65_536)
+        finally:
+            self.left.set()
+
+    async def receive(self, request: web.Request) -> web.StreamResponse:
+        """Take a message."""
+        self.got.append(({name.lower(): value for name, value in request.headers.items()}, await request.read()))
+        answer = self.answers.pop(0) if self.answers else 204
+        if isinstance(answer, int):
+            return web.Response(status=answer, text="so be it")
+        made: web.StreamResponse = await answer(request)
+        return made
+
+
+@asynccontextmanager
+async def receiver() -> AsyncIterator[Receiver]:
+    """Listen on a free port of this machine."""
+    made, app = Receiver(), web.Application()
+    app.router.add_route("*", "/{path:.*}", made.receive)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0, handler_cancellation=True)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    made.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    try:
+        yield made
+    finally:
+        await runner.cleanup()
