@@ -1,5 +1,6 @@
 """The HTTP doors of the server: which routes there are, in the order in which addresses are matched."""
 
+from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from typing import Final
 
@@ -124,20 +125,25 @@ def build_app(settings: Settings, clock: Clock) -> FastAPI:
     app.add_middleware(RepeatableRequests)
     app.add_middleware(ConditionalReads, prefix=API_PREFIX)
     if settings.cors_origins:
-        app.add_middleware(
-            CORSMiddleware,
-            allow_origins=list(settings.cors_origins),
-            allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
-            allow_headers=[
-                "Authorization", "Content-Type", "Idempotency-Key", "If-Match", "If-None-Match", "Last-Event-ID",
-            ],
-            expose_headers=[
-                "ETag", "Idempotency-Replayed", "RateLimit", "RateLimit-Policy", "Retry-After", "X-Request-ID",
-            ],
-        )  # fmt: skip
+        _open_to(app, settings.cors_origins)
     headers = (*SAFE_HEADERS, HTTPS_ONLY) if settings.environment == "production" else SAFE_HEADERS
     app.add_middleware(RequestFrame, clock=clock, new_id=Ids(clock).new, headers=headers)
     return app
+
+
+def _open_to(app: FastAPI, origins: Sequence[str]) -> None:
+    """Let pages of these origins call the API, and read what its headers say."""
+    app.add_middleware(
+        CORSMiddleware,
+        allow_origins=list(origins),
+        allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
+        allow_headers=[
+            "Authorization", "Content-Type", "Idempotency-Key", "If-Match", "If-None-Match", "Last-Event-ID",
+        ],
+        expose_headers=[
+            "ETag", "Idempotency-Replayed", "RateLimit", "RateLimit-Policy", "Retry-After", "X-Request-ID",
+        ],
+    )  # fmt: skip
 
 
 def _version() -> str:

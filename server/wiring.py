@@ -196,7 +196,6 @@ def services_of(parts: Parts, is_draining: Callable[[], bool]) -> Services:
     """Make the use-cases; `is_draining` tells whether this server is about to stop."""
     units, clock, new_id, desk = parts.units, parts.clock, parts.ids.new, parts.desk
     secret_key, ways = parts.secret_key, _ways_in(parts)
-    desk_entries = DeskEntries(units, desk, clock, new_id)
     return Services(
         analytics=Analytics(units, clock),
         audit=Audit(units),
@@ -207,13 +206,12 @@ def services_of(parts: Parts, is_draining: Callable[[], bool]) -> Services:
         absences=Absences(units, clock),
         accounts=Accounts(units, ways.passwords, clock, new_id),
         attendance=Attendance(units, clock),
-        auto_close=AutoClose(units, desk, clock),
         browser_sessions=BrowserSessions(units, ways.auth, clock, secrets.token_bytes, new_id, secret_key),
         barcodes=Barcodes(units, clock, secret_key),
         bookings=Bookings(units, clock, GuardianRights(units)),
         center_days=CenterDays(units, clock, new_id),
         centers=Centers(units),
-        desk_entries=desk_entries,
+        desk_entries=DeskEntries(units, desk, clock, new_id),
         devices=Devices(units, clock, secrets.token_bytes, parts.tokens),
         door=Door(units, clock, secrets.token_bytes, parts.tokens, secret_key),
         enrolment=Enrolment(units, clock, secrets.token_bytes, new_id, secret_key),
@@ -224,7 +222,7 @@ def services_of(parts: Parts, is_draining: Callable[[], bool]) -> Services:
         live_boards=LiveBoards(units, clock, Expected(units, clock)),
         invitations=Invitations(units, clock, new_id, parts.post, ways.passwords, ways.throttles),
         members=Members(units, new_id),
-        parents=_parent_apps(parts, desk_entries, ways),
+        parents=_parent_apps(parts, ways),
         own_account=OwnAccount(units, ways.passwords, ways.writer, ways.throttles),
         own_erasure=OwnErasure(units, clock, ways.again),
         offers=Offers(units, clock),
@@ -251,13 +249,18 @@ def services_of(parts: Parts, is_draining: Callable[[], bool]) -> Services:
         photos=Photos(units, clock, Pictures()),
         pickups=Pickups(units, clock),
         relationships=Relationships(units, clock),
-        repeats=Repeats(units, clock, new_id, RequestSeals(secret_key, secrets.token_bytes)),
+        repeats=_repeats(parts),
         webhooks=_webhooks(parts),
     )
 
 
-def _parent_apps(parts: Parts, desk_entries: DeskEntries, ways: "_WaysIn") -> ParentApps:
+def _repeats(parts: Parts) -> Repeats:
+    return Repeats(parts.units, parts.clock, parts.ids.new, RequestSeals(parts.secret_key, secrets.token_bytes))
+
+
+def _parent_apps(parts: Parts, ways: "_WaysIn") -> ParentApps:
     units, clock = parts.units, parts.clock
+    desk_entries = DeskEntries(units, parts.desk, clock, parts.ids.new)
     secret_key = parts.settings.secret_key.get_secret_value()
     return ParentApps(
         attendance=MyAttendance(units, desk_entries, ways.throttles, clock, secret_key),

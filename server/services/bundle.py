@@ -14,7 +14,6 @@ from server.services.analytics import Analytics
 from server.services.attendance import Attendance
 from server.services.audit import Audit
 from server.services.auth import Auth
-from server.services.auto_close import AutoClose
 from server.services.barcodes import Barcodes
 from server.services.bookings import Bookings
 from server.services.browser_sessions import BrowserSessions
@@ -93,7 +92,6 @@ class Services:
     auth: Auth
     accounts: Accounts
     attendance: Attendance
-    auto_close: AutoClose
     barcodes: Barcodes
     bookings: Bookings
     browser_sessions: BrowserSessions
