@@ -16,7 +16,7 @@ from server.core.clock import Clock, SystemClock
 from server.core.settings import Settings
 from server.routes import build_app
 from server.services.bundle import Services
-from server.services.database_setup import borrow_database, open_database
+from server.services.database_setup import open_database
 from server.services.followers import Followers
 from server.services.job_list import ANSWER_RECOVERIES, SEND_MAIL
 from server.services.live_hub import LiveHub
@@ -96,19 +96,6 @@ async def running_app(
                 await asyncio.sleep(DRAIN_POLL_S)
 
         yield RunningApp(app, services, drain)
-
-
-@asynccontextmanager
-async def borrowed_services(settings: Settings, progress: Progress = lambda _text: None) -> AsyncIterator[Services]:
-    """Give the use-cases to a command, beside a running server or without one.
-
-    Raises SetupError or DatabaseUnavailable with a sentence for the operator.
-    """
-    async with AsyncExitStack() as stack:
-        database = await stack.enter_async_context(borrow_database(settings, progress))
-        parts, _ = await parts_of(stack, settings, database, SystemClock())
-        with asks(THE_SERVER):
-            yield services_of(parts, lambda: False)
 
 
 @asynccontextmanager

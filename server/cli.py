@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
 
 import typer
 from rich.console import Console
@@ -20,10 +20,11 @@ from server.core.errors import RollcallError, SetupError, Unavailable
 from server.core.logging import configure_logging
 from server.core.settings import Settings, load_settings
 from server.operator_terminal import command_name
-from server.services.accounts import NewUser
-from server.services.bundle import Services
 from server.services.roster_file import SourceFile
-from server.services.roster_import import ImportReport
+
+if TYPE_CHECKING:  # loaded by the command that needs them, so that the others start sooner
+    from server.services.bundle import Services
+    from server.services.roster_import import ImportReport
 
 PASSWORD_VARIABLE = "ROLLCALL_PASSWORD"  # noqa: S105 - the name of a variable
 EXIT_REFUSED = 1
@@ -106,7 +107,7 @@ def openapi(
 def migrate() -> None:
     """Bring the database to the schema of this version; `serve` does it by itself."""
 
-    async def nothing(_services: Services) -> None:
+    async def nothing(_services: "Services") -> None:
         return
 
     _with_services(nothing)
@@ -176,6 +177,7 @@ def create_user(
     It needs at least 15 characters; several words in a row are easy to remember.
     """
     from server.services.access import RoleId
+    from server.services.accounts import NewUser
 
     user = NewUser(email=email, name=name, role=RoleId[role.name], center_code=center)
     password = _password(from_stdin=password_stdin)
@@ -190,7 +192,7 @@ def enrol_code(
 ) -> None:
     """Print a one-time code with which one kiosk joins a centre; it is good for ten minutes."""
 
-    async def make(services: Services) -> str:
+    async def make(services: "Services") -> str:
         found = await services.centers.by_code(center)
         return (await services.enrolment.new_code(found, name)).code
 
@@ -221,9 +223,9 @@ def _settings(overrides: Mapping[str, Any]) -> Settings:
     return load_settings(**{name: value for name, value in overrides.items() if value is not None})
 
 
-def _with_services(use: Callable[[Services], Awaitable[Result]]) -> Result:
+def _with_services(use: Callable[["Services"], Awaitable[Result]]) -> Result:
     """Run one use-case on the database of the settings."""
-    from server.app import borrowed_services
+    from server.wiring import borrowed_services
 
     settings = _settings({})
     # What a command has to say, it says itself; the log is for what went wrong.
@@ -277,7 +279,7 @@ def _import(files: list[SourceFile], *, skip_bad: bool, dry_run: bool) -> None:
     _tell(report, skip_bad=skip_bad, dry_run=dry_run)
 
 
-def _tell(report: ImportReport, *, skip_bad: bool, dry_run: bool) -> None:
+def _tell(report: "ImportReport", *, skip_bad: bool, dry_run: bool) -> None:
     for problem in report.problems[:PROBLEMS_SHOWN_MAX]:
         column = f", column {problem.column}" if problem.column else ""
         typer.echo(f"{problem.place.file}, line {problem.place.line}{column}: {problem.reason}", err=True)

@@ -1,14 +1,15 @@
 """Makes every part of the server from its settings: what stores, what decides, and what runs by itself."""
 
 import secrets
-from collections.abc import Awaitable, Callable
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from os import getpid
 from socket import gethostname
 from typing import Final
 
-from server.core.clock import Clock
+from server.core.asking import THE_SERVER, asks
+from server.core.clock import Clock, SystemClock
 from server.core.database import create_engine
 from server.core.ids import Ids
 from server.core.mailed_tokens import MailedTokens
@@ -47,7 +48,7 @@ from server.services.bundle import ParentApps, Services
 from server.services.calendar_feeds import CalendarFeeds
 from server.services.center_days import CenterDays
 from server.services.children import Children
-from server.services.database_setup import OpenDatabase
+from server.services.database_setup import OpenDatabase, borrow_database
 from server.services.desk_entries import DeskEntries
 from server.services.device_silences import DeviceSilences
 from server.services.devices import Devices
@@ -252,6 +253,19 @@ def services_of(parts: Parts, is_draining: Callable[[], bool]) -> Services:
         repeats=_repeats(parts),
         webhooks=_webhooks(parts),
     )
+
+
+@asynccontextmanager
+async def borrowed_services(settings: Settings) -> AsyncIterator[Services]:
+    """Give the use-cases to a command, beside a running server or without one.
+
+    Raises SetupError or DatabaseUnavailable with a sentence for the operator.
+    """
+    async with AsyncExitStack() as stack:
+        database = await stack.enter_async_context(borrow_database(settings))
+        parts, _ = await parts_of(stack, settings, database, SystemClock())
+        with asks(THE_SERVER):
+            yield services_of(parts, lambda: False)
 
 
 def _repeats(parts: Parts) -> Repeats:
