@@ -18,6 +18,7 @@ from server.core.passwords import Passwords
 from server.core.pictures import Pictures
 from server.core.refresh_tokens import RefreshTokens
 from server.core.settings import Settings
+from server.core.signed_heads import HeadKey
 from server.core.smtp import mail_server
 from server.core.tokens import Tokens
 from server.core.webhook_signatures import WebhookSecrets
@@ -97,6 +98,7 @@ from server.services.schedules import Schedules
 from server.services.server_desk import ServerDesk
 from server.services.sessions import SessionKeys, SessionRules, Sessions
 from server.services.set_aside import SetAside
+from server.services.signed_heads import SignedHeads
 from server.services.statements import Statements
 from server.services.stay_evidence import StayEvidence
 from server.services.throttles import Throttles
@@ -168,6 +170,7 @@ def jobs_for(stack: AsyncExitStack, parts: Parts, services: Services, database: 
     fill = parts.post.tokens.fill
     sender = MailSender(parts.units, mail_server(parts.settings), parts.clock, luck, fill=fill)
     hooks = _webhook_sender(parts)
+    heads = SignedHeads(parts.units, parts.clock, HeadKey(parts.secret_key), parts.settings.heads_path)
     work: dict[str, Callable[[], Awaitable[object]]] = {
         SEND_MAIL: sender.send_due,
         "forget_mail": sender.forget_old,
@@ -182,6 +185,7 @@ def jobs_for(stack: AsyncExitStack, parts: Parts, services: Services, database: 
         "forget_deliveries": hooks.forget_old,
         "tell_guardians": GuardianNotices(parts.units, parts.post.outbox, parts.clock, parts.post.base_url).run,
         "device_silence": DeviceSilences(parts.units, parts.notifications, parts.clock).run,
+        "sign_heads": heads.run,
         "erase_late_words": services.erasures.sweep,
         "retention": Retention(parts.units, parts.clock, parts.ids.new, parts.settings.retention_years).run,
     }

@@ -20,6 +20,7 @@ from server.models import (
     rooms,
     sessions,
     set_aside,
+    signed_heads,
     sync,
     webhooks,
 )
@@ -45,6 +46,7 @@ __all__ = [
     "rooms",
     "sessions",
     "set_aside",
+    "signed_heads",
     "sync",
     "webhooks",
 ]
