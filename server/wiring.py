@@ -66,6 +66,7 @@ from server.services.job_list import ANSWER_RECOVERIES, SEND_MAIL, TELL_WEBHOOKS
 from server.services.jobs import Jobs
 from server.services.journal_intake import JournalIntake
 from server.services.live_board import LiveBoards
+from server.services.log_in_notes import LogInNotes
 from server.services.mail import Outbox
 from server.services.mail_sender import MailSender
 from server.services.members import Members
@@ -225,7 +226,7 @@ def services_of(parts: Parts, is_draining: Callable[[], bool]) -> Services:
         invitations=Invitations(units, clock, new_id, parts.post, ways.passwords, ways.throttles),
         members=Members(units, new_id),
         parents=_parent_apps(parts, desk_entries, ways),
-        own_account=OwnAccount(units, ways.passwords, ways.writer, ways.throttles),
+        own_account=OwnAccount(units, ways.passwords, ways.writer, ways.throttles, ways.notes),
         own_erasure=OwnErasure(units, clock, ways.again),
         offers=Offers(units, clock),
         people_days=PeopleDays(units),
@@ -280,6 +281,7 @@ class _WaysIn:
     writer: PasswordWriter
     again: PasswordAgain
     auth: Auth
+    notes: LogInNotes
 
 
 def _ways_in(parts: Parts) -> _WaysIn:
@@ -288,8 +290,10 @@ def _ways_in(parts: Parts) -> _WaysIn:
     throttles = Throttles(units, parts.clock, parts.settings.secret_key.get_secret_value())
     sessions = _sessions(parts, throttles)
     writer = PasswordWriter(passwords, post.outbox, parts.ids.new, post.base_url)
-    auth = Auth(units, passwords, parts.tokens, sessions, throttles)
-    return _WaysIn(passwords, throttles, sessions, writer, PasswordAgain(units, passwords, throttles), auth)
+    notes = LogInNotes(units, throttles, parts.secret_key)
+    auth = Auth(units, passwords, parts.tokens, sessions, throttles, notes)
+    again = PasswordAgain(units, passwords, throttles, notes)
+    return _WaysIn(passwords, throttles, sessions, writer, again, auth, notes)
 
 
 def _webhooks(parts: Parts) -> Webhooks:
