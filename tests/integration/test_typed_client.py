@@ -23,7 +23,7 @@ ROOT: Final = Path(__file__).parents[2]
 FLOW: Final = ROOT / "tests" / "support" / "parent_flow.mjs"
 NODE, TSC = shutil.which("node"), shutil.which("tsc")
 DEADLINE_S: Final = 60
-COMMAND_DEADLINE_S: Final = 200
+COMMAND_DEADLINE_S: Final = 150
 
 
 def write_client(folder: Path) -> Path:
