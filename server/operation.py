@@ -11,6 +11,7 @@ from server.core.clock import SystemClock
 from server.core.database import create_engine, parts_of
 from server.core.ids import Ids
 from server.core.settings import Settings
+from server.core.signed_heads import HeadKey
 from server.repositories.unit_of_work import UnitsOfWork
 from server.sample.history import History, HistoryOptions, Written
 from server.sample.history import Progress as HistoryProgress
@@ -30,6 +31,7 @@ from server.services.restore import Restore
 from server.services.retention import Retention
 from server.services.scope import Scope
 from server.services.verification import Verification
+from server.services.verification_heads import HeadsVerification
 
 # One command does one thing after the other; a push that falls apart into its entries needs no second connection.
 POOL_SIZE = 2
@@ -45,6 +47,7 @@ class Operation:
     compaction: Compaction
     directory: Directory
     erasures: ErasureList
+    heads: HeadsVerification
     incidents: Incidents
     jobs: JobOffice
     journal_import: JournalImport
@@ -83,6 +86,7 @@ async def operation(settings: Settings) -> AsyncIterator[Operation]:
             compaction=Compaction(books, clock),
             directory=Directory(units),
             erasures=ErasureList(units),
+            heads=HeadsVerification(books, HeadKey(settings.secret_key.get_secret_value()).public_key),
             incidents=Incidents(units),
             jobs=JobOffice(units, clock),
             journal_import=JournalImport(units, JournalIntake(units, clock)),

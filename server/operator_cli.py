@@ -25,6 +25,7 @@ if TYPE_CHECKING:  # loaded by the command that needs them, so that `--help` is 
     from server.services.mail import OutboxStatus
     from server.services.projections import Rebuilt
     from server.services.verification import CenterReport
+    from server.services.verification_heads import SignedReport
 
 REPLACE_WORD = "replace"
 
@@ -36,13 +37,21 @@ commands.add_typer(mail_commands, name="mail")
 
 
 @commands.command()
-def verify(*, center: OneCenter = "", as_json: Json = False) -> None:
+def verify(
+    *,
+    center: OneCenter = "",
+    heads: Annotated[
+        Path | None,
+        typer.Option(help="A copy of the signed heads; without it the server's own file.", exists=True, dir_okay=False),
+    ] = None,
+    as_json: Json = False,
+) -> None:
     """Check everything: both chains, every signature and outcome, and that all tables say what the logs say.
 
+    All chains must also stand where the server signed each day that they stood.
     Exit status 0 when all is right, 1 when anything is wrong; the first wrong row of each table is named.
     """
-    reports = _with_operation(lambda parts: _verify(parts, center))
-    _tell_verified(reports, as_json=as_json)
+    _tell_verified(_with_operation(lambda parts: _verify(parts, center, heads)), as_json=as_json)
 
 
 @commands.command()
@@ -89,7 +98,7 @@ def restore(
     if done.erased:
         _say(f"{done.erased} people who had been erased were erased again.")
     _say("Whom you revoked since then is active again: revoke them anew. Now everything is checked.")
-    _tell_verified(_with_operation(lambda parts: _verify(parts, "")), as_json=False)
+    _tell_verified(_with_operation(lambda parts: _verify(parts, "", None)), as_json=False)
 
 
 @commands.command()
@@ -207,13 +216,21 @@ def _read_erasures(path: Path | None) -> "ErasedList":
         _fail(f"{path} is not what `erasures` prints.")
 
 
-async def _verify(parts: "Operation", code: str) -> "list[CenterReport]":
+async def _verify(parts: "Operation", code: str, path: Path | None) -> "tuple[SignedReport, list[CenterReport]]":
+    from server.services.heads_file import read_sheets
+
     verification = parts.verification
     # Without a code also centres that have lost their row, or their log.
     one = await parts.directory.centers(code) if code else []
+    outside, broken = read_sheets(path or load_settings().heads_path)
+    signed, pins = await parts.heads.check(outside)
+    if broken:
+        signed.notes.append(f"{broken} lines of the copy cannot be read.")
     center_ids = [center.id for center in one] or await verification.center_ids()
+    if not code:
+        center_ids += sorted({chain_id for _, chain_id, _ in pins} - {*center_ids})
     with _progress("Checking") as advance:
-        return [await verification.check(center_id, advance) for center_id in center_ids]
+        return signed, [await verification.check(center_id, advance, pins) for center_id in center_ids]
 
 
 async def _compact(
@@ -240,22 +257,29 @@ async def _incidents(parts: "Operation", code: str) -> "list[tuple[str, CenterIn
     return [(center.code, await parts.incidents.of_center(center)) for center in await parts.directory.centers(code)]
 
 
-def _tell_verified(reports: "list[CenterReport]", *, as_json: bool) -> None:
-    is_right = not any(report.findings for report in reports)
+def _tell_verified(verified: "tuple[SignedReport, list[CenterReport]]", *, as_json: bool) -> None:
+    signed, reports = verified
+    is_right = not signed.findings and not any(report.findings for report in reports)
     if as_json:
-        _print_json({"right": is_right, "centers": reports})
+        _print_json({"right": is_right, "centers": reports, "signed_heads": signed})
     else:
         for report in reports:
-            name = report.code or report.center_id
-            said = "wrong" if report.findings else "right"
-            typer.echo(f"{name}: {said}; version {report.version}, {report.rows} rows looked at")
-            for note in report.notes:
-                typer.echo(f"  {note}")
-            for found in report.findings:
-                at = f" (version {found.version})" if found.version else ""
-                typer.echo(f"  {found.table}, {found.key}{at}: {found.what}")
+            version = f"version {report.version}, {report.rows} rows looked at"
+            _tell_checked(report.code or report.center_id, version, report)
+        until = f", the last of {signed.last_day}" if signed.days else ""
+        days = f"{signed.days} days with {signed.heads} heads{until}; {signed.compared} days in the copy outside"
+        _tell_checked("signed heads", days, signed)
     if not is_right:
         raise typer.Exit(EXIT_WRONG)
+
+
+def _tell_checked(name: str, counts: str, report: "SignedReport | CenterReport") -> None:
+    typer.echo(f"{name}: {'wrong' if report.findings else 'right'}; {counts}")
+    for note in report.notes:
+        typer.echo(f"  {note}")
+    for found in report.findings:
+        at = f" (version {found.version})" if found.version else ""
+        typer.echo(f"  {found.table}, {found.key}{at}: {found.what}")
 
 
 def _tell_incidents(code: str, listed: "CenterIncidents") -> None:

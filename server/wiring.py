@@ -20,6 +20,7 @@ from server.core.pictures import Pictures
 from server.core.refresh_tokens import RefreshTokens
 from server.core.request_seals import RequestSeals
 from server.core.settings import Settings
+from server.core.signed_heads import HeadKey
 from server.core.smtp import mail_server
 from server.core.tokens import Tokens
 from server.core.webhook_signatures import WebhookSecrets
@@ -68,6 +69,7 @@ from server.services.job_list import ANSWER_RECOVERIES, SEND_MAIL, TELL_WEBHOOKS
 from server.services.jobs import Jobs
 from server.services.journal_intake import JournalIntake
 from server.services.live_board import LiveBoards
+from server.services.log_in_notes import LogInNotes
 from server.services.mail import Outbox
 from server.services.mail_sender import MailSender
 from server.services.members import Members
@@ -101,6 +103,7 @@ from server.services.schedules import Schedules
 from server.services.server_desk import ServerDesk
 from server.services.sessions import SessionKeys, SessionRules, Sessions
 from server.services.set_aside import SetAside
+from server.services.signed_heads import SignedHeads
 from server.services.statements import Statements
 from server.services.stay_evidence import StayEvidence
 from server.services.throttles import Throttles
@@ -172,6 +175,7 @@ def jobs_for(stack: AsyncExitStack, parts: Parts, services: Services, database: 
     fill = parts.post.tokens.fill
     sender = MailSender(parts.units, mail_server(parts.settings), parts.clock, luck, fill=fill)
     hooks = _webhook_sender(parts)
+    heads = SignedHeads(parts.units, parts.clock, HeadKey(parts.secret_key), parts.settings.heads_path)
     work: dict[str, Callable[[], Awaitable[object]]] = {
         SEND_MAIL: sender.send_due,
         "forget_mail": sender.forget_old,
@@ -186,6 +190,7 @@ def jobs_for(stack: AsyncExitStack, parts: Parts, services: Services, database: 
         "forget_deliveries": hooks.forget_old,
         "tell_guardians": GuardianNotices(parts.units, parts.post.outbox, parts.clock, parts.post.base_url).run,
         "device_silence": DeviceSilences(parts.units, parts.notifications, parts.clock).run,
+        "sign_heads": heads.run,
         "erase_late_words": services.erasures.sweep,
         "retention": Retention(parts.units, parts.clock, parts.ids.new, parts.settings.retention_years).run,
     }
@@ -224,7 +229,7 @@ def services_of(parts: Parts, is_draining: Callable[[], bool]) -> Services:
         invitations=Invitations(units, clock, new_id, parts.post, ways.passwords, ways.throttles),
         members=Members(units, new_id),
         parents=_parent_apps(parts, ways),
-        own_account=OwnAccount(units, ways.passwords, ways.writer, ways.throttles),
+        own_account=OwnAccount(units, ways.passwords, ways.writer, ways.throttles, ways.notes),
         own_erasure=OwnErasure(units, clock, ways.again),
         offers=Offers(units, clock),
         people_days=PeopleDays(units),
@@ -298,6 +303,7 @@ class _WaysIn:
     writer: PasswordWriter
     again: PasswordAgain
     auth: Auth
+    notes: LogInNotes
 
 
 def _ways_in(parts: Parts) -> _WaysIn:
@@ -306,8 +312,10 @@ def _ways_in(parts: Parts) -> _WaysIn:
     throttles = Throttles(units, parts.clock, parts.settings.secret_key.get_secret_value())
     sessions = _sessions(parts, throttles)
     writer = PasswordWriter(passwords, post.outbox, parts.ids.new, post.base_url)
-    auth = Auth(units, passwords, parts.tokens, sessions, throttles)
-    return _WaysIn(passwords, throttles, sessions, writer, PasswordAgain(units, passwords, throttles), auth)
+    notes = LogInNotes(units, throttles, parts.secret_key)
+    auth = Auth(units, passwords, parts.tokens, sessions, throttles, notes)
+    again = PasswordAgain(units, passwords, throttles, notes)
+    return _WaysIn(passwords, throttles, sessions, writer, again, auth, notes)
 
 
 def _webhooks(parts: Parts) -> Webhooks:

@@ -16,6 +16,7 @@ from server.services.audit import AuditEntry, AuditPage, Wanted
 
 AUDIT = "audit"
 SEQ_MAX = 2**63 - 1
+_Verb = Literal["changed", "read", "signed_in", "signed_out", "sign_in_failed", "locked_out"]
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 router = APIRouter(prefix="/audit", tags=["audit"])
@@ -27,7 +28,7 @@ class _Filter:
 
     actor: Annotated[UUID | None, Query(description="Only what this person did")] = None
     entity_id: Annotated[UUID | None, Query(description="Only what was done to this")] = None
-    verb: Annotated[Literal["changed", "read"] | None, Query(description="Only these")] = None
+    verb: Annotated[_Verb | None, Query(description="Only these")] = None
     since: Annotated[AwareDatetime | None, Query(alias="from", description="Not before this moment")] = None
     until: Annotated[AwareDatetime | None, Query(alias="to", description="Before this moment")] = None
 

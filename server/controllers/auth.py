@@ -8,6 +8,7 @@ from fastapi.security import OAuth2PasswordRequestForm
 
 from server.controllers.dependencies import ClientDep, CurrentUser, ServicesDep
 from server.controllers.pagination import PageDep
+from server.controllers.who_asks import let_somebody_ask
 from server.schemas.auth import (
     AcceptIn,
     AcceptOut,
@@ -24,7 +25,7 @@ from server.services.sessions import SignedIn
 
 RECOVERY_ANSWER = "If there is an account with this address, a mail is on its way. It is good for an hour."
 
-router = APIRouter(prefix="/auth", tags=["auth"])
+router = APIRouter(prefix="/auth", tags=["auth"], dependencies=[Depends(let_somebody_ask)])
 
 
 @router.post("/token")

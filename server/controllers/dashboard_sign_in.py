@@ -3,7 +3,7 @@
 from typing import Annotated, Final
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, Form, Query, Request, Response
+from fastapi import APIRouter, Depends, Form, Query, Request, Response
 
 from server.controllers.browser import (
     FORM_COOKIE,
@@ -27,11 +27,14 @@ from server.controllers.page_route import (
     session_token,
 )
 from server.controllers.problems import status_of
+from server.controllers.who_asks import let_somebody_ask
 from server.core.errors import NotEntitled, RateLimited, RollcallError, Unauthenticated
 from server.services.browser_sessions import FormTokenWrong
 from server.web.dashboard import Frame
 
-router = APIRouter(prefix="/dashboard", route_class=PageRoute, include_in_schema=False)
+router = APIRouter(
+    prefix="/dashboard", route_class=PageRoute, include_in_schema=False, dependencies=[Depends(let_somebody_ask)]
+)
 _NOT_KEPT: Final = (
     "Your password is right, but this browser did not keep the sign-in. It needs https; on the server's own machine, "
     "DASHBOARD_OVER_HTTP allows plain http (see docs/settings.md)."

@@ -7,19 +7,20 @@ pasted. It travels once, in the body of the form.
 
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Form, Request, Response
+from fastapi import APIRouter, Depends, Form, Request, Response
 
 from server.controllers.auth import RECOVERY_ANSWER
 from server.controllers.browser import FORM_COOKIE, FORM_COOKIE_AGE_S, check_from_page, door_of
 from server.controllers.dependencies import ClientDep, ServicesDep
 from server.controllers.page_route import FormToken, PageRoute, page_response, see_other
 from server.controllers.problems import status_of
+from server.controllers.who_asks import let_somebody_ask
 from server.core.errors import Conflict, InvalidInput, NotEntitled, RateLimited, RollcallError
 from server.services.browser_sessions import FormTokenWrong
 from server.services.invitations import Applicant
 from server.web.dashboard import Frame
 
-router = APIRouter(route_class=PageRoute, include_in_schema=False)
+router = APIRouter(route_class=PageRoute, include_in_schema=False, dependencies=[Depends(let_somebody_ask)])
 RESET: Final = "/reset"
 INVITATION: Final = "/invitation"
 _SCRIPT: Final = "mailed_link.js"

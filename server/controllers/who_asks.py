@@ -26,13 +26,23 @@ async def let_user_ask(connection: HTTPConnection, user: User, services: Service
             reach=reach,
             actor=user.id,
             organisation_id=user.organisation_id,
-            route=f"{method} {getattr(connection.scope.get('route'), 'path', '')}",
+            route=_route_of(connection),
             changes=method not in SAFE_METHODS,
             center_id=_uuid(str(center_id)),
             entity=entity.removesuffix("_id"),
             entity_id=entity_id if _uuid(entity_id) else "",
         )
     )
+
+
+async def let_somebody_ask(connection: HTTPConnection) -> None:
+    """Say by which route somebody comes whom nobody knows yet. For whole routers: it is asked before who it is."""
+    let_ask(replace(asking_now(), route=_route_of(connection)))
+
+
+def _route_of(connection: HTTPConnection) -> str:
+    method = str(connection.scope.get("method", "GET"))
+    return f"{method} {getattr(connection.scope.get('route'), 'path', '')}"
 
 
 def _uuid(text: str) -> str:

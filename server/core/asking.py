@@ -104,6 +104,10 @@ class Act:
 
 CHANGED: Final = "changed"
 READ: Final = "read"
+SIGNED_IN: Final = "signed_in"
+SIGNED_OUT: Final = "signed_out"
+SIGN_IN_FAILED: Final = "sign_in_failed"
+LOCKED_OUT: Final = "locked_out"
 ACTS_MAX: Final = 100
 """Acts of one transaction that are told one by one."""
 

@@ -12,6 +12,8 @@ from typing import Final
 import msgspec
 
 GENESIS: Final = b""
+OF_NOBODY: Final = "00000000-0000-0000-0000-000000000000"
+"""The chain of what belongs to no organisation: log-ins that failed for an address without an account."""
 
 
 @dataclass(frozen=True, slots=True)

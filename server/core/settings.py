@@ -97,6 +97,11 @@ class Settings(BaseSettings):
         None,
         description="Directory of `initdb` and `postgres` for the embedded database; unset: the wheel's.",
     )
+    signed_heads_path: Path | None = Field(
+        None,
+        description="File to which the signed heads of all chains are added each day, best where whoever reaches the "
+        "database does not; unset: `DATA_DIR/signed-heads.jsonl`.",
+    )
     host: str = Field("127.0.0.1", description="Address to listen on; `0.0.0.0` for every network.")
     port: int = Field(8000, ge=0, le=65535, description="TCP port to listen on; 0 takes any free one.")
     public_url: str = Field(
@@ -237,6 +242,11 @@ class Settings(BaseSettings):
         if self.smtp_tls == "none" and has_password:
             raise ValueError("SMTP_TLS=none would send SMTP_PASSWORD in the clear: use starttls or tls")
         return self
+
+    @property
+    def heads_path(self) -> Path:
+        """Give the file of signed heads."""
+        return self.signed_heads_path or self.data_dir / "signed-heads.jsonl"
 
     @property
     def base_url(self) -> str:

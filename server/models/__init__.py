@@ -21,6 +21,7 @@ from server.models import (
     rooms,
     sessions,
     set_aside,
+    signed_heads,
     sync,
     webhooks,
 )
@@ -47,6 +48,7 @@ __all__ = [
     "rooms",
     "sessions",
     "set_aside",
+    "signed_heads",
     "sync",
     "webhooks",
 ]

@@ -8,7 +8,7 @@ from typing import Any, Final
 from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from server.core.audit_chain import AuditEntry
+from server.core.audit_chain import OF_NOBODY, AuditEntry
 from server.repositories.audit_writes import COLUMNS, micros
 from server.repositories.verification import stream
 
@@ -43,6 +43,12 @@ async def page(
     return [_entry(row) for row in await connection.execute(_PAGE, parameters)]
 
 
+async def chain_of_nobody(connection: AsyncConnection) -> str:
+    """Give the chain for what is known of nobody: that of the only organisation, or else the server's own."""
+    found = [str(one) for one in await connection.scalars(_ORGANISATIONS)]
+    return found[0] if len(found) == 1 else OF_NOBODY
+
+
 async def chain_end(connection: AsyncConnection, chain_id: str) -> ChainEnd | None:
     """Give where a chain ends; None when it never began."""
     row = (await connection.execute(_END, {"chain_id": chain_id})).one_or_none()
@@ -73,5 +79,6 @@ _PAGE: Final = text(f"""
       AND (CAST(:until AS timestamptz) IS NULL OR at < :until)
     ORDER BY seq DESC LIMIT :limit
 """)
+_ORGANISATIONS: Final = text("SELECT id FROM organisation ORDER BY id LIMIT 2")
 _END: Final = text("SELECT seq, hash FROM audit_head WHERE chain_id = :chain_id")
 _CHAIN: Final = text(f"SELECT {COLUMNS} FROM audit_entry WHERE chain_id = :chain_id ORDER BY seq")

@@ -36,10 +36,9 @@ async def note_use(session: AsyncSession, session_id: str, *, now: datetime) -> 
     await session.exec(used.values(last_used_at=now))
 
 
-async def end(session: AsyncSession, token_hash: bytes) -> str | None:
-    """Take a session away; gives whose it was."""
-    statement = delete(BrowserSession).where(col(BrowserSession.token_hash) == token_hash)
-    return (await session.exec(statement.returning(col(BrowserSession.user_id)))).scalar_one_or_none()
+async def end(session: AsyncSession, session_id: str) -> bool:
+    """Take a session away; False when somebody else did."""
+    return (await session.exec(delete(BrowserSession).where(col(BrowserSession.id) == session_id))).rowcount > 0
 
 
 async def forget(session: AsyncSession, *, used_before: datetime, made_before: datetime, sessions_max: int) -> int:

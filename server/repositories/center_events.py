@@ -8,7 +8,10 @@ from typing import Any, Final
 import msgspec
 from sqlalchemy import text
 
+from server.repositories.job_locks import key_of
 from server.repositories.unit_of_work import Connection
+
+UNHEARD_AT_ONCE: Final = 20  # centres
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +49,21 @@ class Ends:
 
 
 async def listen(connection: Connection, center_id: str) -> None:
-    """Let what happens at a centre be noted from now on."""
+    """Let what happens at a centre be noted from now on; it cannot be stopped before the transaction ends."""
+    await connection.execute(_LISTENS, {"key": _LISTENING})
     await connection.execute(_LISTEN, {"center_id": center_id})
+
+
+async def stop_unheard(connection: Connection, *, centers_max: int) -> int:
+    """Stop where nobody listens any more: no webhook is kept and no guardian chose anything; gives at how many centres.
+
+    What waits goes with it. Have a transaction of its own for it: whoever is about to commit may hold these heads.
+    """
+    await connection.execute(_STOPS, {"key": _LISTENING})
+    unheard = list(await connection.scalars(_UNHEARD, {"limit": centers_max}))
+    for statement in _STOP if unheard else ():
+        await connection.execute(statement, {"center_ids": unheard})
+    return len(unheard)
 
 
 async def ends(connection: Connection, center_id: str) -> Ends:
@@ -91,6 +107,22 @@ async def forget(connection: Connection, *, before: datetime, rows_max: int) -> 
 
 
 _PUT: Final = 1
+_LISTENING: Final = key_of("who listens to events")
+# Who begins to listen waits for who stops, and the other way round; they do not wait for each other among themselves.
+_LISTENS: Final = text("SELECT pg_advisory_xact_lock_shared(:key)")
+_STOPS: Final = text("SELECT pg_advisory_xact_lock(:key)")
+_UNHEARD: Final = text("""
+    SELECT center_id FROM center_event_head AS feed
+    WHERE NOT EXISTS (SELECT FROM webhook WHERE webhook.center_id = feed.center_id)
+      AND NOT EXISTS (SELECT FROM notification_choice AS choice WHERE choice.center_id = feed.center_id)
+    ORDER BY center_id LIMIT :limit
+""")
+# The head first, and so nothing is noted beside it. Numbers begin anew when somebody listens again: what says how far
+# guardians were told goes, too.
+_STOP: Final = tuple(
+    text(f"DELETE FROM {table} WHERE center_id = ANY(CAST(:center_ids AS uuid[]))")
+    for table in ("center_event_head", "center_event", "notice_position")
+)
 _LISTEN: Final = text("""
     INSERT INTO center_event_head (center_id, number) VALUES (:center_id, 0) ON CONFLICT (center_id) DO NOTHING
 """)

@@ -166,8 +166,17 @@ class UnitOfWork:
 
     def note_change(self, center_id: str, asking: Asking, entity: str, entity_id: str) -> None:
         """Note in the audit log what somebody changed in another task than this one, or that is in no table."""
-        if asking.actor:
-            self._told_by.setdefault(asking, Acts(asking.actor)).add(center_id, Act(CHANGED, entity, entity_id))
+        self.note(center_id, asking, Act(CHANGED, entity, entity_id))
+
+    def note(self, chain_id: str, asking: Asking, act: Act) -> None:
+        """Note in the audit log of a centre or organisation what somebody did; nothing when nobody is known."""
+        if not asking.actor:
+            return
+        if asking.actor == self._asking.actor:
+            self._acts.actor = asking.actor
+            self._acts.add(chain_id, act)
+        else:
+            self._told_by.setdefault(asking, Acts(asking.actor)).add(chain_id, act)
 
     def after_commit(self, call: Callable[[], None]) -> None:
         """Call this when the transaction is committed, and never when it is not; `call` must not raise or wait."""

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncResult
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from server.core.audit_chain import OF_NOBODY
 from server.models.rooms import Center
 from server.repositories import rosters
 from server.repositories.journals import unescaped
@@ -91,7 +92,7 @@ async def center_ids(connection: AsyncConnection) -> list[str]:
 
 async def code_of(connection: AsyncConnection, center_id: str) -> str:
     """Give the code of a centre, or the name of an organisation; empty when it has no row."""
-    return str(await connection.scalar(_CODE, {"center_id": center_id}) or "")
+    return str(await connection.scalar(_CODE, {"center_id": center_id, "of_nobody": OF_NOBODY}) or "")
 
 
 async def head(connection: AsyncConnection, center_id: str) -> HeadRow | None:
@@ -219,6 +220,7 @@ _CENTER_IDS: Final = text("""
 _CODE: Final = text("""
     SELECT code FROM center WHERE id = :center_id
     UNION ALL SELECT 'organisation ' || name FROM organisation WHERE id = :center_id
+    UNION ALL SELECT 'no organisation' WHERE CAST(:center_id AS uuid) = CAST(:of_nobody AS uuid)
 """)
 _HEAD: Final = text("""
     SELECT epoch, version, hash, evidence, evidence_version, origin_epoch, compacted_version

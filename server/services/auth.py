@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from server.core.errors import InvalidInput, InvalidToken, NotEntitled, Unauthenticated
+from server.core.errors import InvalidInput, InvalidToken, NotEntitled, RateLimited, Unauthenticated
 from server.core.passwords import Passwords
 from server.core.tokens import TokenPurpose, Tokens
 from server.models.accounts import Membership, RoleId, UserAccount
@@ -13,8 +13,9 @@ from server.repositories import accounts, sessions
 from server.repositories.unit_of_work import UnitsOfWork
 from server.services.access import Grant, LogIn, User
 from server.services.clients import Client
+from server.services.log_in_notes import LogInNotes
 from server.services.sessions import Sessions, SignedIn
-from server.services.throttles import LOG_IN_ACCOUNT, LOG_IN_ADDRESS, LOG_IN_PERSON, Throttles
+from server.services.throttles import LOG_IN_ACCOUNT, LOG_IN_ADDRESS, LOG_IN_PERSON, Limit, Throttles
 
 EMAIL_CHARACTERS_MAX = 200
 
@@ -47,14 +48,16 @@ class Auth:
     """Log-ins of people."""
 
     def __init__(
-        self, units: UnitsOfWork, passwords: Passwords, tokens: Tokens, sessions: Sessions, throttles: Throttles
-    ) -> None:
-        """Begin a session for each log-in."""
+        self, units: UnitsOfWork, passwords: Passwords, tokens: Tokens, sessions: Sessions, throttles: Throttles,
+        notes: LogInNotes,
+    ) -> None:  # fmt: skip
+        """Begin a session for each log-in; `notes` tells the audit log of those that fail."""
         self._units = units
         self._passwords = passwords
         self._tokens = tokens
         self._sessions = sessions
         self._throttles = throttles
+        self._notes = notes
 
     async def log_in(self, email: str, password: str, client: Client | None = None) -> SignedIn:
         """Begin a session for the right password.
@@ -71,14 +74,16 @@ class Auth:
         """Give the account of whoever knows the password; raises as `log_in`."""
         client, address = client or Client(), email.strip().lower()[: EMAIL_CHARACTERS_MAX + 1]
         of_account = ((LOG_IN_PERSON, f"{client.block} {address}"), (LOG_IN_ACCOUNT, address))
-        await self._throttles.take((LOG_IN_ADDRESS, client.block), *of_account)
+        await self._take((LOG_IN_ADDRESS, client.block), *of_account)
         account = await self._account(address)
         if account is None:
             await self._passwords.dummy_verify()
+            await self._notes.failed(address, None)
             raise WrongCredentials
         good = await self._passwords.verify(password, account.password_hash)
         if not good or not account.is_active:
             _log.info("log_in_refused", user=account.id)
+            await self._notes.failed(address, account)
             raise WrongCredentials
         await self._throttles.give_back(*of_account)
         await self._renew_hash(account, password)
@@ -119,13 +124,23 @@ class Auth:
         users = {account.id: user_from(account, memberships) for account, memberships in found}
         return {one: users[one[0]] for one in log_ins if one in going_on and one[0] in users}
 
+    async def _take(self, of_address: tuple[Limit, str], *of_account: tuple[Limit, str]) -> None:
+        """Count a try; who is locked out is told, and a crowd behind one address is not."""
+        try:
+            await self._throttles.take(of_address, *of_account)
+        except RateLimited as error:
+            names = {limit.name for limit, _ in of_account}
+            if error.quota is not None and error.quota.name in names:
+                await self._notes.locked_out(of_account[-1][1], error.quota.name)
+            raise
+
     async def _begin(self, account: UserAccount, client: Client) -> SignedIn:
         async with self._units.begin(actor=account.id, origin="api") as unit:
             now = await accounts.lock(unit.session, account.id)
             # A new password, or an end of the account, that came meanwhile has ended all sessions: begin none after it.
             if now is None or not now.is_active or now.password_hash != account.password_hash:
                 raise WrongCredentials
-            signed_in = await self._sessions.begin(unit, account.id, client)
+            signed_in = await self._sessions.begin(unit, account, client)
         _log.info("logged_in", user=account.id)
         return signed_in
 

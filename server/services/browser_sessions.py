@@ -8,6 +8,7 @@ from typing import Final
 
 import structlog
 
+from server.core.asking import SIGNED_IN, SIGNED_OUT, Act
 from server.core.clock import Clock
 from server.core.errors import NotEntitled, Unauthenticated
 from server.core.ids import Luck
@@ -20,6 +21,7 @@ from server.services.access import User
 from server.services.auth import AccountInactive, Auth, user_from
 from server.services.clients import Client
 from server.services.devices import from_base64url, to_base64url
+from server.services.log_in_notes import note_log_in
 
 TOKEN_BYTES: Final = 32  # 256 bit: nobody guesses one, so a plain hash of it may be stored
 # OWASP ASVS 5.0, 7.3: a session ends when it lies idle, and however it is used after a week.
@@ -31,6 +33,7 @@ SESSIONS_MAX: Final = 20  # a person with a desk, a phone and a wall display at 
 # A live page of a session that ended goes on for so long at most; roles and accounts are looked after in seconds.
 STREAM_MS: Final = 5 * 60_000
 FORGET_SESSIONS: Final = 1_000
+SESSION: Final = "browser_session"
 
 _log = structlog.get_logger(__name__)
 
@@ -79,6 +82,7 @@ class BrowserSessions:
         )  # fmt: skip
         async with self._units.begin(origin="browser") as unit:
             await browser_sessions.add(unit.session, row, kept_max=SESSIONS_MAX)
+            await note_log_in(unit, account, Act(SIGNED_IN, SESSION, row.id))
         _log.info("browser_session_began", user=account.id, session=row.id)
         return token
 
@@ -111,9 +115,13 @@ class BrowserSessions:
     async def end(self, token: str) -> None:
         """Sign out; safe to repeat."""
         async with self._units.begin(origin="browser") as unit:
-            user_id = await browser_sessions.end(unit.session, _hash(token))
-        if user_id is not None:
-            _log.info("browser_session_ended", user=user_id)
+            row = await browser_sessions.find(unit.session, _hash(token))
+            if row is None or not await browser_sessions.end(unit.session, row.id):
+                return
+            account = await accounts.find(unit.session, row.user_id)
+            if account is not None:
+                await note_log_in(unit, account, Act(SIGNED_OUT, SESSION, row.id))
+        _log.info("browser_session_ended", user=row.user_id, session=row.id)
 
     async def forget_ended(self) -> int:
         """Take away sessions that are over, a thousand at a time; gives how many."""

@@ -6,12 +6,13 @@ that nobody learns the name behind an address by inviting it.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
 import structlog
 
+from server.core.asking import CHANGED, Act, asking_now
 from server.core.clock import Clock
 from server.core.errors import Conflict, FieldProblem, InvalidInput, NotFound
 from server.core.mailed_tokens import TokenKind
@@ -190,6 +191,9 @@ class Invitations:
         if role is RoleId.ADMIN and account.organisation_id != center.organisation_id:
             raise OtherOrganisation
         await self._give(unit, center, account.id, role)
+        unit.note(
+            center.id, replace(asking_now(), actor=account.id), Act(CHANGED, "membership", account.id, "invitation")
+        )
         return Accepted(account.email, is_new)
 
     async def _add_known(self, unit: UnitOfWork, center: Center, user_id: str, role: RoleId) -> None:

@@ -16,6 +16,7 @@ from server.repositories.unit_of_work import UnitOfWork, UnitsOfWork
 from server.services.access import User
 from server.services.account_mails import password_changed_mail
 from server.services.accounts import known_words
+from server.services.log_in_notes import LogInNotes, note_log_in, password_set
 from server.services.mail import Outbox
 from server.services.throttles import PASSWORD_CHANGE, Throttles
 
@@ -55,15 +56,19 @@ class PasswordWriter:
         unit.session.add(account)
         await sessions.end_all(unit.session, account.id, except_id=keep_session_id)
         await recoveries.end_all(unit.session, account.id)
+        await note_log_in(unit, account, password_set(account))
         await self._outbox.queue(unit, [password_changed_mail(self._new_id(), account.email, self._base_url)])
 
 
 class OwnAccount:
     """The account of whoever asks."""
 
-    def __init__(self, units: UnitsOfWork, passwords: Passwords, writer: PasswordWriter, throttles: Throttles) -> None:
-        """Verify with `passwords`, write with `writer`."""
+    def __init__(
+        self, units: UnitsOfWork, passwords: Passwords, writer: PasswordWriter, throttles: Throttles, notes: LogInNotes
+    ) -> None:
+        """Verify with `passwords`, write with `writer`, tell by `notes` who did not know the password."""
         self._units = units
+        self._notes = notes
         self._passwords = passwords
         self._writer = writer
         self._throttles = throttles
@@ -81,6 +86,7 @@ class OwnAccount:
         account = await self._account(user)
         if not await self._passwords.verify(old_password, account.password_hash):
             _log.info("password_change_refused", user=user.id)
+            await self._notes.failed(account.email, account, "password_change")
             raise WrongPassword
         password_hash = await self._writer.hash_for(account, new_password)
         async with self._units.begin(actor=user.id, origin="api") as unit:

@@ -11,15 +11,18 @@ from typing import Final
 
 import structlog
 
+from server.core.asking import CHANGED, Act, job_asks
 from server.core.clock import Clock
 from server.core.errors import NotEntitled, Unavailable
 from server.core.mailed_tokens import MailedTokens, TokenKind
+from server.models.accounts import UserAccount
 from server.models.sessions import PasswordRecovery, RecoveryRequest
 from server.repositories import accounts, recoveries
 from server.repositories.unit_of_work import UnitOfWork, UnitsOfWork
 from server.services.account_mails import recovery_mail
 from server.services.accounts import clean_email
 from server.services.clients import Client
+from server.services.log_in_notes import ACCOUNT, note_log_in
 from server.services.mail import Outbox
 from server.services.own_account import PasswordWriter
 from server.services.throttles import MAILED_TOKEN_ADDRESS, RECOVERY_ACCOUNT, RECOVERY_ADDRESS, Throttles
@@ -27,6 +30,7 @@ from server.services.throttles import MAILED_TOKEN_ADDRESS, RECOVERY_ACCOUNT, RE
 LIFETIME: Final = timedelta(minutes=60)
 # At 20 from one address that is 500 addresses, all within a few seconds.
 REQUESTS_MAX: Final = 10_000
+JOB: Final = "answer_recoveries"
 BATCHES_MAX: Final = 200  # times 50 requests: everything that may wait
 
 _log = structlog.get_logger(__name__)
@@ -90,7 +94,7 @@ class Recoveries:
                 asked = await recoveries.take_requests(unit.session)
                 known = await recoveries.accounts_of(unit.session, sorted({one.email for one in asked}))
                 for account in known:
-                    queued += await self._queue(unit, account.id, account.email)
+                    queued += await self._queue(unit, account)
             if not asked:
                 break
         return queued
@@ -121,8 +125,9 @@ class Recoveries:
             await self._passwords.write(unit, locked, password_hash, keep_session_id=None)
         _log.info("password_recovered", user=account.id)
 
-    async def _queue(self, unit: UnitOfWork, user_id: str, email: str) -> int:
-        row = PasswordRecovery(id=self._new_id(), user_id=user_id, expires_at=self._clock.now() + LIFETIME)
+    async def _queue(self, unit: UnitOfWork, account: UserAccount) -> int:
+        row = PasswordRecovery(id=self._new_id(), user_id=account.id, expires_at=self._clock.now() + LIFETIME)
         await recoveries.add(unit.session, row)
-        _log.info("recovery_mail_queued", user=user_id)
-        return await self._post.outbox.queue(unit, [recovery_mail(row.id, email, self._post.base_url)])
+        await note_log_in(unit, account, Act(CHANGED, ACCOUNT, account.id, "recovery"), asking=job_asks(JOB))
+        _log.info("recovery_mail_queued", user=account.id)
+        return await self._post.outbox.queue(unit, [recovery_mail(row.id, account.email, self._post.base_url)])

@@ -1,12 +1,13 @@
 """Sessions of people: how a log-in goes on, on which devices, and how it ends."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
 import structlog
 
+from server.core.asking import SIGNED_IN, SIGNED_OUT, Act, asking_now
 from server.core.clock import Clock
 from server.core.errors import InvalidToken, NotFound
 from server.core.ids import Luck
@@ -18,6 +19,7 @@ from server.repositories import accounts, sessions
 from server.repositories.unit_of_work import UnitOfWork, UnitsOfWork
 from server.services.access import User
 from server.services.clients import Client
+from server.services.log_in_notes import SOMEBODY, note_log_in
 from server.services.throttles import REFRESH_ADDRESS, REFRESH_SESSION, Throttles
 
 __all__ = ["RefreshTokenWrong", "SessionRules", "Sessions", "SignedIn", "UserSession"]
@@ -26,6 +28,8 @@ __all__ = ["RefreshTokenWrong", "SessionRules", "Sessions", "SignedIn", "UserSes
 REPEAT: Final = timedelta(seconds=60)
 # A phone that was lost stops working by itself; who comes once a week stays signed in.
 IDLE_MAX: Final = timedelta(days=14)
+SESSION: Final = "user_session"
+TOKEN_REUSED: Final = "token_reused"  # noqa: S105 - a word of the audit log
 
 _log = structlog.get_logger(__name__)
 
@@ -78,15 +82,16 @@ class Sessions:
         self._rules = rules
         self._throttles = throttles
 
-    async def begin(self, unit: UnitOfWork, user_id: str, client: Client) -> SignedIn:
-        """Begin a session within the caller's transaction, which knows that it is the user."""
+    async def begin(self, unit: UnitOfWork, account: UserAccount, client: Client) -> SignedIn:
+        """Begin a session within the caller's transaction, which knows that it is the owner of the account."""
         now = self._clock.now()
         token = self._keys.refresh.first(self._keys.new_id(), self._keys.luck(SECRET_BYTES))
         row = UserSession(
-            id=token.session_id, user_id=user_id, client=client.words, created_at=now, last_used_at=now,
+            id=token.session_id, user_id=account.id, client=client.words, created_at=now, last_used_at=now,
             expires_at=now + timedelta(days=self._rules.session_days), current_digest=token.digest,
         )  # fmt: skip
         await sessions.add(unit.session, row)
+        await note_log_in(unit, account, Act(SIGNED_IN, SESSION, row.id))
         return self._signed_in(row, token)
 
     async def refresh(self, text: str, client: Client) -> SignedIn:
@@ -120,7 +125,7 @@ class Sessions:
         async with self._units.begin(origin="api") as unit:
             row = await sessions.lock(unit.session, token.session_id)
             if row is not None:
-                await sessions.end(unit.session, row.id, user_id=row.user_id)
+                await self._end(unit, row, "")
                 _log.info("logged_out", user=row.user_id, session=row.id)
 
     async def account_of(self, unit: UnitOfWork, session_id: str, user_id: str) -> UserAccount | None:
@@ -138,14 +143,17 @@ class Sessions:
         """End one session of a user. Raises NotFound when they have none with this id."""
         async with self._units.begin(origin="api") as unit:
             ended = await sessions.end(unit.session, session_id, user_id=user.id)
-        if not ended:
-            raise NotFound("You have no such session")
+            if not ended:
+                raise NotFound("You have no such session")
+            await self._note_end(unit, user.id, session_id, "")
         _log.info("session_ended", user=user.id, session=session_id)
 
     async def end_others(self, user: User) -> int:
         """End all sessions of a user but the one that asks; gives how many."""
         async with self._units.begin(origin="api") as unit:
             ended = await sessions.end_all(unit.session, user.id, except_id=user.session_id)
+            if ended:
+                await self._note_end(unit, user.id, user.session_id, "others")
         _log.info("other_sessions_ended", user=user.id, sessions=ended)
         return ended
 
@@ -162,7 +170,7 @@ class Sessions:
             return self._signed_in(row, following)
         if token.digest == row.previous_digest and row.salt is not None and now - row.last_used_at < REPEAT:
             return self._signed_in(row, self._keys.refresh.following(token, row.salt))
-        await sessions.end(unit.session, row.id, user_id=row.user_id)
+        await self._end(unit, row, TOKEN_REUSED)
         _log.warning("refresh_token_reused", user=row.user_id, session=row.id)
         return None
 
@@ -171,6 +179,17 @@ class Sessions:
             return False
         account = await accounts.find(unit.session, row.user_id)
         return account is not None and account.is_active
+
+    async def _end(self, unit: UnitOfWork, row: UserSession, part: str) -> None:
+        await sessions.end(unit.session, row.id, user_id=row.user_id)
+        await self._note_end(unit, row.user_id, row.id, part)
+
+    async def _note_end(self, unit: UnitOfWork, user_id: str, session_id: str, part: str) -> None:
+        account = await accounts.find(unit.session, user_id)
+        if account is not None:
+            # Of a token in two hands nobody knows whose hand showed it.
+            asking = replace(asking_now(), actor=SOMEBODY) if part == TOKEN_REUSED else None
+            await note_log_in(unit, account, Act(SIGNED_OUT, SESSION, session_id, part), asking=asking)
 
     def _signed_in(self, row: UserSession, token: RefreshToken) -> SignedIn:
         access_s = self._rules.access_token_s

@@ -58,6 +58,12 @@ CALENDAR_ADDRESS: Final = Limit("calendar_address", 100, 10)
 DESK_CODE: Final = Limit("desk_code", 10, 30)
 PASSWORD_AGAIN: Final = Limit("password_again", 10, 60)
 
+# What of failures is written into one chain of the audit log: each is a row for ever, 120 an hour at most. People at a
+# centre mistype less often, and of a crowd that guesses the first hundred tell enough.
+LOG_IN_FAILURES_TOLD: Final = Limit("log_in_failures_told", 100, 30)
+# Nothing more is told of a door that stays shut.
+LOCK_OUTS_TOLD: Final = Limit("lock_outs_told", 1, 3_600)
+
 
 class Throttles:
     """Counts tries."""
@@ -111,6 +117,13 @@ class Throttles:
         refused = _refusal(limit, (taken.full_at - now).total_seconds())
         _log.info("try_refused", limit=limit.name, wait_s=refused.retry_after_s)
         raise refused
+
+    async def leaves_room(self, limit: Limit, whom: str) -> bool:
+        """Count one of what happens only so often; False when it was often enough, and nobody is refused anything."""
+        step, window = timedelta(seconds=limit.step_s), timedelta(seconds=limit.window_s)
+        async with self._units.begin() as unit:
+            key, now = self._key_of(limit, whom), self._clock.now()
+            return await throttles.take(unit.connection, key, now=now, step=step, window=window) is None
 
     async def give_back(self, *taken: tuple[Limit, str]) -> None:
         """Undo the count of one try under each limit: it was no guess."""

@@ -1,10 +1,12 @@
 """Checks a device's journal entry by entry: chain, signature, evidence, and that its outcome is what the log says."""
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 import msgspec
 
 from server.core.signatures import is_signed
+from server.core.signed_heads import Pin, PinCheck
 from server.repositories.verification_journals import EntryRow, IncidentPair, JournalRow
 from server.services.verification_log import Finding
 from sync.evidence import GENESIS, journal_evidence
@@ -21,8 +23,9 @@ _REASONS: Final = frozenset(int(reason) for reason in ParkReason)
 class JournalCheck:
     """Takes the entries of one journal in order; each answer is what is wrong first, or None."""
 
-    def __init__(self, journal: JournalRow) -> None:
-        """Begin before the first entry."""
+    def __init__(self, journal: JournalRow, pins: Sequence[Pin] = ()) -> None:
+        """Begin before the first entry; `pins` is what was signed of it."""
+        self._signed = PinCheck(pins)
         self._journal = journal
         self._seq = 0
         self._hash = genesis(journal.device_id, journal.incarnation).hash
@@ -48,6 +51,8 @@ class JournalCheck:
         journal = self._journal
         if self._seq < journal.last_seq:
             return self._wrong(self._seq + 1, "the row is missing")
+        if what := self._signed.finish(self._seq):
+            return self._wrong(self._seq + 1, what)
         if self._seq > journal.last_seq:
             return self._wrong_end("last_seq", f"the journal goes on to entry {self._seq}")
         if self._hash != journal.last_hash:
@@ -75,6 +80,8 @@ class JournalCheck:
         if row.evidence and row.evidence != self._evidence:
             return self._wrong(entry.seq, f"{covered} was changed")
         self._unmarked += not row.evidence
+        if what := self._signed.take(entry.seq, self._evidence):
+            return self._wrong(entry.seq, what)
         if entry.seq == self._journal.evidence_seq and self._evidence != self._journal.evidence:
             if self._unmarked:
                 return self._wrong(entry.seq, f"here or before, {covered} was changed")

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from server.core.signed_heads import Pin, PinCheck
 from server.repositories.verification import FoldDifference, HeadRow, LogRow
 from sync.change_log import Change, Operation, commitment_of, genesis, next_hash
 from sync.digest import MODULUS, Held, contribution
@@ -25,8 +26,9 @@ class Finding:
 class LogCheck:
     """Takes the rows of a log in order; each answer is what is wrong first, or None."""
 
-    def __init__(self, center_id: str, head: HeadRow) -> None:
-        """Begin before the first row."""
+    def __init__(self, center_id: str, head: HeadRow, pins: Sequence[Pin] = ()) -> None:
+        """Begin before the first row; `pins` is what was signed of it."""
+        self._signed = PinCheck(pins)
         self._center_id = center_id
         self._head = head
         self._version = 0
@@ -58,6 +60,8 @@ class LogCheck:
         head = self._head
         if self._version < head.version:
             return _wrong(self._version + 1, "the row is missing")
+        if what := self._signed.finish(self._version):
+            return _wrong(self._version + 1, what)
         if self._version > head.version:
             return self._wrong_head("version", f"the log goes on to version {self._version}")
         if self._hash != head.hash:
@@ -96,6 +100,8 @@ class LogCheck:
         if row.evidence and row.evidence != self._evidence:
             return _wrong(change.version, f"{covered} was changed")
         self._unmarked += not row.evidence
+        if what := self._signed.take(change.version, self._evidence):
+            return _wrong(change.version, what)
         if change.version == self._head.evidence_version and self._evidence != self._head.evidence:
             if self._unmarked:
                 return _wrong(change.version, f"here or before, {covered} was changed")

@@ -143,8 +143,13 @@ class WebhookSender:
             await asyncio.gather(*serving, return_exceptions=True)
 
     async def forget_old(self) -> int:
-        """Take away attempts and noted events of more than 30 days ago, some thousands at a time; gives how many."""
+        """Take away attempts and noted events of more than 30 days ago, some thousands at a time; gives how many.
+
+        Where nobody is left who would be told, as after guardians chose nothing any more, noting ends.
+        """
         before = self._clock.now() - KEPT
+        async with self._units.begin() as unit:
+            await center_events.stop_unheard(unit.connection, centers_max=center_events.UNHEARD_AT_ONCE)
         async with self._units.begin(origin="webhooks") as unit:
             tried = await webhooks.forget_deliveries(unit.connection, before=before, rows_max=FORGET_ROWS)
             return tried + await center_events.forget(unit.connection, before=before, rows_max=FORGET_ROWS)

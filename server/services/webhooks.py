@@ -14,6 +14,7 @@ from server.core.webhook_signatures import WebhookSecrets
 from server.models.rooms import Center
 from server.models.webhooks import PauseReason, Webhook, WebhookDelivery, WebhookState
 from server.repositories import center_events, webhooks
+from server.repositories.center_events import UNHEARD_AT_ONCE
 from server.repositories.unit_of_work import UnitOfWork, UnitsOfWork
 from server.repositories.webhooks import WEBHOOKS_MAX
 from server.services.access import User
@@ -140,9 +141,18 @@ class Webhooks:
         return row
 
     async def remove(self, center: Center, user: User, webhook_id: str, expected: Expected) -> None:
-        """Take a webhook away, and with it the log of its deliveries. Raises NotFound, PreconditionFailed."""
+        """Take a webhook away, and with it the log of its deliveries; after the last one nothing waits for any.
+
+        Raises:
+            NotFound: there is no such webhook.
+            PreconditionFailed: it is in another state than the asker saw.
+
+        """
         async with self._units.begin(actor=user.id, origin="api") as unit:
             await webhooks.remove(unit.session, await _locked(unit, center, webhook_id, expected))
+        # By itself: a transaction that tells the audit log must not wait for who is about to note an event.
+        async with self._units.begin() as unit:
+            await center_events.stop_unheard(unit.connection, centers_max=UNHEARD_AT_ONCE)
         _log.info("webhook_removed", center=center.id, webhook=webhook_id)
 
     async def rotate(self, center: Center, user: User, webhook_id: str, expected: Expected) -> tuple[Webhook, str]:

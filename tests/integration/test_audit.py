@@ -36,14 +36,14 @@ async def owner(database: FreshDatabase) -> AsyncIterator[AsyncEngine]:
 
 
 async def told(families: Families, who: str = "manager", **params: object) -> list[dict[str, Any]]:
-    """The whole log of the centre, the oldest first, taken page by page."""
+    """The whole log of the centre but for log-ins, the oldest first, taken page by page."""
     items: list[dict[str, Any]] = []
     query: dict[str, Any] = {"center_id": families.center, "limit": 3, **params}
     while True:
         page = await families.good(who, "GET", "/audit", params=query)
         items += page["items"]
         if not page["next_cursor"]:
-            return items[::-1]
+            return [one for one in items if not one["verb"].startswith("sign")][::-1]
         query["cursor"] = page["next_cursor"]
 
 
@@ -91,14 +91,14 @@ async def test_who_changed_and_who_read_what_is_told_with_the_request(families: 
     assert [one["entity"] for one in await told(families, entity_id=alert["id"])] == ["alert"]
     assert {one["verb"] for one in await told(families, verb="read")} == {"read"}
     assert await told(families, **{"from": "2099-01-01T00:00:00Z"}) == []
-    assert len(await told(families, to="2099-01-01T00:00:00Z")) == begun + len(entries)
+    assert await told(families, to="2099-01-01T00:00:00Z") == await told(families)
     for who, status in (("staff", 403), ("mother", 403), ("stranger", 404), ("foreign_admin", 404)):
         refused = await families.ask(who, "GET", "/audit", params={"center_id": families.center})
         assert refused.status_code == status, who
     # What belongs to no centre is told to admins of the organisation.
     change = {"old_password": PASSWORD, "new_password": "nine loud purple doors"}
     await families.good("mother", "POST", "/users/me/password", json=change)
-    own = await families.good("admin", "GET", "/audit")
+    own = await families.good("admin", "GET", "/audit", params={"verb": "changed"})
     assert [(one["actor"], one["entity"], one["route"]) for one in own["items"]][:1] == [
         (mother, "user_account", "POST /users/me/password")
     ]
@@ -115,7 +115,9 @@ async def test_nobody_changes_the_log_and_who_does_anyway_is_named(families: Fam
     await families.headers("manager")
     await asyncio.gather(*(families.good("manager", "POST", "{north}/adults", json=one) for one in people))
     entries = await told(families)
-    assert [one["seq"] for one in entries] == list(range(1, len(entries) + 1))
+    last = await families.value("SELECT max(seq) FROM audit_entry WHERE chain_id = :chain", chain=families.center)
+    numbers = await families.value("SELECT count(*) FROM audit_entry WHERE chain_id = :chain", chain=families.center)
+    assert numbers == last
     assert {one["entity_id"] for one in entries} >= {one["id"] for one in people}
     assert await wrong(families) == []
     for statement in ("UPDATE audit_entry SET actor = ''", "DELETE FROM audit_entry", "DELETE FROM audit_head"):
@@ -123,7 +125,7 @@ async def test_nobody_changes_the_log_and_who_does_anyway_is_named(families: Fam
             with pytest.raises(DBAPIError) as refused:
                 await _run(families, engine, statement)
             assert sqlstate_of(refused.value) == NOT_ALLOWED
-    chain, last = {"chain": families.center}, len(entries)
+    chain = {"chain": families.center}
     other_actor = "UPDATE audit_entry SET actor = 'x' WHERE chain_id = :chain AND seq = 3"
     changed = ("audit_entry", "number 3", "it is not what was written: `hash` does not follow from the row")
     swap = "UPDATE audit_entry SET seq = CASE seq WHEN 3 THEN -4 ELSE -3 END WHERE chain_id = :chain AND seq IN (3, 4)"

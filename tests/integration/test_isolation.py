@@ -75,7 +75,7 @@ async def _the_reach_of_a_transaction_is_all_it_sees(world: RightsWorld, kept: s
     assert {table for table, rows in everything.items() if not rows} <= {
         "absence_follow_up", "center_calendar", "device_incident", "device_position", "projection_state",
         "center_ratio_rules", "erased_record",
-        "webhook_delivery", "device_silence", "set_aside_answer",
+        "webhook_delivery", "device_silence", "set_aside_answer", "signed_day", "signed_head",
         "notification_choice", "notice_position",
     }  # fmt: skip
     # Mails about an account belong to no centre.

@@ -11,7 +11,10 @@ from typing import Any
 
 import pytest
 
+from server.core.private_files import write_private
+from server.core.signed_heads import HeadKey
 from server.services.mail import Mail, Outbox
+from server.services.signed_heads import SignedHeads
 from sync.journal_file import FileHeader, JournalSpan, dump
 from tests.contract.server_world import Desk
 from tests.support.books import Books, books_on
@@ -20,6 +23,7 @@ from tests.support.postgres import FreshDatabase, PostgresServer
 pytestmark = pytest.mark.postgres
 
 DEADLINE_S = 60
+SECRET = "a secret for the tests of commands, 48 bytes...."
 
 
 @dataclass
@@ -89,9 +93,16 @@ def exported(books: Books, desk: Desk, path: Path, children: list[str]) -> Path:
 
 
 async def test_verify_says_what_is_right_and_names_what_is_wrong(office: Office) -> None:
+    kept, copy = office.folder / "data" / "signed-heads.jsonl", office.folder / "copy.jsonl"
+    write_private(office.folder / "data" / "secret_key", SECRET)
+    await SignedHeads(office.books.world.units, office.books.clock, HeadKey(SECRET), kept).run()
     said = await office.types("verify")
     assert said.status == 0, said
     assert said.out.splitlines()[0].startswith("elm: right; version ")
+    day = office.books.clock.now().date().isoformat()
+    assert said.out.splitlines()[-1] == (
+        f"signed heads: right; 1 days with 2 heads, the last of {day}; 1 days in the copy outside"
+    )
     assert (await office.types("verify", "--json")).document["right"] is True
     await office.books.tamper("UPDATE change_log SET actor = 'x' WHERE version = 2 AND center_id = :c",
                               c=await office.books.center("oak"))  # fmt: skip
@@ -99,8 +110,12 @@ async def test_verify_says_what_is_right_and_names_what_is_wrong(office: Office)
     assert said.status == 1
     assert "oak: wrong" in said.out
     assert "change_log, 2 (version 2)" in said.out
-    document = (await office.types("verify", "--json", "--center", "oak")).document
+    # Whoever takes away what was signed, and the server's own file too, is told by a copy that was carried away.
+    kept.rename(copy)
+    await office.books.tamper("DELETE FROM signed_day")
+    document = (await office.types("verify", "--json", "--center", "oak", "--heads", str(copy))).document
     assert document["right"] is False
+    assert document["signed_heads"]["findings"][0]["what"].startswith("the row is missing: the copy outside")
     assert [found["table"] for found in document["centers"][0]["findings"]] == ["change_log"]
     assert (await office.types("verify", "--center", "elm")).status == 0
     said = await office.types("verify", "--center", "ash")

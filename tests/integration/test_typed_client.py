@@ -2,8 +2,10 @@
 
 import asyncio
 import json
+import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,9 +19,11 @@ from tests.support.live_office import open_live_office
 from tests.support.postgres import FreshDatabase
 from tests.unit.server.web.test_typed_client import document
 
-FLOW: Final = Path(__file__).parents[1] / "support" / "parent_flow.mjs"
+ROOT: Final = Path(__file__).parents[2]
+FLOW: Final = ROOT / "tests" / "support" / "parent_flow.mjs"
 NODE, TSC = shutil.which("node"), shutil.which("tsc")
 DEADLINE_S: Final = 60
+COMMAND_DEADLINE_S: Final = 150
 
 
 def write_client(folder: Path) -> Path:
@@ -50,7 +54,7 @@ class Flow:
 
 
 @pytest.mark.postgres
-@pytest.mark.skipif(NODE is None, reason="node is not installed")
+@pytest.mark.skipif(NODE is None, reason="node is not installed (Debian: nodejs)")
 async def test_a_parents_flow_runs_with_the_client(database: FreshDatabase, tmp_path: Path) -> None:
     clock = FakeClock()
     async with (
@@ -84,18 +88,29 @@ async def test_a_parents_flow_runs_with_the_client(database: FreshDatabase, tmp_
         assert await process.wait() == 0
 
 
-@pytest.mark.skipif(TSC is None, reason="tsc is not installed")
-def test_the_types_and_the_flow_compile(tmp_path: Path) -> None:
-    assert TSC is not None
-    program = write_client(tmp_path)
+def test_the_command_writes_a_client_and_its_types_and_the_flow_compile(tmp_path: Path) -> None:
+    folder = tmp_path / "new" / "app"
+    environment = {name: value for name, value in os.environ.items() if name != "SECRET_KEY"}
+    written = subprocess.run(
+        [sys.executable, "-m", "server", "openapi", "--client", str(folder)], capture_output=True, text=True,
+        check=False, cwd=tmp_path, env={**environment, "PYTHONPATH": str(ROOT)}, timeout=COMMAND_DEADLINE_S,
+    )  # fmt: skip
+    assert written.returncode == 0, written.stderr
+    files = sorted(folder.iterdir())
+    assert [one.name for one in files] == ["rollcall.d.ts", "rollcall.js"]
+    assert sorted(tmp_path.iterdir()) == [tmp_path / "new"], "it needs no database and leaves no secret behind"
+    assert written.stderr.count("is written") == len(files)
+    if TSC is None:
+        pytest.skip("the client is written, and not compiled: tsc is not installed (Debian: node-typescript)")
+    program = Path(shutil.copy(FLOW, folder))
     # What of Node the flow uses: its types are a package, and this is all of it.
-    (tmp_path / "node.d.ts").write_text(
+    (folder / "node.d.ts").write_text(
         'declare module "node:readline" { export function createInterface(from: object): AsyncIterable<string>; }\n'
         "declare const process: { argv: string[]; stdin: object; exit(status: number): never };\n",
         encoding="utf-8",
     )
     strict = ["--strict", "--target", "es2022", "--module", "es2022", "--moduleResolution", "node"]
     command = [TSC, "--noEmit", *strict, "--lib", "es2022,dom,dom.iterable", "--allowJs", "--checkJs"]
-    files = [str(tmp_path / "rollcall.d.ts"), str(tmp_path / "node.d.ts"), str(program)]
-    done = subprocess.run([*command, *files], capture_output=True, text=True, check=False, cwd=tmp_path)
+    sources = [str(folder / "rollcall.d.ts"), str(folder / "node.d.ts"), str(program)]
+    done = subprocess.run([*command, *sources], capture_output=True, text=True, check=False, cwd=folder)
     assert done.returncode == 0, done.stdout

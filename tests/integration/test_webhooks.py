@@ -28,6 +28,7 @@ from tests.support.receiver import Receiver, receiver
 
 pytestmark = pytest.mark.postgres
 MINUTE_MS: Final = 60_000
+DEADLINE_S: Final = 30
 ALL: Final = [
     "attendance.checked_in",
     "attendance.checked_out",
@@ -141,10 +142,35 @@ async def test_what_happens_is_told_in_order_signed_and_once(post: Post) -> None
     await post.api.services.projections.rebuild(post.families.center)
     assert await post.sender.run() == Told()
     assert (await post.state(other))["number"] > 0
-    for one in (hook, other):
-        await post.good("DELETE", f"/webhooks/{one['id']}", tag="*")
+    await _noting_ends_with_the_last_webhook_and_begins_with_the_next(post, (hook, other), absence["absence_id"])
     await _a_desk_that_is_not_heard_is_told_of_once(post)
     await _a_manager_keeps_webhooks_and_what_is_no_good_is_refused(post)
+
+
+async def _noting_ends_with_the_last_webhook_and_begins_with_the_next(
+    post: Post, hooks: tuple[dict[str, Any], ...], absence: str
+) -> None:
+    async def noted() -> int:
+        return int(await post.families.value("SELECT count(*) FROM center_event"))
+
+    assert await noted() > 0
+    for hook, rest in zip(hooks, (True, False), strict=True):
+        await post.good("DELETE", f"/webhooks/{hook['id']}", tag="*")
+        assert (await noted() > 0) is rest
+    await post.good("PUT", f"/children/{{C2}}/absences/{absence}", json={"kind": "sick", "note": "y"})
+    assert await noted() == 0
+    # A guardian who wants to be told keeps it going, and until nobody does.
+    chosen = {"items": [{"child_id": post.ids["C-1"], "kinds": ["booking"]}]}
+    await post.families.good("mother", "PUT", "/my/notifications", json=chosen)
+    again = await post.hook("absence.changed")
+    await post.good("DELETE", f"/webhooks/{again['id']}", tag="*")
+    await post.good("PUT", f"/children/{{C2}}/absences/{absence}", json={"kind": "sick", "note": "z"})
+    assert await noted() == 1
+    nothing = {"items": [{"child_id": post.ids["C-1"], "kinds": []}]}
+    await post.families.good("mother", "PUT", "/my/notifications", json=nothing)
+    await post.sender.forget_old()
+    assert await noted() == 0
+    assert await post.families.value("SELECT count(*) FROM notice_position") == 0
 
 
 async def _a_manager_keeps_webhooks_and_what_is_no_good_is_refused(post: Post) -> None:
@@ -191,9 +217,9 @@ async def _a_manager_keeps_webhooks_and_what_is_no_good_is_refused(post: Post) -
     # Who changes it while a message is under way: what comes of that is written nowhere.
     await post.good("POST", f"/webhooks/{made['id']}/ping")
     there.answers = [there.hang]
+    there.came.clear()
     running = asyncio.create_task(post.sender.run())
-    while len(there.got) < 3:
-        await asyncio.sleep(0.01)
+    await asyncio.wait_for(there.came.wait(), DEADLINE_S)
     state = await post.state(made)
     await post.good("PATCH", f"/webhooks/{made['id']}", json={"description": "New"}, tag=f'"{state["etag"]}"')
     # The change lets it be tried at once, in the same run, and then it is taken.

@@ -239,6 +239,8 @@ TABLES_NOT_GUARDED: Final = {
     "browser_session": "log-ins are no part of the log",
     "audit_entry": "a chain of its own, checked by `verify` and tests/integration/test_audit.py",
     "audit_head": "a chain of its own, checked by `verify` and tests/integration/test_audit.py",
+    "signed_day": "signed, and checked by `verify` and tests/integration/test_signed_heads.py",
+    "signed_head": "signed, and checked by `verify` and tests/integration/test_signed_heads.py",
     "erasure": "a register of what was asked for and done; no device sees it",
     "erased_record": "says which bodies may be missing: `verify` takes a body that is gone without it for a wrong one",
     "erased_account": "log-ins are no part of the log",

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -14,7 +15,8 @@ Answer = Callable[[web.Request], Any]
 
 @dataclass
 class Receiver:
-    """`got` is what arrived, as headers and body; `answers` is said in turn, and then 204 for ever.
+    """`got` is what arrived, as headers and body; `answers` is said in turn, and then 204 for ever. `came` is set when
+    something arrived, `left` when the other side went.
 
     An answer is a status, or a coroutine that makes a response.
     """
@@ -23,6 +25,7 @@ class Receiver:
     got: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
     answers: list[int | Answer] = field(default_factory=list)
     left: asyncio.Event = field(default_factory=asyncio.Event)
+    came: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
     def kinds(self) -> list[str]:
@@ -63,6 +66,7 @@ class Receiver:
     async def receive(self, request: web.Request) -> web.StreamResponse:
         """Take a message."""
         self.got.append(({name.lower(): value for name, value in request.headers.items()}, await request.read()))
+        self.came.set()
         answer = self.answers.pop(0) if self.answers else 204
         if isinstance(answer, int):
             return web.Response(status=answer, text="so be it")
@@ -71,15 +75,15 @@ class Receiver:
 
 
 @asynccontextmanager
-async def receiver() -> AsyncIterator[Receiver]:
-    """Listen on a free port of this machine."""
+async def receiver(tls: ssl.SSLContext | None = None) -> AsyncIterator[Receiver]:
+    """Listen on a free port of this machine; with `tls` as `localhost`, over https."""
     made, app = Receiver(), web.Application()
     app.router.add_route("*", "/{path:.*}", made.receive)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0, handler_cancellation=True)
     await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
+    site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls)
     await site.start()
-    made.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    made.url = f"{'https://localhost' if tls else 'http://127.0.0.1'}:{runner.addresses[0][1]}"
     try:
         yield made
     finally:

@@ -56,21 +56,39 @@ async def impostor(folder: Path) -> AsyncIterator[Impostor]:
 def certificate(folder: Path, host: str) -> tuple[Path, Path]:
     """Make a certificate of a host, signed by itself, and its key, as PEM files."""
     key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, host)])
+    return _write(folder, host, _made(host, key, host, key, is_authority=True), key)
+
+
+def issued(folder: Path, host: str) -> tuple[Path, Path, Path]:
+    """Make an authority and a certificate of a host that it signed; gives authority, certificate and its key."""
+    authority, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
+    name = "An authority of the test"
+    made = _made(host, key, name, authority, is_authority=False)
+    trusted, _ = _write(folder, "authority", _made(name, authority, name, authority, is_authority=True), authority)
+    return (trusted, *_write(folder, host, made, key))
+
+
+def _made(
+    host: str, key: ec.EllipticCurvePrivateKey, issuer: str, signer: ec.EllipticCurvePrivateKey, *, is_authority: bool
+) -> x509.Certificate:
+    subject, signed_by = (x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, one)]) for one in (host, issuer))
     now = datetime.now(UTC)
-    made = (
+    return (
         x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
+        .subject_name(subject)
+        .issuer_name(signed_by)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - timedelta(days=1))
         .not_valid_after(now + timedelta(days=1))
         .add_extension(x509.SubjectAlternativeName([x509.DNSName(host)]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
+        .add_extension(x509.BasicConstraints(ca=is_authority, path_length=None), critical=True)
+        .sign(signer, hashes.SHA256())
     )
-    paths = folder / f"{host}.pem", folder / f"{host}.key"
+
+
+def _write(folder: Path, name: str, made: x509.Certificate, key: ec.EllipticCurvePrivateKey) -> tuple[Path, Path]:
+    paths = folder / f"{name}.pem", folder / f"{name}.key"
     paths[0].write_bytes(made.public_bytes(Encoding.PEM))
     paths[1].write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
     return paths

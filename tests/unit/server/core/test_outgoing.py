@@ -1,13 +1,26 @@
 """What is sent to an address that people named, over real sockets."""
 
 import asyncio
+import os
 import socket
+import ssl
+import sys
+from pathlib import Path
+from typing import Final
 
 import pytest
 
 from server.core import outgoing
 from server.core.outgoing import NO_ANSWER, NOT_ALLOWED, Answered, Outgoing
+from tests.support.faults.tls import issued
 from tests.support.receiver import receiver
+
+# As a server would, whose system trusts one authority more.
+POSTS: Final = """
+import asyncio, sys
+from server.core.outgoing import Outgoing
+print(asyncio.run(Outgoing(private=True).post(sys.argv[1], b"{}", {"webhook-id": "log_1"})))
+"""
 
 
 async def test_a_receiver_is_told_and_its_status_counts_whatever_else_it_says() -> None:
@@ -21,6 +34,28 @@ async def test_a_receiver_is_told_and_its_status_counts_whatever_else_it_says() 
         assert len(there.got) == 5  # and a redirect is not followed
         sent, body = there.got[0]
         assert (sent["webhook-id"], sent["content-type"], body) == ("log_1", "application/json", b'{"a": 1}')
+
+
+async def test_over_https_only_who_has_a_certificate_for_its_name_is_told(tmp_path: Path) -> None:
+    authority, certificate, key = issued(tmp_path, "localhost")
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(certificate, key)
+    async with receiver(tls) as there:
+        trusting = Outgoing(private=True, trust=ssl.create_default_context(cafile=str(authority)))
+        assert await trusting.post(f"{there.url}/a", b"{}", {"webhook-id": "log_1"}) == Answered(204)
+        ((headers, body),) = there.got
+        assert (headers["webhook-id"], headers["host"], body) == ("log_1", there.url.removeprefix("https://"), b"{}")
+        # Another name than the certificate's, and an authority that the system does not know.
+        wrong = Answered(None, "the certificate is not good")
+        assert await trusting.post(there.url.replace("localhost", "127.0.0.1"), b"{}", {}) == wrong
+        assert await Outgoing(private=True).post(there.url, b"{}", {}) == wrong
+        assert len(there.got) == 1
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-c", POSTS, there.url, env={**os.environ, "SSL_CERT_FILE": str(authority)},
+            stdout=asyncio.subprocess.PIPE,
+        )  # fmt: skip
+        out, _ = await process.communicate()
+        assert (out.decode().strip(), len(there.got)) == (str(Answered(204)), 2)
 
 
 async def test_a_receiver_that_hangs_is_left_at_the_deadline() -> None:
