@@ -17,6 +17,7 @@ from server.core.outgoing import Outgoing
 from server.core.passwords import Passwords
 from server.core.pictures import Pictures
 from server.core.refresh_tokens import RefreshTokens
+from server.core.sealed_parts import SealedFiles
 from server.core.settings import Settings
 from server.core.smtp import mail_server
 from server.core.tokens import Tokens
@@ -53,6 +54,9 @@ from server.services.door import Door
 from server.services.enrolment import Enrolment
 from server.services.erasures import Erasures
 from server.services.expected import Expected
+from server.services.export_content import ExportContent
+from server.services.export_maker import ExportMaker, MakerParts
+from server.services.exports import ExportKeys, Exports
 from server.services.family_live import FamilyLive
 from server.services.guardian_accounts import GuardianAccounts
 from server.services.guardian_notices import GuardianNotices
@@ -61,7 +65,7 @@ from server.services.health import Health
 from server.services.incidents import Incidents
 from server.services.invitations import Invitations
 from server.services.job_book import JobBook
-from server.services.job_list import ANSWER_RECOVERIES, SEND_MAIL, TELL_WEBHOOKS, jobs_of
+from server.services.job_list import ANSWER_RECOVERIES, MAKE_EXPORTS, SEND_MAIL, TELL_WEBHOOKS, jobs_of
 from server.services.jobs import Jobs
 from server.services.journal_intake import JournalIntake
 from server.services.live_board import LiveBoards
@@ -130,6 +134,7 @@ class Parts:
     bell: Bell
     post: Post
     recovery_bell: Bell
+    export_bell: Bell
     notifications: Notifications
     intake: JournalIntake
     desk: ServerDesk
@@ -156,7 +161,9 @@ async def parts_of(
     intake = JournalIntake(units, clock, notifications.tell_critical)
     desk = ServerDesk(units, intake, clock, ids.new, secret_key)
     tokens = Tokens(secret_key, clock)
-    parts = Parts(settings, clock, ids, units, tokens, bell, post, recovery_bell, notifications, intake, desk)
+    parts = Parts(
+        settings, clock, ids, units, tokens, bell, post, recovery_bell, Bell(), notifications, intake, desk
+    )  # fmt: skip
     return parts, HeadListener(engine)
 
 
@@ -183,6 +190,7 @@ def jobs_for(stack: AsyncExitStack, parts: Parts, services: Services, database: 
         "tell_guardians": GuardianNotices(parts.units, parts.post.outbox, parts.clock, parts.post.base_url).run,
         "device_silence": DeviceSilences(parts.units, parts.notifications, parts.clock).run,
         "erase_late_words": services.erasures.sweep,
+        MAKE_EXPORTS: _export_maker(parts).run,
         "retention": Retention(parts.units, parts.clock, parts.ids.new, parts.settings.retention_years).run,
     }
     book = JobBook(parts.units, parts.clock, f"{gethostname()}:{getpid()}")
@@ -214,6 +222,7 @@ def services_of(parts: Parts, is_draining: Callable[[], bool]) -> Services:
         door=Door(units, clock, secrets.token_bytes, parts.tokens, secret_key),
         enrolment=Enrolment(units, clock, secrets.token_bytes, new_id, secret_key),
         expected=Expected(units, clock),
+        exports=_exports(parts, ways),
         health=Health(units, newest_revision(), is_draining),
         incidents=Incidents(units),
         erasures=Erasures(units, clock, ways.again),
@@ -286,6 +295,18 @@ def _ways_in(parts: Parts) -> _WaysIn:
     writer = PasswordWriter(passwords, post.outbox, parts.ids.new, post.base_url)
     auth = Auth(units, passwords, parts.tokens, sessions, throttles)
     return _WaysIn(passwords, throttles, sessions, writer, PasswordAgain(units, passwords, throttles), auth)
+
+
+def _exports(parts: Parts, ways: _WaysIn) -> Exports:
+    sealed = SealedFiles(parts.secret_key)
+    keys = ExportKeys(sealed, parts.post.tokens, parts.ids.new, parts.export_bell.ring)
+    return Exports(parts.units, parts.clock, keys, ways.again, ways.throttles)
+
+
+def _export_maker(parts: Parts) -> ExportMaker:
+    units, clock, post = parts.units, parts.clock, parts.post
+    made = MakerParts(SealedFiles(parts.secret_key), secrets.token_bytes, post.outbox, post.base_url)
+    return ExportMaker(units, clock, ExportContent(units, clock, Statements(units, clock)), made)
 
 
 def _webhooks(parts: Parts) -> Webhooks:

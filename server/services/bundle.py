@@ -26,6 +26,7 @@ from server.services.door import Door
 from server.services.enrolment import Enrolment
 from server.services.erasures import Erasures
 from server.services.expected import Expected
+from server.services.exports import Exports
 from server.services.family_live import FamilyLive
 from server.services.guardian_accounts import GuardianAccounts
 from server.services.health import Health
@@ -102,6 +103,7 @@ class Services:
     enrolment: Enrolment
     erasures: Erasures
     expected: Expected
+    exports: Exports
     health: Health
     incidents: Incidents
     live_boards: LiveBoards

@@ -10,6 +10,7 @@ from server.services.webhook_sender import RUN_DEADLINE_S as WEBHOOKS_DEADLINE_S
 
 SEND_MAIL: Final = "send_mail"
 ANSWER_RECOVERIES: Final = "answer_recoveries"
+MAKE_EXPORTS: Final = "make_exports"
 TELL_WEBHOOKS: Final = "tell_webhooks"
 
 
@@ -43,6 +44,7 @@ JOB_KINDS: Final = (
     JobKind("device_silence", 60, 50, "tells managers of desks that have not been heard"),
     JobKind("erase_late_words", 3_600, 300, "takes names and notes out of what came in late of erased people"),
     JobKind("retention", 3_600, 300, "erases children whose time of keeping is over"),
+    JobKind(MAKE_EXPORTS, 60, 1_800, "makes the exports that people asked for, and ends those that are over"),
 )  # fmt: skip
 
 

@@ -75,7 +75,7 @@ async def _the_reach_of_a_transaction_is_all_it_sees(world: RightsWorld, kept: s
         "absence_follow_up", "center_calendar", "device_incident", "device_position", "projection_state",
         "center_ratio_rules", "erased_record",
         "webhook_delivery", "device_silence", "set_aside_answer",
-        "notification_choice", "notice_position",
+        "notification_choice", "notice_position", "data_export_part",
     }  # fmt: skip
     # Mails about an account belong to no centre.
     assert {table for table, rows in (await _counts(world, NOBODY.reach, kept)).items() if rows} <= {"mail_outbox"}
