@@ -68,6 +68,7 @@ from server.services.job_book import JobBook
 from server.services.job_list import ANSWER_RECOVERIES, MAKE_EXPORTS, SEND_MAIL, TELL_WEBHOOKS, jobs_of
 from server.services.jobs import Jobs
 from server.services.journal_intake import JournalIntake
+from server.services.late_pick_ups import LatePickUps
 from server.services.live_board import LiveBoards
 from server.services.mail import Outbox
 from server.services.mail_sender import MailSender
@@ -188,6 +189,7 @@ def jobs_for(stack: AsyncExitStack, parts: Parts, services: Services, database: 
         TELL_WEBHOOKS: hooks.run,
         "forget_deliveries": hooks.forget_old,
         "tell_guardians": GuardianNotices(parts.units, parts.post.outbox, parts.clock, parts.post.base_url).run,
+        "tell_late_pick_ups": LatePickUps(parts.units, parts.post.outbox, parts.clock, parts.post.base_url).run,
         "device_silence": DeviceSilences(parts.units, parts.notifications, parts.clock).run,
         "erase_late_words": services.erasures.sweep,
         MAKE_EXPORTS: _export_maker(parts).run,

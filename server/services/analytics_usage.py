@@ -71,7 +71,7 @@ def _lines(
         bookings_of[str(row.child_id)].append(_booked(row))
     for row in stays:
         if row.subject_kind == "child":
-            stays_of[str(row.subject_id)].append(_stayed(row))
+            stays_of[str(row.subject_id)].append(stayed_of(row))
     for child_id in sorted(bookings_of.keys() | stays_of.keys()):
         mine = sorted(bookings_of[child_id], key=lambda one: one.span.starts_at)
         there = sorted(stays_of[child_id], key=_moment)
@@ -112,6 +112,7 @@ def _booked(row: Any) -> Booked:
     return Booked(str(row.id), str(row.service_id), row.day, span, BookingStatus(row.status), row.chargeable)
 
 
-def _stayed(row: Any) -> Stayed:
+def stayed_of(row: Any) -> Stayed:
+    """Give a row of the table of stays as usage depends on it."""
     ends = tuple(str(one) for one in (row.check_in, row.check_out) if one is not None)
     return Stayed(str(row.stay_id), row.started_at, row.ended_at, ends, assumed=row.assumed, disputed=row.disputed)

@@ -41,6 +41,7 @@ JOB_KINDS: Final = (
     JobKind(TELL_WEBHOOKS, 5, WEBHOOKS_DEADLINE_S, "tells webhooks what happened"),
     JobKind("forget_deliveries", 3_600, 60, "takes away what is old of the deliveries of webhooks"),
     JobKind("tell_guardians", 15, 60, "mails guardians what they chose to be told of"),
+    JobKind("tell_late_pick_ups", 60, 50, "mails guardians who chose it when a child was picked up late"),
     JobKind("device_silence", 60, 50, "tells managers of desks that have not been heard"),
     JobKind("erase_late_words", 3_600, 300, "takes names and notes out of what came in late of erased people"),
     JobKind("retention", 3_600, 300, "erases children whose time of keeping is over"),

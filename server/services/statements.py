@@ -156,7 +156,7 @@ async def _basis(unit: UnitOfWork, center: Center, child_id: str, first: date, l
     return _Basis(
         child_id,
         ZoneInfo(center.time_zone),
-        [_booked(row) for row in rows],
+        [booked_of(row) for row in rows],
         await _services(unit, center.id),
         received_of(records),
     )
@@ -197,7 +197,8 @@ def offered_of(services: Iterable[Service], rows: Iterable[ServiceTerms]) -> dic
     }
 
 
-def _booked(row: Booking) -> Booked:
+def booked_of(row: Booking) -> Booked:
+    """Give a booking as usage depends on it."""
     return Booked(row.id, row.service_id, row.day, span_of(row), BookingStatus(row.status), row.chargeable)
 
 
