@@ -1,4 +1,4 @@
-"""Exports of one's data, sealed while they can be taken.
+"""Exports of one's data, sealed while they can be taken; and which days are charged by which rules.
 
 Revision: 0023, after 0022.
 """
@@ -61,6 +61,18 @@ TABLES = {
         )
     """,
 }
+# Days that were locked before keep the lines that they had. Without a lock nothing was ever charged by the first rules.
+RULES = """
+    CREATE TABLE usage_rules (
+        version integer NOT NULL,
+        locks_after timestamptz NOT NULL,
+        CONSTRAINT pk_usage_rules PRIMARY KEY (version)
+    )
+"""
+SECOND_RULES = """
+    INSERT INTO usage_rules (version, locks_after)
+    SELECT 2, coalesce(max(at), CAST('epoch' AS timestamptz)) FROM center_calendar WHERE kind = 'lock'
+"""
 INDEXES = (
     "CREATE INDEX ix_data_export_user_id_id ON data_export (user_id, id)",
     "CREATE INDEX ix_data_export_open ON data_export (state, not_before) WHERE state IN ('queued', 'made')",
@@ -73,7 +85,7 @@ RULE = f"{EVERYWHERE} OR organisation_id = ANY ({REACH})"
 
 def upgrade() -> None:
     """Bring the schema forward."""
-    for statement in (*TABLES.values(), *INDEXES):
+    for statement in (*TABLES.values(), *INDEXES, RULES, SECOND_RULES):
         op.execute(statement)
     for table in TABLES:
         op.execute(f"CREATE POLICY within_reach ON {table} USING ({RULE}) WITH CHECK ({RULE})")
@@ -81,6 +93,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Take the step back; exports that were not taken are gone."""
+    """Take the step back; exports that were not taken are gone, and all days are charged by the first rules."""
+    op.execute("DROP TABLE usage_rules")
     for table in reversed(TABLES):
         op.execute(f"DROP TABLE {table}")

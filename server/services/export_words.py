@@ -214,7 +214,8 @@ def _line(line: UsageLine, found: Statement, zone: ZoneInfo) -> dict[str, Any]:
         "attended_from": there(line.attended_from), "attended_to": there(line.attended_to),
         "amount": amount,
         "currency": line.currency if amount is not None else None, "remarks": [one.value for one in line.remarks],
-        "booking_id": line.booking_id, "stay_ids": list(line.stay_ids),
+        "rules_version": line.rules_version, "booking_id": line.booking_id,
+        "stay_ids": list(line.stay_ids),
     }  # fmt: skip
 
 

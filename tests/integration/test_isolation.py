@@ -35,6 +35,7 @@ OPEN: Final = {
     "enrolment_code": "found by what was typed, before its centre is known; holds no person",
     "throttle": "keyed hashes of addresses",
     "erased_account": "ids of accounts that are no more; belongs to no centre",
+    "usage_rules": "since when which rules charge; belongs to no centre",
     "job_run": "when jobs ran and how it ended; holds no person",
 }
 CATALOGUE: Final = text("""
