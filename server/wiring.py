@@ -224,7 +224,6 @@ def services_of(parts: Parts, is_draining: Callable[[], bool]) -> Services:
         door=Door(units, clock, secrets.token_bytes, parts.tokens, secret_key),
         enrolment=Enrolment(units, clock, secrets.token_bytes, new_id, secret_key),
         expected=Expected(units, clock),
-        exports=_exports(parts, ways),
         health=Health(units, newest_revision(), is_draining),
         incidents=Incidents(units),
         erasures=Erasures(units, clock, ways.again),
@@ -268,6 +267,7 @@ def _parent_apps(parts: Parts, desk_entries: DeskEntries, ways: "_WaysIn") -> Pa
     return ParentApps(
         attendance=MyAttendance(units, desk_entries, ways.throttles, clock, secret_key),
         calendar=CalendarFeeds(units, ways.throttles, clock, secrets.token_bytes),
+        exports=_exports(parts, ways),
         live=FamilyLive(units, clock, Expected(units, clock)),
         children=MyChildren(units, clock),
         notifications=MyNotifications(units, clock),
@@ -299,7 +299,7 @@ def _ways_in(parts: Parts) -> _WaysIn:
     return _WaysIn(passwords, throttles, sessions, writer, PasswordAgain(units, passwords, throttles), auth)
 
 
-def _exports(parts: Parts, ways: _WaysIn) -> Exports:
+def _exports(parts: Parts, ways: "_WaysIn") -> Exports:
     sealed = SealedFiles(parts.secret_key)
     keys = ExportKeys(sealed, parts.post.tokens, parts.ids.new, parts.export_bell.ring)
     return Exports(parts.units, parts.clock, keys, ways.again, ways.throttles)

@@ -23,4 +23,4 @@ async def ask_for_child_export(
     services: ServicesDep,
 ) -> ExportOut:
     """Ask for a copy of a child's file (manager); it is among my exports, and nobody else may take it."""
-    return export_out(await services.exports.ask_for_child(center, user, str(child_id)))
+    return export_out(await services.parents.exports.ask_for_child(center, user, str(child_id)))

@@ -25,14 +25,14 @@ async def ask_for_my_export(user: CurrentUser, services: ServicesDep) -> ExportO
 
     Who asks again before that gets the same export.
     """
-    return export_out(await services.exports.ask_for_family(user))
+    return export_out(await services.parents.exports.ask_for_family(user))
 
 
 @router.get("")
 async def list_my_exports(user: CurrentUser, services: ServicesDep, page: PageDep) -> ExportList:
     """List what I asked for, the newest first; requests are forgotten 90 days after their end."""
     key = page.after(EXPORTS, UUID)
-    found = await services.exports.page(user, after=str(key[0]) if key else None, limit=page.limit)
+    found = await services.parents.exports.page(user, after=str(key[0]) if key else None, limit=page.limit)
     cursor = next_cursor(EXPORTS, (found.after,) if found.after else None)
     return ExportList(items=[export_out(one) for one in found.items], next_cursor=cursor)
 
@@ -40,13 +40,13 @@ async def list_my_exports(user: CurrentUser, services: ServicesDep, page: PageDe
 @router.get("/{export_id}")
 async def get_my_export(export_id: ExportId, user: CurrentUser, services: ServicesDep) -> ExportOut:
     """Read how far an export of mine is."""
-    return export_out(await services.exports.one(user, str(export_id)))
+    return export_out(await services.parents.exports.one(user, str(export_id)))
 
 
 @router.delete("/{export_id}", status_code=status.HTTP_204_NO_CONTENT)
 async def withdraw_my_export(export_id: ExportId, user: CurrentUser, services: ServicesDep) -> None:
     """Take back what I asked for, with the file; safe to repeat."""
-    await services.exports.withdraw(user, str(export_id))
+    await services.parents.exports.withdraw(user, str(export_id))
 
 
 @router.post("/{export_id}/token")
@@ -55,7 +55,7 @@ async def get_export_token(
 ) -> ExportTokenOut:
     """Give the token of an export of mine for my password again: that of the mail, for whoever gets none."""
     response.headers.update(_NO_STORE)
-    found = await services.exports.token(user, str(export_id), body.password)
+    found = await services.parents.exports.token(user, str(export_id), body.password)
     return ExportTokenOut(token=found.token, expires_at=found.expires_at)
 
 
@@ -67,9 +67,9 @@ async def take_my_export(
 
     `Content-Length` says how long the whole is. When its last byte was sent, the export is taken, and the file is gone.
     """
-    package = await services.exports.open(user, str(export_id), body.token)
+    package = await services.parents.exports.open(user, str(export_id), body.token)
     return ReportStream(
-        services.exports.chunks(user, package),
+        services.parents.exports.chunks(user, package),
         media_type="application/zip",
         headers={
             **_NO_STORE,

@@ -67,10 +67,11 @@ from server.services.webhooks import Webhooks
 
 @dataclass(frozen=True, slots=True)
 class ParentApps:
-    """What parents' apps ask beside their children and pick-ups."""
+    """What parents' apps ask; exports are asked for by managers too."""
 
     attendance: MyAttendance
     calendar: CalendarFeeds
+    exports: Exports
     live: FamilyLive
     children: MyChildren
     notifications: MyNotifications
@@ -103,7 +104,6 @@ class Services:
     enrolment: Enrolment
     erasures: Erasures
     expected: Expected
-    exports: Exports
     health: Health
     incidents: Incidents
     live_boards: LiveBoards

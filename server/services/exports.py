@@ -4,7 +4,8 @@ To take it one must be signed in as whoever asked and have its token: that came 
 again. An open session alone, or an open mailbox alone, gets nothing.
 """
 
-from collections.abc import AsyncIterator, Callable, Sequence
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -96,6 +97,7 @@ class Exports:
         self._keys = keys
         self._again = again
         self._throttles = throttles
+        self._taking: set[asyncio.Task[None]] = set()
 
     async def ask_for_family(self, user: User) -> DataExport:
         """Ask for all that is held of an account and of the children whom it may see.
@@ -179,7 +181,7 @@ class Exports:
         _log.info("export_opened", export=export.id, user=user.id)
         return Package(export.id, export.salt, export.parts, export.size_bytes, export.made_at)
 
-    async def chunks(self, user: User, package: Package) -> AsyncIterator[bytes]:
+    async def chunks(self, user: User, package: Package) -> AsyncGenerator[bytes, None]:
         """Give a file part by part; when the last one was handed on, the export is taken and the file gone.
 
         The right is looked at before each part.
@@ -200,7 +202,11 @@ class Exports:
             except PartNotGood:
                 _log.error("export_does_not_open", export=package.export_id, part=number)
                 raise ExportOver from None
-        await self._taken(user, package)
+        # Whoever has all that `Content-Length` says hangs up at once, and that cancels the answer: not this.
+        taking = asyncio.create_task(self._taken(user, package))
+        self._taking.add(taking)
+        taking.add_done_callback(self._taking.discard)
+        await asyncio.shield(taking)
 
     async def _taken(self, user: User, package: Package) -> None:
         async with self._units.begin(actor=user.id, origin="my") as unit:

@@ -16,7 +16,7 @@ from server.core.database import create_engine
 from server.core.ids import Ids
 from server.core.mailed_tokens import MailedTokens, TokenKind
 from server.core.sealed_parts import SealedFiles
-from server.models.exports import DataExport
+from server.models.exports import DataExport, DataExportPart
 from server.repositories import exports
 from server.repositories.job_locks import JobLocks
 from server.services.export_content import ExportContent
@@ -137,12 +137,12 @@ async def test_a_family_takes_what_is_held_of_it_once_and_nobody_else_does(offic
     # What breaks off can be begun again: the file is there until its last byte was handed on.
     services = families.api.services
     user = await _user(office, "mother")
-    package = await services.exports.open(user, mine, office.tokens.token(TokenKind.EXPORT, mine))
-    begun = services.exports.chunks(user, package)
+    package = await services.parents.exports.open(user, mine, office.tokens.token(TokenKind.EXPORT, mine))
+    begun = services.parents.exports.chunks(user, package)
     assert len(await anext(begun)) > 0
     await begun.aclose()
     assert await office.state("mother", mine) == ("made", "")
-    files = opened(await office.take("mother", mine))
+    files = await _taken_by_one_who_hangs_up(office, mine)
     _tells_what_is_hers(families, files)
     assert (await office.state("mother", mine), await office.parts()) == (("taken", ""), 0)
     assert problem(await office.take("mother", mine)) == (409, "export_over")
@@ -157,6 +157,43 @@ async def test_a_family_takes_what_is_held_of_it_once_and_nobody_else_does(offic
     ):  # fmt: skip
         assert told in rows, told
     assert await families.wrong_books() == []
+
+
+async def _taken_by_one_who_hangs_up(office: Office, mine: str) -> dict[str, bytes]:
+    """Take it as programs do: with the last byte that was promised the connection is closed."""
+    families = office.families
+    body = json.dumps({"token": office.tokens.token(TokenKind.EXPORT, mine)}).encode()
+    path = f"/api/v1/my/exports/{mine}/file"
+    headers = {**await families.headers("mother"), "content-type": "application/json"}
+    asked, whole = [{"type": "http.request", "body": body}], asyncio.Event()
+    got, promised = bytearray(), [0]
+
+    async def receive() -> dict[str, Any]:
+        if asked:
+            return asked.pop()
+        await whole.wait()
+        return {"type": "http.disconnect"}
+
+    async def send(message: Any) -> None:
+        if message["type"] == "http.response.start":
+            assert message["status"] == 200
+            promised[0] = int(dict(message["headers"])[b"content-length"])
+        else:
+            got.extend(message.get("body", b""))
+        if got and len(got) == promised[0]:
+            whole.set()
+
+    scope = {
+        "type": "http", "method": "POST", "path": path, "raw_path": path.encode(), "query_string": b"",
+        "headers": [(name.lower().encode(), value.encode()) for name, value in headers.items()], "http_version": "1.1",
+        "scheme": "http", "server": ("test", 80), "client": ("test", 1), "asgi": {"version": "3.0"}, "root_path": "",
+    }  # fmt: skip
+    await families.api.app(scope, receive, send)
+    async with asyncio.timeout(30):
+        while (await office.state("mother", mine))[0] == "made":
+            await asyncio.sleep(0)
+    with zipfile.ZipFile(io.BytesIO(got)) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
 
 
 async def _user(office: Office, who: str) -> Any:
@@ -270,8 +307,7 @@ async def _a_making_that_was_overtaken_writes_nothing(office: Office) -> None:
     async with families.units.begin() as unit:
         export = await exports.find(unit.session, families.accounts["neighbour"], both[0])
         assert isinstance(export, DataExport)
-        part = {"export_id": export.id, "number": 0, "organisation_id": export.organisation_id, "body": b"x"}
-        row = exports.DataExportPart(**part)
+        row = DataExportPart(export_id=export.id, number=0, organisation_id=export.organisation_id, body=b"x")
         assert not await exports.add_part(unit.connection, row, attempts=export.attempts + 1)
     assert sum(await asyncio.gather(office.make(), office.make())) == 1
 
