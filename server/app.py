@@ -18,7 +18,7 @@ from server.routes import build_app
 from server.services.bundle import Services
 from server.services.database_setup import open_database
 from server.services.followers import Followers
-from server.services.job_list import ANSWER_RECOVERIES, SEND_MAIL
+from server.services.job_list import ANSWER_RECOVERIES, MAKE_EXPORTS, SEND_MAIL
 from server.services.live_hub import LiveHub
 from server.services.sync_store import ServerStore
 from server.wiring import jobs_for, parts_of, services_of
@@ -71,6 +71,7 @@ async def running_app(
         services = services_of(parts, lambda: draining.has_begun)
         jobs = jobs_for(stack, parts, services, database)
         parts.bell.hear = lambda: jobs.wake(SEND_MAIL)
+        parts.export_bell.hear = lambda: jobs.wake(MAKE_EXPORTS)
         parts.recovery_bell.hear = lambda: jobs.wake(ANSWER_RECOVERIES)
         lease_ms = settings.device_lease_hours * HOUR_MS
         store = ServerStore(parts.units, parts.intake, clock, lease_ms=lease_ms)

@@ -32,6 +32,7 @@ from server.controllers import (
     door,
     erasures,
     expected,
+    exports,
     health,
     incidents,
     live,
@@ -39,6 +40,7 @@ from server.controllers import (
     members,
     my_attendance,
     my_children,
+    my_exports,
     my_family_codes,
     my_live,
     my_notifications,
@@ -91,7 +93,7 @@ def build_app(settings: Settings, clock: Clock) -> FastAPI:
     # `presence` first: no `/attendance/{...}` that comes later takes its address.
     attendances = (presence, attendance, desk_entries, stay_evidence, reviews, set_aside)
     people = (auth, users, members)
-    roster = (children, adults, relationships, pickups, alerts, photos, barcodes)
+    roster = (children, adults, relationships, pickups, alerts, photos, barcodes, exports)
     families = (
         my_children,
         my_live,
@@ -103,6 +105,7 @@ def build_app(settings: Settings, clock: Clock) -> FastAPI:
         my_attendance,
         my_notifications,
         calendar_feeds,
+        my_exports,
     )
     managing = (incidents, audit, live, reports, analytics, erasures, webhooks)
     center = (centers, center_days, absences, people_days, devices, door, *attendances, ratio, *managing)

@@ -19,6 +19,7 @@ from server.core.passwords import Passwords
 from server.core.pictures import Pictures
 from server.core.refresh_tokens import RefreshTokens
 from server.core.request_seals import RequestSeals
+from server.core.sealed_parts import SealedFiles
 from server.core.settings import Settings
 from server.core.signed_heads import HeadKey
 from server.core.smtp import mail_server
@@ -57,6 +58,9 @@ from server.services.door import Door
 from server.services.enrolment import Enrolment
 from server.services.erasures import Erasures
 from server.services.expected import Expected
+from server.services.export_content import ExportContent
+from server.services.export_maker import ExportMaker, MakerParts
+from server.services.exports import ExportKeys, Exports
 from server.services.family_live import FamilyLive
 from server.services.guardian_accounts import GuardianAccounts
 from server.services.guardian_notices import GuardianNotices
@@ -65,9 +69,10 @@ from server.services.health import Health
 from server.services.incidents import Incidents
 from server.services.invitations import Invitations
 from server.services.job_book import JobBook
-from server.services.job_list import ANSWER_RECOVERIES, SEND_MAIL, TELL_WEBHOOKS, jobs_of
+from server.services.job_list import ANSWER_RECOVERIES, MAKE_EXPORTS, SEND_MAIL, TELL_WEBHOOKS, jobs_of
 from server.services.jobs import Jobs
 from server.services.journal_intake import JournalIntake
+from server.services.late_pick_ups import LatePickUps
 from server.services.live_board import LiveBoards
 from server.services.log_in_notes import LogInNotes
 from server.services.mail import Outbox
@@ -137,6 +142,7 @@ class Parts:
     bell: Bell
     post: Post
     recovery_bell: Bell
+    export_bell: Bell
     notifications: Notifications
     intake: JournalIntake
     desk: ServerDesk
@@ -163,7 +169,9 @@ async def parts_of(
     intake = JournalIntake(units, clock, notifications.tell_critical)
     desk = ServerDesk(units, intake, clock, ids.new, secret_key)
     tokens = Tokens(secret_key, clock)
-    parts = Parts(settings, clock, ids, units, tokens, bell, post, recovery_bell, notifications, intake, desk)
+    parts = Parts(
+        settings, clock, ids, units, tokens, bell, post, recovery_bell, Bell(), notifications, intake, desk
+    )  # fmt: skip
     return parts, HeadListener(engine)
 
 
@@ -189,9 +197,11 @@ def jobs_for(stack: AsyncExitStack, parts: Parts, services: Services, database: 
         TELL_WEBHOOKS: hooks.run,
         "forget_deliveries": hooks.forget_old,
         "tell_guardians": GuardianNotices(parts.units, parts.post.outbox, parts.clock, parts.post.base_url).run,
+        "tell_late_pick_ups": LatePickUps(parts.units, parts.post.outbox, parts.clock, parts.post.base_url).run,
         "device_silence": DeviceSilences(parts.units, parts.notifications, parts.clock).run,
         "sign_heads": heads.run,
         "erase_late_words": services.erasures.sweep,
+        MAKE_EXPORTS: _export_maker(parts).run,
         "retention": Retention(parts.units, parts.clock, parts.ids.new, parts.settings.retention_years).run,
     }
     book = JobBook(parts.units, parts.clock, f"{gethostname()}:{getpid()}")
@@ -284,6 +294,7 @@ def _parent_apps(parts: Parts, ways: "_WaysIn") -> ParentApps:
     return ParentApps(
         attendance=MyAttendance(units, desk_entries, ways.throttles, clock, secret_key),
         calendar=CalendarFeeds(units, ways.throttles, clock, secrets.token_bytes),
+        exports=_exports(parts, ways),
         live=FamilyLive(units, clock, Expected(units, clock)),
         children=MyChildren(units, clock),
         notifications=MyNotifications(units, clock),
@@ -316,6 +327,18 @@ def _ways_in(parts: Parts) -> _WaysIn:
     auth = Auth(units, passwords, parts.tokens, sessions, throttles, notes)
     again = PasswordAgain(units, passwords, throttles, notes)
     return _WaysIn(passwords, throttles, sessions, writer, again, auth, notes)
+
+
+def _exports(parts: Parts, ways: "_WaysIn") -> Exports:
+    sealed = SealedFiles(parts.secret_key)
+    keys = ExportKeys(sealed, parts.post.tokens, parts.ids.new, parts.export_bell.ring)
+    return Exports(parts.units, parts.clock, keys, ways.again, ways.throttles)
+
+
+def _export_maker(parts: Parts) -> ExportMaker:
+    units, clock, post = parts.units, parts.clock, parts.post
+    made = MakerParts(SealedFiles(parts.secret_key), secrets.token_bytes, post.outbox, post.base_url)
+    return ExportMaker(units, clock, ExportContent(units, clock, Statements(units, clock)), made)
 
 
 def _webhooks(parts: Parts) -> Webhooks:

@@ -106,16 +106,16 @@ def _summary(one: MyStatement) -> MyStatementOut:
 
 def _csv(out: StatementOut) -> str:
     lines = [csv_line(_COLUMNS)]
-    lines += [csv_line(_cells(line, out.rules_version)) for line in out.lines]
+    lines += [csv_line(_cells(line)) for line in out.lines]
     return BOM + "".join(lines)
 
 
-def _cells(line: UsageLineOut, rules_version: int) -> list[str]:
+def _cells(line: UsageLineOut) -> list[str]:
     moments = (line.booked_from, line.booked_to, line.attended_from, line.attended_to)
     return [
         line.day.isoformat(), line.kind, line.service_code or "", line.unit, line.quantity,
         *(moment.isoformat() if moment else "" for moment in moments),
         line.amount.amount if line.amount else "", line.amount.currency if line.amount else "",
         " ".join(line.remarks), line.booking_id or "", " ".join(line.stay_ids), " ".join(line.event_ids),
-        "" if line.terms_version is None else str(line.terms_version), str(rules_version),
+        "" if line.terms_version is None else str(line.terms_version), str(line.rules_version),
     ]  # fmt: skip

@@ -73,6 +73,7 @@ def _line_out(line: UsageLine, found: Statement, zone: ZoneInfo) -> UsageLineOut
         stay_ids=list(line.stay_ids),
         event_ids=list(line.event_ids),
         terms_version=line.terms_version,
+        rules_version=line.rules_version,
         amount=amount,
         remarks=[one.value for one in line.remarks],
     )

@@ -18,7 +18,9 @@ from server.core.tokens import derive_key
 TOKEN_CHARACTERS: Final = 64  # 16 bytes of the id and 32 of HMAC-SHA256, in base64url
 _ID_BYTES: Final = 16
 _SHAPE = re.compile(r"[A-Za-z0-9_-]{64}", re.ASCII)
-_MARK = re.compile(r"\[\[(recovery|invitation):([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})\]\]")
+_MARK = re.compile(
+    r"\[\[(recovery|invitation|export):([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})\]\]"
+)
 
 
 class TokenKind(StrEnum):
@@ -26,6 +28,7 @@ class TokenKind(StrEnum):
 
     RECOVERY = "recovery"
     INVITATION = "invitation"
+    EXPORT = "export"
 
 
 class MailedTokens:

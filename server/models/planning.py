@@ -242,3 +242,12 @@ class Booking(SQLModel, table=True):
     changed_at: datetime | None = Field(default=None, sa_type=TIMESTAMP)
     changed_by: str | None = Field(default=None, foreign_key="user_account.id", sa_type=UUID_TEXT)
     cancelled_at: datetime | None = Field(default=None, sa_type=TIMESTAMP)
+
+
+class UsageRules(SQLModel, table=True):
+    """A version of the rules of usage: days that were locked after a moment are charged by it, or by a newer one."""
+
+    __tablename__ = "usage_rules"
+
+    version: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    locks_after: datetime = Field(sa_type=TIMESTAMP)

@@ -9,11 +9,14 @@ from sqlalchemy import TextClause, func, text
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from server.models.absences import Absence, AbsenceFollowUp
+from server.models.absences import Absence, AbsenceFollowUp, AbsenceKind
 from server.repositories.attendance import CenterKey
 from server.repositories.unit_of_work import Connection
 from sync.limits import REPLICA_DAYS
 from sync.records import ABSENCES_MAX, AbsenceRecord
+
+# A thousand children, each absent every other week of a year.
+STANDING_MAX: Final = 26_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +90,22 @@ async def of_child(session: AsyncSession, center_id: str, child_id: str, *, limi
     statement = select(Absence).where(col(Absence.center_id) == center_id, col(Absence.child_id) == child_id)
     ordered = statement.order_by(col(Absence.first_day).desc(), col(Absence.id).desc())
     return list(await session.exec(ordered.limit(limit)))
+
+
+async def standing(
+    session: AsyncSession, center_id: str, first: date, last: date, *, child_id: str | None = None
+) -> list[Absence]:
+    """Give the absences that announce something, stand, and have a day between two days; of all children, or of one."""
+    statement = select(Absence).where(
+        col(Absence.center_id) == center_id,
+        col(Absence.withdrawn_at).is_(None),
+        col(Absence.kind) != AbsenceKind.UNEXPLAINED.value,
+        col(Absence.first_day) <= last,
+        col(Absence.last_day) >= first,
+    )
+    if child_id is not None:
+        statement = statement.where(col(Absence.child_id) == child_id)
+    return list(await session.exec(statement.order_by(col(Absence.child_id), col(Absence.id)).limit(STANDING_MAX)))
 
 
 async def count_not_over(session: AsyncSession, center_id: str, child_id: str, today: date) -> int:

@@ -101,9 +101,11 @@ async def wake_triggers(connection: AsyncConnection, listed: Sequence[Table]) ->
         await connection.execute(text(f"ALTER TABLE {quoted(name)} FORCE ROW LEVEL SECURITY"))
 
 
-# What ended since the backup was made must not begin again: log-ins, links of mails, addresses of calendars.
+# What ended since the backup was made must not begin again: log-ins, links of mails, addresses of calendars, files that
+# were taken.
 _ENDED: Final = (
     "user_session", "browser_session", "password_recovery", "recovery_request", "throttle", "calendar_feed",
+    "data_export_part", "data_export",
 )  # fmt: skip
 
 

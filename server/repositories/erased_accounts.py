@@ -18,7 +18,7 @@ async def links(session: AsyncSession, user_id: str) -> list[GuardianAccount]:
 
 
 async def forget(connection: Connection, user_id: str, email: str) -> None:
-    """Take away roles, links, sessions and recoveries of an account, and mails and invitations to its address."""
+    """Take away roles, links, sessions, recoveries and exports of an account, mails and invitations to its address."""
     for statement in _FORGET:
         await connection.execute(statement, {"user_id": user_id, "email": email})
 
@@ -36,6 +36,7 @@ async def all_erased(connection: Connection) -> list[str]:
 _FORGET: Final = tuple(
     text(statement)
     for statement in (
+        "DELETE FROM data_export WHERE user_id = :user_id",
         "DELETE FROM guardian_account WHERE user_id = :user_id",
         "DELETE FROM membership WHERE user_id = :user_id",
         "DELETE FROM user_session WHERE user_id = :user_id",

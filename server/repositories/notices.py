@@ -1,8 +1,9 @@
 """The SQL of what guardians want to be told, and how far they were."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Final
+from datetime import date, datetime
+from typing import Any, Final
 
 from sqlalchemy import text
 from sqlmodel import col, select
@@ -23,6 +24,17 @@ class NoticePlace:
     center_id: str
     version: int
     number: int
+
+
+@dataclass(frozen=True, slots=True)
+class LateStay:
+    """A stay that went beyond the end of a booking, of which an account wants to be told and was not."""
+
+    center_id: str
+    user_id: str
+    child_id: str
+    booking_id: str
+    ends_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +94,43 @@ async def times_of(connection: Connection, center_id: str) -> tuple[str, str]:
     return row.name, row.time_zone
 
 
+async def late_stays(connection: Connection, *, since: datetime, now: datetime, limit: int) -> list[LateStay]:
+    """Give stays that ended since then, and after somebody chose to be told, beyond a booking and its grace.
+
+    A booking that the next one goes on from is no end. What was told is in the outbox, by `late_key`.
+    """
+    rows = await connection.execute(_LATE_STAYS, {"since": since, "now": now, "limit": limit})
+    return [
+        LateStay(str(row.center_id), str(row.user_id), str(row.child_id), str(row.booking_id), row.ends_at)
+        for row in rows
+    ]
+
+
+def late_key(user_id: str, booking_id: str) -> str:
+    """Give the dedupe key of the mail that tells an account of a late end of a booking: once, whatever is corrected."""
+    return f"{_LATE_PREFIX}{user_id}:{booking_id}"
+
+
+async def stays_around(
+    connection: Connection, center_id: str, child_id: str, *, since: datetime, before: datetime
+) -> Sequence[Any]:
+    """Give the stays of a child that have a moment in `[since, before)`, the first one first."""
+    parameters = {"center_id": center_id, "child_id": child_id, "since": since, "before": before}
+    return (await connection.execute(_STAYS_AROUND, parameters)).all()
+
+
+async def planned(
+    connection: Connection, center_id: str, child_ids: Collection[str], *, day: date, begun_by: datetime
+) -> set[str]:
+    """Give those of some children who should be here: a booking of theirs on the day has begun by a moment.
+
+    A child without any booking or schedule is planned by nobody, and expected like everybody on the roster.
+    """
+    parameters = {"center_id": center_id, "child_ids": sorted(child_ids), "day": day, "begun_by": begun_by}
+    return {str(one) for one in await connection.scalars(_PLANNED, parameters)}
+
+
+_LATE_PREFIX: Final = "late_pick_up:"
 _BEGIN: Final = text("""
     INSERT INTO notice_position (center_id, epoch, version, number)
     SELECT asked.center_id, head.epoch, coalesce(head.version, 0), coalesce(feed.number, 0)
@@ -116,3 +165,46 @@ _HEARERS: Final = text(f"""
     ORDER BY link.user_id, choice.child_id
 """)
 _CENTER: Final = text("SELECT name, time_zone FROM center WHERE id = :center_id")
+_LATE_STAYS: Final = text(f"""
+    SELECT DISTINCT choice.center_id, choice.user_id, choice.child_id, booking.id AS booking_id, booking.ends_at
+    FROM notification_choice AS choice
+    JOIN stay ON stay.center_id = choice.center_id AND stay.subject_id = choice.child_id AND NOT stay.assumed
+      AND stay.ended_at > greatest(:since, choice.changed_at) AND stay.ended_at <= :now
+    JOIN booking ON booking.center_id = stay.center_id AND booking.child_id = stay.subject_id
+      AND booking.status IN ('confirmed', 'attended', 'no_show')
+      AND booking.ends_at < stay.ended_at AND booking.ends_at > stay.started_at
+    JOIN service ON service.center_id = booking.center_id AND service.id = booking.service_id
+      AND service.unit <> 'item'
+    LEFT JOIN LATERAL (
+        SELECT late_grace_min FROM service_terms AS one
+        WHERE one.center_id = booking.center_id AND one.service_id = booking.service_id
+          AND one.effective_from <= booking.day
+        ORDER BY one.effective_from DESC LIMIT 1
+    ) AS terms ON true
+    WHERE 'late_pick_up' = ANY(choice.kinds)
+      AND stay.ended_at - booking.ends_at >= interval '1 minute'
+      AND stay.ended_at - booking.ends_at > make_interval(mins => coalesce(terms.late_grace_min, 0))
+      AND NOT EXISTS (
+          SELECT FROM booking AS next
+          WHERE next.center_id = booking.center_id AND next.child_id = booking.child_id
+            AND next.status IN ('confirmed', 'attended', 'no_show')
+            AND next.starts_at <= booking.ends_at AND next.ends_at > booking.ends_at)
+      AND NOT EXISTS (
+          SELECT FROM mail_outbox AS mail
+          WHERE mail.dedupe_key = '{_LATE_PREFIX}' || choice.user_id || ':' || booking.id)
+    ORDER BY choice.center_id, choice.child_id, booking.ends_at, choice.user_id LIMIT :limit
+""")
+_STAYS_AROUND: Final = text("""
+    SELECT stay_id, started_at, ended_at, check_in, check_out, disputed, assumed FROM stay
+    WHERE center_id = :center_id AND subject_id = :child_id
+      AND coalesce(started_at, ended_at) < :before AND coalesce(ended_at, :before) >= :since
+    ORDER BY ordinal
+""")
+_PLANNED: Final = text("""
+    SELECT child.id FROM unnest(CAST(:child_ids AS uuid[])) AS child (id)
+    WHERE EXISTS (SELECT FROM booking WHERE center_id = :center_id AND child_id = child.id AND day = :day
+                  AND status IN ('confirmed', 'attended', 'no_show') AND starts_at <= :begun_by)
+       OR NOT EXISTS (SELECT FROM booking WHERE center_id = :center_id AND child_id = child.id
+                      UNION ALL SELECT FROM schedule WHERE center_id = :center_id AND child_id = child.id)
+    ORDER BY child.id
+""")

@@ -11,7 +11,7 @@ from server.repositories.unit_of_work import Connection
 async def count_over(connection: Connection, *, mails: datetime, sessions: datetime, now: datetime) -> dict[str, int]:
     """Count what jobs take away next: mails done with before a time, sessions unused since another, and the rest."""
     row = (await connection.execute(_COUNT, {"mails": mails, "sessions": sessions, "now": now})).one()
-    return {name: int(row._mapping[name]) for name in ("mails", "sessions", "links", "counts")}  # noqa: SLF001 - as documented
+    return {name: int(row._mapping[name]) for name in ("mails", "sessions", "links", "counts", "exports")}  # noqa: SLF001 - as documented
 
 
 async def children_over(connection: Connection, *, before: date, limit: int) -> list[tuple[str, str]]:
@@ -33,7 +33,8 @@ _COUNT: Final = text("""
            (SELECT count(*) FROM user_session WHERE expires_at <= :now OR last_used_at <= :sessions) AS sessions,
            (SELECT count(*) FROM password_recovery WHERE expires_at <= :now)
              + (SELECT count(*) FROM invitation WHERE expires_at <= :now) AS links,
-           (SELECT count(*) FROM throttle WHERE full_at <= :now) AS counts
+           (SELECT count(*) FROM throttle WHERE full_at <= :now) AS counts,
+           (SELECT count(*) FROM data_export WHERE state = 'made' AND expires_at <= :now) AS exports
 """)
 _OVER: Final = """
     FROM child_profile AS profile

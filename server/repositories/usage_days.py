@@ -1,11 +1,14 @@
-"""The SQL of since when there is anything to state of a child: its first booking, or its first stay."""
+"""The SQL of days of usage: since when there is anything to state of a child, and which rules locked days have."""
 
 from collections.abc import Collection
 from datetime import date
 from typing import Final
 
 from sqlalchemy import text
+from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
 
+from server.models.planning import UsageRules
 from server.repositories.unit_of_work import Connection
 
 
@@ -16,6 +19,11 @@ async def first_days(
     parameters = {"center_id": center_id, "child_ids": list(child_ids), "time_zone": time_zone}
     rows = await connection.execute(_FIRST_DAYS, parameters)
     return {str(row.child_id): row.first_day for row in rows if row.first_day is not None}
+
+
+async def rules(session: AsyncSession) -> list[UsageRules]:
+    """Give since when which rules of usage hold for days that are locked, the newest first; version 1 held before."""
+    return list(await session.exec(select(UsageRules).order_by(col(UsageRules.version).desc())))
 
 
 _FIRST_DAYS: Final = text("""

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from server.schemas.base import Input, Output
 
-NoticeKind = Literal["checked_in", "checked_out", "booking", "pickups"]
+NoticeKind = Literal["checked_in", "checked_out", "booking", "pickups", "late_pick_up", "absence_asked"]
 
 
 class ChoiceIn(Input):

@@ -14,7 +14,9 @@ class UsageLineOut(Output):
     `amount` is null where no terms say what it costs, or where a person has to look first: see `remarks`.
     """
 
-    kind: str = Field(examples=["attended", "no_show", "late_cancellation", "late_pick_up", "drop_in", "item"])
+    kind: str = Field(
+        examples=["attended", "no_show", "absent", "late_cancellation", "late_pick_up", "drop_in", "item"]
+    )
     day: date
     service_id: str | None
     service_code: str | None
@@ -28,6 +30,7 @@ class UsageLineOut(Output):
     stay_ids: list[str]
     event_ids: list[str]
     terms_version: int | None
+    rules_version: int
     amount: MoneyOut | None
     remarks: list[str] = Field(examples=[["assumed_departure"]])
 
@@ -36,7 +39,8 @@ class StatementOut(Output):
     """What a child used in a period.
 
     Lines of `locked_days` are as they were known when these were locked; on `adjusted_days` something became known
-    since that would change them. `rules_version` is the version of the rules that made the lines.
+    since that would change them. `rules_version` is the newest version of the rules: a day that
+    was locked under an older one has its lines by that.
     """
 
     center_id: str

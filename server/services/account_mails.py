@@ -59,6 +59,21 @@ def invitation_mail(row_id: str, email: str, center_name: str, role: RoleId, bas
     )
 
 
+def export_made_mail(row_id: str, email: str, base_url: str) -> Mail:
+    """Give the mail that tells somebody that their export can be taken, with the code for it."""
+    return Mail(
+        dedupe_key=f"export_made:{row_id}",
+        recipient=email,
+        subject="The data that you asked Rollcall for is ready",
+        body=_lines(
+            "The export that you asked for is ready. It can be taken once, within seven days, by nobody but you:",
+            f"sign in as always at {base_url} or in your app, choose the export, and give this code:",
+            mark(TokenKind.EXPORT, row_id),
+            "If you did not ask for an export, change your password.",
+        ),
+    )
+
+
 def added_mail(event_id: str, email: str, center_name: str, role: RoleId, base_url: str) -> Mail:
     """Give the mail that tells somebody who has an account that they are at a centre now."""
     name = one_line(center_name)

@@ -15,7 +15,7 @@ from server.core.asking import EVERYWHERE, asking_now, asks
 from server.core.clock import Clock, datetime_of
 from server.core.errors import InvalidInput
 from server.models.rooms import Center
-from server.repositories import analytics, centers, offers, ratio
+from server.repositories import absences, analytics, centers, offers, ratio
 from server.repositories.analytics import Scope
 from server.repositories.unit_of_work import Connection, UnitsOfWork
 from server.services.analytics_anomalies import found_anomalies
@@ -119,7 +119,8 @@ class Analytics:
             terms = await offers.terms(unit.session, center.id, [one.id for one in services])
             booked = await analytics.booked(unit.connection, scope)
             stays = await analytics.stays(unit.connection, scope)
-        figures = await asyncio.to_thread(usage_of, scope, (services, terms), booked, stays)
+            away = await absences.standing(unit.session, center.id, scope.first_day, scope.last_day)
+        figures = await asyncio.to_thread(usage_of, scope, (services, terms), booked, stays, away)
         return _period(scope), figures
 
     async def breaches(self, center: Center, first: date, last: date) -> tuple[Period, Breaches]:

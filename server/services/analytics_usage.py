@@ -2,20 +2,22 @@
 
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from server.core.money import money_text
+from server.models.absences import Absence
 from server.models.planning import BookingStatus, Service, ServiceTerms
 from server.repositories.analytics import Scope
 from server.services.analytics_figures import Usage, UsageFigure
 from server.services.day_windows import Span
 from server.services.places import SPAN_MAX
-from server.services.statements import offered_of
+from server.services.statements import announced_of, offered_of
 from server.services.usage import USAGE_RULES, Booked, Offered, Stayed, UsageLine, usage
+from server.services.usage_absences import ARRIVALS_BACK, Announced
 
 _Key = tuple[str, str, str, str]
 # Children are counted month by month: the rules compare each stay with each booking.
@@ -23,11 +25,18 @@ _STEP: Final = timedelta(days=31)
 
 
 def usage_of(
-    scope: Scope, offered: tuple[Sequence[Service], Sequence[ServiceTerms]], booked: Sequence[Any], stays: Sequence[Any]
+    scope: Scope,
+    offered: tuple[Sequence[Service], Sequence[ServiceTerms]],
+    booked: Sequence[Any],
+    stays: Sequence[Any],
+    absences: Sequence[Absence] = (),
 ) -> Usage:
-    """Give the sums. Days whose figures stand are counted as everything is known now."""
+    """Give the sums. Days whose figures stand are counted as everything is known now, by the rules of now."""
     services = offered_of(*offered)
-    lines = _lines(scope, services, booked, stays)
+    announced: dict[str, list[Announced]] = defaultdict(list)
+    for row in absences:
+        announced[row.child_id].append(announced_of(row))
+    lines = _lines(scope, services, booked, stays, announced)
     sums: dict[_Key, list[UsageLine]] = defaultdict(list)
     for line in lines:
         code = services[line.service_id].code if line.service_id else ""
@@ -62,7 +71,11 @@ def _amount(lines: Sequence[UsageLine]) -> Decimal:
 
 
 def _lines(
-    scope: Scope, services: dict[str, Offered], booked: Sequence[Any], stays: Sequence[Any]
+    scope: Scope,
+    services: dict[str, Offered],
+    booked: Sequence[Any],
+    stays: Sequence[Any],
+    announced: Mapping[str, Sequence[Announced]],
 ) -> Iterator[UsageLine]:
     zone = ZoneInfo(scope.time_zone)
     bookings_of: dict[str, list[Booked]] = defaultdict(list)
@@ -71,7 +84,7 @@ def _lines(
         bookings_of[str(row.child_id)].append(_booked(row))
     for row in stays:
         if row.subject_kind == "child":
-            stays_of[str(row.subject_id)].append(_stayed(row))
+            stays_of[str(row.subject_id)].append(stayed_of(row))
     for child_id in sorted(bookings_of.keys() | stays_of.keys()):
         mine = sorted(bookings_of[child_id], key=lambda one: one.span.starts_at)
         there = sorted(stays_of[child_id], key=_moment)
@@ -81,10 +94,13 @@ def _lines(
             since, before = _around(first, last, zone)
             found = usage(
                 mine[_at(mine, since) : _at(mine, before)],
-                there[bisect_left(there, since, key=_moment) : bisect_right(there, before, key=_moment)],
+                there[
+                    bisect_left(there, since - ARRIVALS_BACK, key=_moment) : bisect_right(there, before, key=_moment)
+                ],
                 services,
                 zone=zone,
                 as_of=scope.as_of,
+                absences=announced.get(child_id, ()),
             )
             yield from (line for line in found if first <= line.day <= last)
             first = last + timedelta(days=1)
@@ -112,6 +128,7 @@ def _booked(row: Any) -> Booked:
     return Booked(str(row.id), str(row.service_id), row.day, span, BookingStatus(row.status), row.chargeable)
 
 
-def _stayed(row: Any) -> Stayed:
+def stayed_of(row: Any) -> Stayed:
+    """Give a row of the table of stays as usage depends on it."""
     ends = tuple(str(one) for one in (row.check_in, row.check_out) if one is not None)
     return Stayed(str(row.stay_id), row.started_at, row.ended_at, ends, assumed=row.assumed, disputed=row.disputed)

@@ -26,6 +26,7 @@ from server.services.door import Door
 from server.services.enrolment import Enrolment
 from server.services.erasures import Erasures
 from server.services.expected import Expected
+from server.services.exports import Exports
 from server.services.family_live import FamilyLive
 from server.services.guardian_accounts import GuardianAccounts
 from server.services.health import Health
@@ -67,10 +68,11 @@ from server.services.webhooks import Webhooks
 
 @dataclass(frozen=True, slots=True)
 class ParentApps:
-    """What parents' apps ask beside their children and pick-ups."""
+    """What parents' apps ask; exports are asked for by managers too."""
 
     attendance: MyAttendance
     calendar: CalendarFeeds
+    exports: Exports
     live: FamilyLive
     children: MyChildren
     notifications: MyNotifications

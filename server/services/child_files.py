@@ -29,6 +29,7 @@ class Part(StrEnum):
     ANNOUNCEMENTS = "announcements"
     PHOTO = "photo"
     STATEMENT = "statement"
+    EXPORT = "export"
 
 
 @dataclass(frozen=True, slots=True)

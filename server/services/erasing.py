@@ -17,7 +17,7 @@ from server.models.absences import AbsenceKind
 from server.models.columns import TableRow
 from server.models.erasure import Erasure, ErasureKind
 from server.models.people import Person
-from server.repositories import erasures, people, scope
+from server.repositories import erasures, exports, people, scope
 from server.repositories.erasures import EntryOf, HeldOf, SpokenOf
 from server.repositories.journals import escaped
 from server.repositories.unit_of_work import Connection, UnitOfWork
@@ -164,6 +164,12 @@ async def _forget_rows(unit: UnitOfWork, erasure: Erasure, goes: Erased) -> None
     for schedule in held.schedules:
         if schedule.last_day is None or schedule.last_day > today:
             schedule.last_day = today
+    await exports.end_of_erased(
+        unit.connection,
+        child_ids=[erasure.person_id],
+        user_ids=sorted(goes.account_ids),
+        at=erasure.ended_at or ALWAYS,
+    )
     rows: list[TableRow] = [
         *held.credentials, *held.photos, *held.alerts, *held.pickups, *held.relationships, *held.accounts,
         *held.profiles,

@@ -35,6 +35,9 @@ CHOICES: Final[dict[str, str]] = {
     "checked_out": "A child of yours was checked out",
     "booking": "A booking for a child of yours changed",
     "pickups": "The list of people who may collect a child of yours changed",
+    # These two are told by who finds them out: `late_pick_ups.py` and `absence_follow_up.py`.
+    "late_pick_up": "A child of yours was picked up late",
+    "absence_asked": "A child of yours is expected and not here",
 }
 _OF_KIND: Final = {
     "attendance.checked_in": "checked_in",

@@ -10,6 +10,7 @@ from server.services.webhook_sender import RUN_DEADLINE_S as WEBHOOKS_DEADLINE_S
 
 SEND_MAIL: Final = "send_mail"
 ANSWER_RECOVERIES: Final = "answer_recoveries"
+MAKE_EXPORTS: Final = "make_exports"
 TELL_WEBHOOKS: Final = "tell_webhooks"
 
 
@@ -40,10 +41,12 @@ JOB_KINDS: Final = (
     JobKind(TELL_WEBHOOKS, 5, WEBHOOKS_DEADLINE_S, "tells webhooks what happened"),
     JobKind("forget_deliveries", 3_600, 60, "takes away what is old of the deliveries of webhooks"),
     JobKind("tell_guardians", 15, 60, "mails guardians what they chose to be told of"),
+    JobKind("tell_late_pick_ups", 60, 50, "mails guardians who chose it when a child was picked up late"),
     JobKind("device_silence", 60, 50, "tells managers of desks that have not been heard"),
     JobKind("sign_heads", 3_600, 300, "signs once a day where all chains stand", RunsOn.EVERY_SERVER),
     JobKind("erase_late_words", 3_600, 300, "takes names and notes out of what came in late of erased people"),
     JobKind("retention", 3_600, 300, "erases children whose time of keeping is over"),
+    JobKind(MAKE_EXPORTS, 60, 1_800, "makes the exports that people asked for, and ends those that are over"),
 )  # fmt: skip
 
 

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from server.models.rooms import Center
 from server.models.webhooks import PauseReason
 from server.repositories import accounts
+from server.repositories.notices import Hearer
 from server.repositories.unit_of_work import UnitOfWork
 from server.services.mail import Mail, Outbox
 from sync.findings import FindingKind
@@ -46,6 +47,11 @@ class Notifications:
         """Tell the managers of a centre, once for a day, how many children are missing; gives how many are new."""
         managers = await managers_of(unit, center)
         return await self._outbox.queue(unit, missing_children(center, day, missing, managers, self._base_url))
+
+    async def ask_guardians(self, unit: UnitOfWork, center: Center, day: date, hearers: Sequence[Hearer]) -> int:
+        """Ask guardians, once for a day and a child, where it is: it is expected, not here, and announced by nobody."""
+        mails = [_absence_asked(center, day, one, self._base_url) for one in hearers]
+        return await self._outbox.queue(unit, mails)
 
     async def tell_critical(self, unit: UnitOfWork, center: Center, keys: Sequence[str]) -> int:
         """Tell the managers of a centre of critical findings, within the transaction that stores them.
@@ -106,6 +112,25 @@ def missing_children(center: Center, day: date, missing: int, managers: Sequence
         )
         for manager in managers
     ]
+
+
+def _absence_asked(center: Center, day: date, hearer: Hearer, base_url: str) -> Mail:
+    """Give the mail; its key is that of account, child and day."""
+    name = one_line(center.name)
+    body = "\n".join(
+        (
+            f"A child of yours is expected at {name} today and is not here, and nobody has said why.",
+            "",
+            "If it does not come, say so in Rollcall or call the centre. If it is on its way, do nothing:",
+            f"{base_url}",
+            "",
+            "You get this mail because you chose it. It names nobody on purpose: mail is read on many screens.",
+            "",
+        )
+    )
+    key = f"absence_asked:{hearer.user_id}:{hearer.child_id}:{day.isoformat()}"
+    subject = f"{name}: A child of yours is expected and not here"
+    return Mail(key, hearer.email, subject, body, center.id, hearer.child_id, hearer.user_id)
 
 
 def _missing_key(center_id: str, day: date, manager: str) -> str:

@@ -58,6 +58,7 @@ class Retention:
             DataClass("mails that were sent or given up", f"{KEPT.days} days", over["mails"]),
             DataClass("sessions of the API", f"{IDLE_MAX.days} days unused", over["sessions"]),
             DataClass("links of mails", "until they are over", over["links"]),
+            DataClass("files of exports", "until they are taken, 7 days at most", over["exports"]),
             DataClass("counts of tries", "until they mean nothing", over["counts"]),
         ]
 

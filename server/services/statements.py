@@ -5,7 +5,7 @@ locked; their bookings and terms cannot change any more, so the same lines come 
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Final
@@ -14,15 +14,17 @@ from zoneinfo import ZoneInfo
 from server.core.clock import Clock, datetime_of, ms_of
 from server.core.errors import InvalidInput, NotFound
 from server.core.money import money_text
-from server.models.planning import Booking, BookingStatus, Service, ServiceTerms, ServiceUnit
+from server.models.absences import Absence
+from server.models.planning import Booking, BookingStatus, Service, ServiceTerms, ServiceUnit, UsageRules
 from server.models.rooms import Center
-from server.repositories import attendance_days, bookings, offers
+from server.repositories import absences, attendance_days, bookings, offers, usage_days
 from server.repositories.unit_of_work import UnitOfWork, UnitsOfWork
 from server.services.booking_board import span_of, window_of
 from server.services.places import SPAN_MAX
 from server.services.planning_calendar import Calendar, days_between, read_calendar
 from server.services.presence import received_of
 from server.services.usage import USAGE_RULES, Booked, Offered, Remark, Stayed, Terms, UsageKind, UsageLine, usage
+from server.services.usage_absences import Announced
 from sync.limits import REPLICA_DAYS
 from sync.presence import Received, subjects_known
 from sync.records import day_bounds_ms
@@ -31,6 +33,8 @@ from sync.stays import Stay
 __all__ = ["USAGE_RULES", "Remark", "Statement", "Statements", "UsageKind", "UsageLine"]
 
 PERIOD_DAYS_MAX: Final = 62
+FIRST_RULES: Final = 1
+RULES_WITH_ABSENCES: Final = 2
 # A hundred facts on each day of the period and of the days around it.
 EVENTS_MAX: Final = 100 * (PERIOD_DAYS_MAX + 2 * REPLICA_DAYS + 1)
 YEAR_MIN: Final = 2000
@@ -67,13 +71,19 @@ class _Basis:
     booked: Sequence[Booked]
     services: Mapping[str, Offered]
     received: Sequence[Received]
+    absences: Sequence[Announced]
 
-    def lines(self, known_at: datetime) -> list[UsageLine]:
-        """Give the lines by what the server had received at a moment, as things stood then."""
+    def lines(self, known_at: datetime, rules: int) -> list[UsageLine]:
+        """Give the lines by what the server had received at a moment, as things stood then, by a version of the rules.
+
+        What was announced needs no moment: of a day that is locked nothing can be announced or taken back any more.
+        """
         subjects = subjects_known(self.received, ms_of(known_at))
         stays = [stay for one in subjects if one.subject_id == self.child_id for stay in one.attendance.stays]
         stayed = [_stayed(stay) for stay in stays if stay.check_in or stay.check_out]
-        return usage(self.booked, stayed, self.services, zone=self.zone, as_of=known_at)
+        known = self.absences if rules >= RULES_WITH_ABSENCES else ()
+        found = usage(self.booked, stayed, self.services, zone=self.zone, as_of=known_at, absences=known)
+        return found if rules == USAGE_RULES else [replace(line, rules_version=rules) for line in found]
 
 
 class Statements:
@@ -101,15 +111,36 @@ class Statements:
             if child_id not in await bookings.children(unit.session, center.id, [child_id]):
                 raise NotFound("There is no such child at this centre")
             calendar = await read_calendar(unit, center.id)
+            rules = await usage_days.rules(unit.session)
             basis = await _basis(unit, center, child_id, first, last)
-        return _statement(basis, calendar, days_between(first, last), as_of)
+        return _statement(basis, Locks(calendar, tuple(rules)), days_between(first, last), as_of)
 
 
-def _statement(basis: _Basis, calendar: Calendar, days: Sequence[date], as_of: datetime) -> Statement:
-    locked_at = {day: at for day in days if (at := calendar.locked_at(day)) is not None}
-    by_moment = {moment: _by_day(basis.lines(moment)) for moment in {as_of, *locked_at.values()}}
-    now = by_moment[as_of]
-    chosen = {day: by_moment[locked_at.get(day, as_of)].get(day, []) for day in days}
+@dataclass(frozen=True, slots=True)
+class Locks:
+    """Which days are locked, and by which rules each is charged."""
+
+    calendar: Calendar
+    rules: tuple[UsageRules, ...]
+
+    def rules_of(self, day: date) -> int:
+        """Give the version for a day: that which held when it was locked; of one that is not, the newest."""
+        at = self.calendar.locked_at(day)
+        if at is None:
+            return USAGE_RULES
+        return next((one.version for one in self.rules if one.locks_after < at), FIRST_RULES)
+
+
+def _statement(basis: _Basis, locks: Locks, days: Sequence[date], as_of: datetime) -> Statement:
+    locked_at = {day: at for day in days if (at := locks.calendar.locked_at(day)) is not None}
+    rules = {day: locks.rules_of(day) for day in days}
+    known = {(locked_at.get(day, as_of), rules[day]) for day in days}
+    by_moment = {
+        (moment, version): _by_day(basis.lines(moment, version))
+        for moment, version in known | {(as_of, version) for version in rules.values()}
+    }
+    now = {day: by_moment[as_of, rules[day]].get(day, []) for day in days}
+    chosen = {day: by_moment[locked_at.get(day, as_of), rules[day]].get(day, []) for day in days}
     lines = tuple(line for day in days for line in chosen[day])
     used = {line.service_id for line in lines if line.service_id}
     return Statement(
@@ -122,7 +153,7 @@ def _statement(basis: _Basis, calendar: Calendar, days: Sequence[date], as_of: d
         totals=_totals(lines),
         unpriced=sum(line.amount is None for line in lines),
         locked_days=tuple(sorted(locked_at)),
-        adjusted_days=tuple(day for day in sorted(locked_at) if chosen[day] != now.get(day, [])),
+        adjusted_days=tuple(day for day in sorted(locked_at) if chosen[day] != now[day]),
     )
 
 
@@ -156,9 +187,10 @@ async def _basis(unit: UnitOfWork, center: Center, child_id: str, first: date, l
     return _Basis(
         child_id,
         ZoneInfo(center.time_zone),
-        [_booked(row) for row in rows],
+        [booked_of(row) for row in rows],
         await _services(unit, center.id),
         received_of(records),
+        [announced_of(row) for row in await absences.standing(unit.session, center.id, first, last, child_id=child_id)],
     )
 
 
@@ -197,7 +229,15 @@ def offered_of(services: Iterable[Service], rows: Iterable[ServiceTerms]) -> dic
     }
 
 
-def _booked(row: Booking) -> Booked:
+def announced_of(row: Absence) -> Announced:
+    """Give an absence as usage depends on it; without a word of the family, it was told when it was written down."""
+    return Announced(
+        row.first_day, row.last_day, row.informed_at or row.created_at, billable=row.billable, justified=row.justified
+    )
+
+
+def booked_of(row: Booking) -> Booked:
+    """Give a booking as usage depends on it."""
     return Booked(row.id, row.service_id, row.day, span_of(row), BookingStatus(row.status), row.chargeable)
 
 

@@ -57,6 +57,10 @@ CALENDAR_ADDRESS: Final = Limit("calendar_address", 100, 10)
 # A code is read from a screen and typed; a guess is right once in 640 million times.
 DESK_CODE: Final = Limit("desk_code", 10, 30)
 PASSWORD_AGAIN: Final = Limit("password_again", 10, 60)
+# Five a day: each is minutes of work, and a file of everything.
+EXPORTS: Final = Limit("exports", 5, 17_280)
+# Who runs a centre answers many families: twenty a day.
+CHILD_EXPORTS: Final = Limit("child_exports", 20, 4_320)
 
 # What of failures is written into one chain of the audit log: each is a row for ever, 120 an hour at most. People at a
 # centre mistype less often, and of a crowd that guesses the first hundred tell enough.

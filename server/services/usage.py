@@ -4,6 +4,8 @@
 |----------------------------------------------------------|--------------------------------------------------------|
 | a booking that is over, with a stay in it                | `attended`: what was booked, however short the stay    |
 | a booking that is over, without one                      | `no_show`: the share of the price that the terms say   |
+| the same on a day of an absence that was announced       | `absent`: that share where the absence is billable,    |
+| before the booking began, or that is justified           | and nothing where it is not                            |
 | cancelled by the parent too late to be free              | `late_cancellation`: likewise                          |
 | a stay that goes on when all that was booked has ended   | `late_pick_up`: whole minutes beyond the booked end,   |
 |                                                          | all of them when they are more than the grace          |
@@ -13,10 +15,12 @@
 
 Bookings that meet or overlap are one: a child with a morning and an afternoon is not late at noon. What is not sure is
 never charged by itself: a departure that nobody saw makes nobody late, an arrival that nobody saw counts as booked, and
-both say so in `remarks`. A stay is what the facts come to, so a correction changes the lines by itself.
+both say so in `remarks`. A stay is what the facts come to, so a correction changes the lines by itself. An arrival
+ends an absence (decision 0031), so what is booked behind it is `no_show` again; it is looked for `REPLICA_DAYS` back,
+as on a desk.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -29,9 +33,13 @@ from server.core.money import rounded
 from server.models.planning import BookingStatus, ServiceUnit
 from server.services.day_windows import Span, Window
 from server.services.places import SPAN_MAX
+from server.services.usage_absences import Announced, Arrival
 
-USAGE_RULES: Final = 1
-"""The version of the table above; it grows when a line would come out otherwise for the same bookings and stays."""
+USAGE_RULES: Final = 2
+"""The version of the table above; it grows when a line would come out otherwise for the same bookings and stays.
+
+Version 1 knew no absences: its lines come out when none are given. Which days are of which, `usage_rules` says.
+"""
 
 _USED: Final = frozenset({BookingStatus.CONFIRMED, BookingStatus.ATTENDED, BookingStatus.NO_SHOW})
 _MINUTE: Final = timedelta(minutes=1)
@@ -46,6 +54,7 @@ class UsageKind(StrEnum):
 
     ATTENDED = "attended"
     NO_SHOW = "no_show"
+    ABSENT = "absent"
     LATE_CANCELLATION = "late_cancellation"
     LATE_PICK_UP = "late_pick_up"
     DROP_IN = "drop_in"
@@ -147,6 +156,7 @@ class UsageLine:
     amount: Decimal | None = None
     currency: str | None = None
     remarks: tuple[Remark, ...] = ()
+    rules_version: int = USAGE_RULES
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,16 +175,21 @@ def usage(
     *,
     zone: ZoneInfo,
     as_of: datetime,
+    absences: Collection[Announced] = (),
 ) -> list[UsageLine]:
     """Give the lines of one child by day, from all its bookings and stays in a time, as things stand at `as_of` (UTC).
 
-    A stay and what it was booked with must both be given: leave `SPAN_MAX` on either side of the days that matter.
-    Every service of a booking must be in `services`.
+    A stay and what it was booked with must both be given: leave `SPAN_MAX` on either side of the days that matter, and
+    `REPLICA_DAYS` before them where there are absences. Every service of a booking must be in `services`.
     """
     by_time = sorted(bookings, key=lambda one: (one.span.starts_at, one.span.ends_at, one.id))
     presence = [one for one in by_time if one.status in _USED and services[one.service_id].unit is not ServiceUnit.ITEM]
     there = [_placed(stay, presence, as_of) for stay in stays]
     lines = [line for one in by_time for line in _of_booking(one, services[one.service_id], there, as_of)]
+    came = [one.stay.started_at for one in there if one.stay.started_at is not None]
+    arrivals = [Arrival(at.astimezone(zone).date(), at) for at in came]
+    bookings_of = {one.id: one for one in by_time}
+    lines = [_excused(line, bookings_of, absences, arrivals) for line in lines]
     blocks = _blocks(presence)
     lines += [line for one in there for line in _late(one, blocks, services)]
     alone = [one for one in there if not any(one.span.overlaps(booked.span) for booked in presence)]
@@ -219,6 +234,22 @@ def _of_booking(booked: Booked, service: Offered, there: Sequence[_There], as_of
         event_ids=_events(found),
         remarks=tuple(dict.fromkeys((*(remark for one in found for remark in one.remarks), *line.remarks))),
     )
+
+
+def _excused(
+    line: UsageLine, bookings: Mapping[str, Booked], absences: Collection[Announced], arrivals: Sequence[Arrival]
+) -> UsageLine:
+    """Give what becomes of a line when the child was announced not to come; of several absences the mildest counts."""
+    if line.kind is not UsageKind.NO_SHOW or line.booking_id is None:
+        return line
+    begins = bookings[line.booking_id].span.starts_at
+    found = [one for one in absences if one.excuses(line.day, begins, arrivals)]
+    if not found:
+        return line
+    excused = replace(line, kind=UsageKind.ABSENT)
+    if line.amount is None or all(one.billable for one in found):
+        return excused
+    return replace(excused, amount=rounded(Decimal(0), line.currency or ""))
 
 
 def _booked_line(kind: UsageKind, booked: Booked, service: Offered) -> UsageLine:

@@ -36,6 +36,7 @@ OPEN: Final = {
     "throttle": "keyed hashes of addresses",
     "request_key": "found by the account, which has no centre; keyed hashes, and answers under seal",
     "erased_account": "ids of accounts that are no more; belongs to no centre",
+    "usage_rules": "since when which rules charge; belongs to no centre",
     "job_run": "when jobs ran and how it ended; holds no person",
 }
 CATALOGUE: Final = text("""
@@ -76,7 +77,7 @@ async def _the_reach_of_a_transaction_is_all_it_sees(world: RightsWorld, kept: s
         "absence_follow_up", "center_calendar", "device_incident", "device_position", "projection_state",
         "center_ratio_rules", "erased_record",
         "webhook_delivery", "device_silence", "set_aside_answer", "signed_day", "signed_head",
-        "notification_choice", "notice_position",
+        "notification_choice", "notice_position", "data_export_part",
     }  # fmt: skip
     # Mails about an account belong to no centre.
     assert {table for table, rows in (await _counts(world, NOBODY.reach, kept)).items() if rows} <= {"mail_outbox"}

@@ -1,6 +1,7 @@
 """Guardians choose of what they are told, and are told it once, for as long as they may see the child."""
 
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from typing import Any
 
 import pytest
@@ -10,9 +11,10 @@ from server.core.database import create_engine
 from server.core.ids import Ids
 from server.repositories.job_locks import JobLocks
 from server.services.guardian_notices import GuardianNotices
+from server.services.late_pick_ups import LatePickUps
 from server.services.mail import Outbox
 from server.services.mail_sender import NO_RIGHT, MailSender
-from tests.contract.server_world import Desk
+from tests.contract.server_world import Desk, new_id
 from tests.support.api import Api, problem
 from tests.support.families import Families, families_of
 from tests.support.post_office import post_office
@@ -23,11 +25,12 @@ pytestmark = pytest.mark.postgres
 
 @pytest.fixture
 async def families(api: Api, database: FreshDatabase) -> AsyncIterator[Families]:
-    engine = create_engine(database.urls.app, pool_size=1)
-    # The app's own job tells nobody meanwhile.
-    async with JobLocks(engine).held("tell_guardians") as is_ours, families_of(api, database) as opened:
-        assert is_ours
-        yield opened
+    engine = create_engine(database.urls.app, pool_size=3)
+    async with AsyncExitStack() as stack:
+        # The app's own jobs tell nobody meanwhile.
+        for job in ("tell_guardians", "tell_late_pick_ups", "absence_follow_up"):
+            assert await stack.enter_async_context(JobLocks(engine).held(job))
+        yield await stack.enter_async_context(families_of(api, database))
     await engine.dispose()
 
 
@@ -102,3 +105,57 @@ async def _what_is_handed_in_late_is_one_summary(families: Families, notices: Gu
     await families.good("mother", "PUT", "/my/notifications", json=chosen(ids["C-1"]))
     await families.push(desk, desk.check_in(ids["C-1"], minute=9), desk.check_out(ids["C-1"], minute=10))
     assert await notices.run() == 0
+
+
+HOURS = "record,external_id,name,time_zone,opens_at,closes_at\ncenter,north,North House,Europe/Lisbon,09:00,18:00\n"
+SERVICE = {
+    "code": "AM", "name": "Mornings", "unit": "session", "currency": "EUR", "capacity": 5,
+    "weekdays": [1, 2, 3, 4, 5], "from_time": "08:00", "to_time": "13:00",
+}  # fmt: skip
+TERMS = {"price": "25.50", "late_minute_price": "0.80", "late_grace_min": 10}
+DAY_MS = 86_400_000
+DAY = 24 * 60
+
+
+async def test_who_chose_it_is_asked_where_a_child_is_and_told_once_that_it_was_picked_up_late(
+    families: Families,
+) -> None:
+    ids, clock, units = families.ids, families.api.clock, families.units
+    await families.take_in(HOURS)
+    late = LatePickUps(units, Outbox(clock, Ids(clock).new), clock, "https://rollcall.example.org")
+    ask = families.api.services.absence_follow_up.run
+    service = new_id()
+    await families.good("manager", "PUT", f"{{north}}/services/{service}", json=SERVICE)
+    await families.good("manager", "PUT", f"{{north}}/services/{service}/terms/2026-01-01", json=TERMS)
+    desk = await families.desk()
+    # Late today, which was before anybody chose; and everybody is booked for tomorrow.
+    for child, day in (("C-1", "2026-09-21"), ("C-1", "2026-09-22"), ("C-2", "2026-09-22")):
+        wish = {"id": new_id(), "child_id": ids[child], "service_id": service, "day": day}
+        await families.good("manager", "POST", "{north}/bookings", json=wish)
+    await families.push(desk, desk.check_in(ids["C-1"], minute=-420), desk.check_out(ids["C-1"], minute=-60))
+    for who, child in (("mother", "C-1"), ("neighbour", "C-2")):
+        await families.good(who, "PUT", "/my/notifications", json=chosen(ids[child], "late_pick_up", "absence_asked"))
+    assert await late.run() == 0
+    clock.advance_ms(DAY_MS)
+    families.sign_out()
+    # C-2 comes and leaves within the grace; C-1 is not there in the afternoon: the manager and its mother hear of it.
+    stay = [desk.check_in(ids["C-2"], minute=DAY - 430), desk.check_out(ids["C-2"], minute=DAY - 130)]
+    await families.push(desk, *stay)
+    assert [await ask(), await ask()] == [2, 0]
+    assert await late.run() == 0
+    await families.push(desk, desk.check_in(ids["C-1"], minute=DAY - 420), desk.check_out(ids["C-1"], minute=DAY - 100))
+    assert [await late.run(), await late.run()] == [1, 0]
+    assert await families.wrong_books() == []  # which rebuilds the stays
+    assert await late.run() == 0
+    async with units.read() as connection:
+        statement = "SELECT recipient, subject, body FROM mail_outbox WHERE user_id IS NOT NULL ORDER BY subject"
+        asked, told = (await connection.execute(text(statement))).all()
+    assert {asked.recipient, told.recipient} == {"mother@example.org"}
+    assert (asked.subject, told.subject) == (
+        "North House: A child of yours is expected and not here", "North House: A child of yours was picked up late",
+    )  # fmt: skip
+    assert "2026-09-22 13:33: A child of yours was picked up late, 33 min after the booked end (13:00)." in told.body
+    assert not any(word in one.body + one.subject for one in (asked, told) for word in ("Zoë", "Ünal"))
+    # On a day on which it has no place, nobody asks its mother.
+    clock.advance_ms(DAY_MS)
+    assert await ask() == 1

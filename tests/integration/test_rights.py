@@ -213,6 +213,8 @@ class Trial:
             await self.world.link_again()
         if route.name == "DELETE /my/children/{child_id}/pickups/{pickup_id}":
             await self.world.announce()
+        if route.name == "DELETE /my/exports/{export_id}":
+            await self.world.export()
 
     def _query(self, route: Route, place: Place) -> dict[str, str]:
         """What a route needs, and the centre; `theirs` names their own centre and things of another."""
@@ -256,6 +258,7 @@ async def test_every_route_answers_everybody_as_the_table_says(api: Api, databas
 NOT_TOLD: Final = {
     "DELETE /auth/sessions": "there is no other session, and nothing changes",
     "POST /centers/{center_id}/bookings/batch": "each wish for the service of another centre is refused in the answer",
+    "POST /my/exports": "who asks again while it is queued gets the same one",
     "POST /devices/{device_id}/suspend": "the second time, nothing changes",
     "POST /devices/{device_id}/resume": "the same",
     "POST /devices/{device_id}/revoke": "the same",

@@ -5,12 +5,13 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from server.services.booking_upkeep import BookingUpkeep
 from tests.contract.server_world import Desk
 from tests.support.api import problem
 from tests.support.inbox import Inbox
-from tests.support.planning_office import TODAY, Planning, planning_of, statuses
+from tests.support.planning_office import TODAY, Planning, fresh_id, planning_of, statuses
 
 pytestmark = pytest.mark.postgres
 
@@ -57,19 +58,27 @@ async def test_bookings_and_stays_come_to_lines_with_their_sources_and_locked_da
     await came(planning, desk, child, EIGHT - 4 * DAY, ONE - 4 * DAY + 31)
     await came(planning, desk, child, EIGHT - 2 * DAY, EIGHT - 2 * DAY + 95)
     await came(planning, desk, child, EIGHT, ONE)
+    # On Tuesday it was sick, and its mother had said so before eight.
+    await planning.book(child, service, TODAY - timedelta(days=6))
+    sick = {
+        "absence_id": fresh_id(), "kind": "sick", "first_day": "2026-09-15", "last_day": "2026-09-15",
+        "informed_at": "2026-09-15T07:40:00+01:00", "billable": False,
+    }  # fmt: skip
+    assert (await planning.ask("POST", f"children/{child}/absences", json=sick)).status_code == 201
     found = await statement(planning, child)
     assert told(found) == [
+        ("15", "absent", "1", "0.00"),
         ("17", "attended", "1", "25.50"), ("17", "late_pick_up", "31", "24.80"), ("18", "no_show", "1", "25.50"),
         ("19", "drop_in", "1.75", "15.75"), ("21", "attended", "1", "25.50"),
     ]  # fmt: skip
     assert found["totals"] == [{"amount": "117.05", "currency": "EUR"}]
     await the_parent_sees_the_same_by_month(planning, desk, child, found)
-    first = found["lines"][0]
+    first = found["lines"][1]
     assert (first["booking_id"], first["terms_version"], first["service_code"]) == (thursday["id"], 1, "AM")
     assert len(first["stay_ids"]) == 1
     assert len(first["event_ids"]) == 2
     assert first["attended_from"] == "2026-09-17T08:00:20+01:00"
-    assert (found["rules_version"], found["unpriced_lines"], found["locked_days"]) == (1, 0, [])
+    assert (found["rules_version"], found["unpriced_lines"], found["locked_days"]) == (2, 0, [])
     # The job says of what is over whether the child came.
     await BookingUpkeep(planning.inbox.units, planning.api.clock).run()
     assert [await planning.status(one["id"]) for one in (thursday, friday, today)] == [
@@ -87,7 +96,19 @@ async def test_bookings_and_stays_come_to_lines_with_their_sources_and_locked_da
     after = await statement(planning, child)
     assert (told(after), after["totals"]) == (told(found), found["totals"])
     assert (len(after["locked_days"]), after["adjusted_days"]) == (6, ["2026-09-18"])
+    await what_was_locked_under_older_rules_keeps_its_lines(planning, child, told(found))
     await nothing_that_lines_follow_from_changes(planning, service, child)
+
+
+async def what_was_locked_under_older_rules_keeps_its_lines(planning: Planning, child: str, new: list[Any]) -> None:
+    """As if the lock had been made before absences counted: they do not, and that adjusts nothing."""
+    async with planning.inbox.units.begin() as unit:
+        await unit.connection.execute(text("UPDATE usage_rules SET locks_after = now() + interval '10 years'"))
+    old = await statement(planning, child)
+    assert told(old) == [("15", "no_show", "1", "25.50"), *new[1:]]
+    assert ([line["rules_version"] for line in old["lines"]], old["adjusted_days"]) == ([1] * 5 + [2], ["2026-09-18"])
+    async with planning.inbox.units.begin() as unit:
+        await unit.connection.execute(text("UPDATE usage_rules SET locks_after = CAST('epoch' AS timestamptz)"))
 
 
 async def the_parent_sees_the_same_by_month(planning: Planning, desk: Desk, child: str, found: dict[str, Any]) -> None:
@@ -112,14 +133,14 @@ async def the_parent_sees_the_same_by_month(planning: Planning, desk: Desk, chil
     assert (await ask(month, headers=known)).status_code == 304
     sheet = await ask(month, params={"format": "csv"}, headers=known)
     lines = sheet.text.removeprefix("\ufeff").splitlines()
-    assert (len(lines), lines[1].split(",")[:5]) == (
-        6, ['"2026-09-17"', '"attended"', '"AM"', '"session"', '"1"'],
+    assert (len(lines), lines[2].split(",")[:5]) == (
+        7, ['"2026-09-17"', '"attended"', '"AM"', '"session"', '"1"'],
     )  # fmt: skip
-    assert found["lines"][0]["booking_id"] in lines[1]
+    assert found["lines"][1]["booking_id"] in lines[2]
     listed = await ask("statements")
     (one,) = listed.json()["items"]
     assert (one["month"], one["lines"], one["totals"], one["final"], one["child_id"]) == (
-        "2026-09", 5, found["totals"], False, child,
+        "2026-09", 6, found["totals"], False, child,
     )  # fmt: skip
     assert listed.json()["next_cursor"] == ""
     assert (await ask("statements", headers={"If-None-Match": listed.headers["etag"]})).status_code == 304

@@ -80,6 +80,8 @@ BODIES: Final[dict[str, Callable[[Place], dict[str, Any]]]] = {
     "EnrolmentIn": lambda _: {"enrolled_from": None, "enrolled_to": None},
     "EntryIn": lambda place: {"kind": "check_in", "event_id": new_id(), "child_id": place.ids["child_id"]},
     "ErasureIn": erasure,
+    "ExportPasswordIn": lambda _: {"password": PASSWORD},
+    "ExportTokenIn": lambda _: {"token": "a" * 64},
     "FamilyCodeIn": lambda _: {},
     "FollowUpIn": lambda _: {"follow_up_id": new_id(), "day": FIRST_DAY, "result": "reached"},
     "HoldIn": hold,

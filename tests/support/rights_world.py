@@ -14,6 +14,8 @@ from typing import Any, Final
 import httpx
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from server.core.database import create_engine
+from server.repositories.job_locks import JobLocks
 from server.services.access import RoleId
 from server.services.accounts import NewUser
 from server.services.journal_intake import DeviceKey
@@ -94,6 +96,7 @@ class RightsWorld:
         self.other.ids["guardian_id"] = self.other.ids["adult_id"]
         self.other.ids["my_pickup_id"] = self.other.ids["pickup_id"]
         await self.announce()
+        await self.export()
         for who in ("device", "revoked"):
             await self._device(who)
 
@@ -128,6 +131,12 @@ class RightsWorld:
         statement = "SELECT adult_id FROM pickup_authorisation WHERE id = :id"
         self.north.ids["my_adult_id"] = str(await self.families.value(statement, id=made["id"]))
         await self.show(self.north)
+
+    async def export(self) -> None:
+        """Let the mother ask for what is held of her, and the manager of the other centre for a child's file."""
+        self.north.ids["export_id"] = (await self.families.good("mother", "POST", "/my/exports"))["id"]
+        path = f"/centers/{self.other.center}/children/{self.other.ids['child_id']}/exports"
+        self.other.ids["export_id"] = (await self.good(self.other, "POST", path))["id"]
 
     async def _fill(self, place: Place, child: str, adult: str, staff: str) -> None:
         at = f"/centers/{place.center}"
@@ -327,8 +336,12 @@ def days(place: Place) -> dict[str, Any]:
 
 @asynccontextmanager
 async def rights_world(api: Api, database: FreshDatabase) -> AsyncIterator[RightsWorld]:
-    """Give the world, filled."""
-    async with families_of(api, database) as families:
-        world = RightsWorld(families)
-        await world.fill()
-        yield world
+    """Give the world, filled; exports are asked for, and none is made meanwhile."""
+    engine = create_engine(database.urls.app, pool_size=1)
+    try:
+        async with JobLocks(engine).held("make_exports"), families_of(api, database) as families:
+            world = RightsWorld(families)
+            await world.fill()
+            yield world
+    finally:
+        await engine.dispose()

@@ -1,7 +1,7 @@
 """Usage: bookings and stays of one child become lines, whatever the clock on the wall does."""
 
 from dataclasses import replace
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
@@ -10,6 +10,7 @@ import pytest
 from server.models.planning import BookingStatus, ServiceUnit
 from server.services.day_windows import Span, Window
 from server.services.usage import Booked, Offered, Remark, Stayed, Terms, UsageKind, UsageLine, usage
+from server.services.usage_absences import ARRIVALS_BACK, Announced
 
 BERLIN = ZoneInfo("Europe/Berlin")
 MONDAY = date(2026, 6, 1)
@@ -176,3 +177,54 @@ def test_the_order_in_which_things_are_told_changes_nothing() -> None:
     bookings = [booked(AM), booked(PM), booked(NIGHT), booked(LUNCH)]
     stays = [stayed(at(1, 8), at(1, 13)), stayed(at(1, 18, 30), at(2, 9), id="evening")]
     assert lines(bookings, stays) == lines(bookings[::-1], stays[::-1])
+
+
+SICK = Announced(MONDAY, date(2026, 6, 5), told_at=at(1, 7, 59))
+FREE = replace(SICK, billable=False)
+
+
+def excused(bookings: list[Booked], stays: list[Stayed], *absences: Announced) -> list[tuple[str, str, str]]:
+    return told(usage(bookings, stays, SERVICES, zone=BERLIN, as_of=AFTERWARDS, absences=absences))
+
+
+def test_a_child_that_was_announced_is_no_no_show_and_costs_what_its_absence_says() -> None:
+    assert excused([booked(AM)], [], SICK) == [("absent", "1", "25.50")]
+    assert excused([booked(AM)], [], FREE) == [("absent", "1", "0.00")]
+    assert excused([booked(AM)], [], SICK, FREE) == [("absent", "1", "0.00")], "of two the milder counts"
+    half = replace(AM, id="half", terms=(replace(TERMS, no_show_percent=50),))
+    (line,) = usage([booked(half)], [], {"half": half}, zone=BERLIN, as_of=AFTERWARDS, absences=[SICK])
+    assert (line.kind, line.amount, line.rules_version) == (UsageKind.ABSENT, Decimal("12.75"), 2)
+
+
+def test_what_is_said_too_late_or_of_other_days_excuses_nobody() -> None:
+    no_show = [("no_show", "1", "25.50")]
+    assert excused([booked(AM)], [], replace(FREE, told_at=at(1, 8))) == [("absent", "1", "0.00")], "just in time"
+    assert excused([booked(AM)], [], replace(FREE, told_at=at(1, 8, 1))) == no_show
+    assert excused([booked(AM)], [], replace(FREE, told_at=at(3, 8), justified=True)) == [("absent", "1", "0.00")]
+    assert excused([booked(AM)], [], replace(FREE, first_day=date(2026, 6, 2))) == no_show
+    assert excused([booked(AM, date(2026, 6, 8))], [], FREE) == no_show
+    assert excused([booked(AM)], []) == no_show
+    # Whoever gave it back too late has given it back, and a lunch that was booked was cooked.
+    late = booked(AM, status=BookingStatus.CANCELLED_BY_PARENT, chargeable=True)
+    assert excused([late], [], FREE) == [("late_cancellation", "1", "12.75")]
+    assert excused([booked(LUNCH)], [], FREE) == [("item", "1", "25.50")]
+
+
+def test_a_child_that_came_was_there_and_ended_its_absence() -> None:
+    week = [booked(AM, date(2026, 6, day)) for day in (1, 2, 3)]
+    came = stayed(at(2, 8), at(2, 13))
+    assert [kind for kind, _, _ in excused(week, [came], FREE)] == ["absent", "attended", "no_show"]
+    before = stayed(at(1, 8) - timedelta(days=3), at(1, 13) - timedelta(days=3))
+    assert [kind for kind, _, _ in excused(week, [before], FREE)][1:] == ["absent", "absent", "absent"]
+    # Of a long absence an arrival is looked for two weeks back: so far reaches every question about the same day.
+    long = replace(FREE, first_day=date(2026, 5, 1))
+    for back, kind in ((ARRIVALS_BACK, "no_show"), (ARRIVALS_BACK + timedelta(minutes=1), "absent")):
+        begin = at(1, 8) - back
+        found = excused([booked(AM)], [stayed(begin, begin + timedelta(hours=1))], long)
+        assert kind in [one for one, _, _ in found]
+
+
+def test_without_terms_an_absence_makes_no_price() -> None:
+    bare = replace(AM, id="bare", terms=())
+    (line,) = usage([booked(bare)], [], {"bare": bare}, zone=BERLIN, as_of=AFTERWARDS, absences=[FREE])
+    assert (line.kind, line.amount, line.remarks) == (UsageKind.ABSENT, None, (Remark.NO_TERMS,))
