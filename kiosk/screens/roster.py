@@ -6,7 +6,6 @@ from functools import partial
 from typing import ClassVar, Final
 from zoneinfo import ZoneInfo
 
-import structlog
 from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -14,6 +13,7 @@ from textual.containers import Horizontal, Vertical
 from textual.screen import Screen
 from textual.widgets import Footer, Input
 
+from kiosk.log import Log
 from kiosk.messages import (
     DeskMessage,
     DeskStatus,
@@ -26,6 +26,7 @@ from kiosk.messages import (
     Revoked,
     SnapshotProgress,
 )
+from kiosk.screens.building_commands import ROLL_CALL
 from kiosk.screens.collect import CollectScreen
 from kiosk.screens.commands import COMMANDS, Command, Scene, bindings
 from kiosk.screens.fitting import fit
@@ -53,16 +54,18 @@ from kiosk.widgets.wording import NO_CHILDREN, clock_text, nobody_text, quaranti
 
 CLOCK_INTERVAL_S: Final = 1.0
 
-log = structlog.get_logger()
+log = Log()
 
 
 class RosterScreen(Screen[None]):
     """Everything a desk does in the morning, on one page and without a mouse."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("f2", "next_room", "Room"),
+        *bindings([ROLL_CALL]),  # a narrow screen shows these two, and what the keys of the search field are
         Binding("f1,question_mark", "help", "Help", key_display="?", priority=True),
-        *bindings(COMMANDS),
+        Binding("f2", "next_room", "Room"),
+        *bindings([one for one in COMMANDS if one is not ROLL_CALL]),
+        Binding("ctrl+q", "app.quit", "Quit", priority=True),
     ]
 
     def __init__(self, desk: DeskPort, clock: WallClock, first_painted: Callable[[], None]) -> None:
@@ -268,7 +271,7 @@ class RosterScreen(Screen[None]):
         if recorded:
             self._show_done(recorded)
         else:
-            self._show_nothing_recorded(line)
+            self.query_one(ResultLine).show_note(f"Cancelled; nothing was recorded for {line.display_name}.")
 
     def _show_done(self, recorded: Sequence[Recorded]) -> None:
         self.query_one(ResultLine).show_recorded(recorded, clock_text(recorded[0].occurred_at_ms, self._zone))
@@ -281,9 +284,6 @@ class RosterScreen(Screen[None]):
     def _show_undo(self) -> None:
         found = self._desk.counter.undoable()
         self.query_one(ResultLine).show_undo(found.left_ms if found else None)
-
-    def _show_nothing_recorded(self, line: RosterLine) -> None:
-        self.query_one(ResultLine).show_note(f"Cancelled; nothing was recorded for {line.display_name}.")
 
     async def _calmly(self, step: Callable[[], Awaitable[None]]) -> None:
         """Run a step of the desk; whatever goes wrong becomes a line that says what to do."""
