@@ -12,8 +12,8 @@ from datetime import datetime
 from typing import Any, Final
 
 import msgspec
-import structlog
 
+from kiosk.log import Log
 from kiosk.messages import (
     ChildChanged,
     DeskMessage,
@@ -43,7 +43,7 @@ FINAL_SYNC_S: Final = 2.0
 # Whoever reads our output may have stopped doing so without closing it.
 FINAL_LINE_S: Final = 1.0
 
-log = structlog.get_logger()
+log = Log()
 
 
 class Command(msgspec.Struct, frozen=True):

@@ -4,13 +4,13 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import ClassVar
 
-import structlog
 from textual import events, work
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 from textual.worker import WorkerFailed
 
+from kiosk.log import Log
 from kiosk.screens.commands import COMMANDS, Command, Scene, find_command, hidden_bindings
 from kiosk.screens.port import DeskPort, WallClock
 from kiosk.screens.roster import RosterScreen
@@ -19,7 +19,7 @@ from kiosk.screens.unlock import UnlockScreen
 from kiosk.widgets.themes import DARK, LIGHT
 from kiosk.widgets.wording import zone_of
 
-log = structlog.get_logger()
+log = Log()
 
 
 class KioskApp(App[None]):
@@ -36,7 +36,7 @@ class KioskApp(App[None]):
     VERTICAL_BREAKPOINTS = [(0, "-tiny"), (9, "-short"), (20, "-tall")]  # noqa: RUF012
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+t", "switch_theme", "Light", show=False, priority=True),
-        Binding("ctrl+q", "quit", "Quit", priority=True),
+        Binding("ctrl+q", "quit", "Quit", show=False, priority=True),
         *hidden_bindings(),
     ]
 

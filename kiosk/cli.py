@@ -17,8 +17,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import msgspec
-import structlog
 import typer
+
+from kiosk.log import Log
 
 if TYPE_CHECKING:
     from kiosk.settings import DoorSettings
@@ -300,7 +301,7 @@ def _calmly(log_folder: Path | None) -> Iterator[None]:
     except OSError as error:
         _fail("failed", f"The machine refused something: {error.strerror or error}.")
     except Exception:  # noqa: BLE001 - a desk is shown a sentence, never a traceback
-        structlog.get_logger().exception("command_failed")
+        Log().exception("command_failed")
         where = f" Its cause is in {DataFolder(log_folder).log}." if log_folder is not None else ""
         _fail("failed", f"Something went wrong that nobody expected; what was recorded is safe.{where}")
 

@@ -17,7 +17,6 @@ from typing import Annotated, Final, Literal
 import msgspec
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
 KEY_BYTES: Final = 32
 _FILE_BYTES_MAX: Final = 64 * 1024
@@ -85,7 +84,7 @@ class DeviceKeys(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def public_bytes(self) -> bytes:
         """The raw public key, 32 bytes."""
-        return self._signer().public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
+        return self._signer().public_key().public_bytes_raw()
 
     def sign(self, message: bytes) -> bytes:
         """The Ed25519 signature over `message`, 64 bytes."""
@@ -98,7 +97,7 @@ class DeviceKeys(msgspec.Struct, frozen=True, kw_only=True):
 def new_keys(server_url: str, device_name: str, luck: Callable[[int], bytes]) -> DeviceKeys:
     """Fresh keys for a device that is about to enrol."""
     try:
-        private = Ed25519PrivateKey.generate().private_bytes(Encoding.Raw, PrivateFormat.Raw, NoEncryption())
+        private = Ed25519PrivateKey.generate().private_bytes_raw()
     except UnsupportedAlgorithm as error:
         raise KeysUnreadable("This machine's OpenSSL has no Ed25519; install a current one.") from error
     return DeviceKeys(server_url=server_url, device_name=device_name, private_key=private, replica_key=luck(KEY_BYTES))

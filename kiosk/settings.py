@@ -6,13 +6,14 @@ import logging
 import sys
 import traceback
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-import structlog
-from structlog.typing import EventDict
+from kiosk.log import set_up_late
+
+if TYPE_CHECKING:
+    from structlog.typing import EventDict
 
 # The log is for whoever looks after the desk: three files of 1 MiB, so that a bad week cannot fill the disk.
 LOG_BYTES_MAX: Final = 1024 * 1024
@@ -101,6 +102,8 @@ class DoorSettings:
 @functools.cache
 def app_version() -> str:
     """The version of this program, as told to the server with each link; read once, since it takes milliseconds."""
+    from importlib.metadata import PackageNotFoundError, version
+
     try:
         return version("rollcall")
     except PackageNotFoundError:
@@ -115,6 +118,12 @@ def log_to_file(path: Path) -> None:
     logging.basicConfig(handlers=[handler], level=logging.INFO, force=True)
     for noisy in ("httpx", "httpcore", "websockets", "asyncio", "fpdf", "fontTools", "PIL"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
+    set_up_late(_write_lines)
+
+
+def _write_lines() -> None:
+    import structlog
+
     structlog.configure(
         processors=[
             structlog.stdlib.add_log_level,
@@ -147,7 +156,7 @@ class _WithoutWords(logging.Formatter):
         return json.dumps(line)
 
 
-def _exception_without_words(_logger: object, _method: str, event: EventDict) -> EventDict:
+def _exception_without_words(_logger: object, _method: str, event: "EventDict") -> "EventDict":
     """Log the kind of an exception and where it came from; its own words may hold a name."""
     given = event.pop("exc_info", None)
     error = sys.exc_info()[1] if given is True else given
@@ -180,4 +189,10 @@ def _chain(error: BaseException) -> list[BaseException]:
 def log_nowhere() -> None:
     """No log: for commands that say everything on the terminal."""
     logging.basicConfig(handlers=[logging.NullHandler()], force=True)
+    set_up_late(_write_as_the_library_does)
+
+
+def _write_as_the_library_does() -> None:
+    import structlog
+
     structlog.configure(logger_factory=structlog.stdlib.LoggerFactory())

@@ -5,9 +5,8 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Protocol
 
-import structlog
-
 from kiosk.clock import Clock
+from kiosk.log import Log
 from kiosk.screens.calm import RESTART_S, STARTS_AGAIN, STAYS
 from kiosk.services.crashes import CrashCount, crash_report, keep_report
 from kiosk.services.errors import DeskError
@@ -15,7 +14,7 @@ from kiosk.services.errors import DeskError
 RunOnce = Callable[[], Awaitable[BaseException | None]]
 """Shows the screen until it ends, and gives what it crashed of; None: somebody quit."""
 
-log = structlog.get_logger()
+log = Log()
 
 
 class CalmPlace(Protocol):

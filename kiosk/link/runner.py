@@ -6,8 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-import structlog
-
 from kiosk.clock import Clock, Luck, fraction
 from kiosk.keys import DeviceKeys
 from kiosk.link.client import (
@@ -21,6 +19,7 @@ from kiosk.link.client import (
 )
 from kiosk.link.device_store import STORE_EFFECTS, DeviceStore, StoreEffect
 from kiosk.link.device_token import TokenSource
+from kiosk.log import Log
 from kiosk.messages import LinkPhase
 from kiosk.settings import LinkSettings, app_version
 from kiosk.store.schema import SCHEMA_VERSION
@@ -83,7 +82,7 @@ class LinkRunner:
         self.tokens = TokenSource(keys, clock.monotonic_ms, self._settings.http_timeout_ms)
         self._driver: Driver[do.DeviceEffect] | None = None
         self._hurry = asyncio.Event()
-        self._log = structlog.get_logger().bind(device=keys.device_id)
+        self._log = Log(device=keys.device_id)
         self.state = LinkState()
 
     def entry_recorded(self, seq: int, incarnation: str) -> None:

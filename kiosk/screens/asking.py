@@ -4,14 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from textual import on
+from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Footer, Input
 
-from kiosk.screens.fitting import fit
+from kiosk.screens.fitting import after_typed, fit, take_early
 from kiosk.widgets.choice_list import ChoiceList, Row
 from kiosk.widgets.quiet_line import QuietLine
 
@@ -70,7 +70,8 @@ class AskScreen(ModalScreen[tuple[str, ...]]):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "cancel", "Cancel"),
-        Binding("tab", "app.focus_next", "Next field"),
+        Binding("enter", "go_on", "Go on", priority=True, key_display="enter"),
+        Binding("tab", "app.focus_next", "Next field", priority=True),
     ]
 
     def __init__(self, title: str, fields: Sequence[Field], note: str) -> None:
@@ -78,6 +79,7 @@ class AskScreen(ModalScreen[tuple[str, ...]]):
         self._title = title
         self._fields = fields
         self._note = note
+        self._is_answered = False
 
     def compose(self) -> ComposeResult:
         """A line for each field, under its name."""
@@ -103,18 +105,24 @@ class AskScreen(ModalScreen[tuple[str, ...]]):
         for number, field in enumerate(self._fields):
             self.query_one(f"#label-{number}", QuietLine).say(field.label)
         self.query_one("#dialog-note", QuietLine).say(self._note)
-        self.query_one("#field-0", Input).focus()
+        self.set_focus(self.query_one("#field-0", Input))
 
-    @on(Input.Submitted)
-    def submitted(self, event: Input.Submitted) -> None:
-        """ENTER goes on to the next field, and from the last one it is done."""
-        event.stop()
+    def on_key(self, event: events.Key) -> None:
+        """A letter that came before the first field had the keys is the first one's."""
+        take_early(self, event)
+
+    def action_go_on(self) -> None:
+        """From a field to the next one at once, and from the last one it is done when all have what was typed."""
         inputs = list(self.query(Input))
-        at = inputs.index(event.input)
-        if at + 1 < len(inputs):
-            inputs[at + 1].focus()
-        else:
-            self.dismiss(tuple(each.value for each in inputs))
+        at = next((at for at, each in enumerate(inputs) if each is self.focused), None)
+        if at is not None and at + 1 < len(inputs):
+            self.set_focus(inputs[at + 1])
+        elif at is not None and not self._is_answered:
+            self._is_answered = True
+            after_typed(inputs, self._answer)
+
+    def _answer(self) -> None:
+        self.dismiss(tuple(each.value for each in self.query(Input)))
 
     def action_cancel(self) -> None:
         """Go back; nothing is recorded."""

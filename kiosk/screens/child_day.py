@@ -7,13 +7,12 @@ from zoneinfo import ZoneInfo
 from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, Vertical
 from textual.screen import Screen
-from textual.widgets import Footer
 
 from kiosk.screens.asking import AskScreen, ChooseScreen, Field
 from kiosk.screens.fitting import fit
 from kiosk.screens.freshness import calmly, keep_fresh
+from kiosk.screens.page import OneAtATime, answer, page_frame
 from kiosk.screens.port import DeskPort, WallClock
 from kiosk.services.child_day import ChildDay, DayLine, Question, Stands, find_line
 from kiosk.services.corrections import Change, Late
@@ -27,6 +26,7 @@ from sync.answers import Need
 from sync.attendance import EventKind
 
 CANCELLED: Final = "Cancelled; nothing was recorded."
+CORRECTIONS: Final = frozenset({"time", "room", "collector", "void"})
 OTHER_ADULT: Final = "other"
 KIND_WORDS: Final = {
     EventKind.CHECK_IN: "came",
@@ -40,6 +40,7 @@ KIND_WORDS: Final = {
     EventKind.REVIEW_RESOLVED: "answer",
 }
 QUESTION_PREFIX: Final = "question "
+TIME: Final = Field("Time", "like 08:10", 5)
 WHY: Final = Field("Why", "a few words for whoever reads it later", REASON_CHARACTERS_MAX)
 
 
@@ -47,14 +48,14 @@ class ChildDayScreen(Screen[None]):
     """Today and yesterday. Nothing is changed here: a correction is one more entry, with its reason."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "answer", "Answer", key_display="enter", priority=True),
         Binding("t", "time", "Time"),
         Binding("r", "room", "Room"),
-        Binding("c", "collector", "Adult"),
+        Binding("c", "collector", "Who"),
         Binding("x", "void", "Void"),
-        Binding("i", "late('check_in')", "Came earlier"),
-        Binding("l", "late('check_out')", "Left earlier"),
+        Binding("i", "late('check_in')", "Came"),
+        Binding("l", "late('check_out')", "Left"),
         Binding("p", "label", "Label"),
-        Binding("enter", "answer", "Answer", key_display="enter"),
         Binding("escape", "close", "Back"),
     ]
 
@@ -66,16 +67,11 @@ class ChildDayScreen(Screen[None]):
         self._zone = zone
         self._child_id = child_id
         self._day: ChildDay | None = None
-        self._busy = False
+        self._turns = OneAtATime()
 
     def compose(self) -> ComposeResult:
         """The child, its questions and entries, the answer to the last key."""
-        with Vertical(id="page-head"), Horizontal(classes="page-title-line"):
-            yield QuietLine(id="page-title", classes="page-title")
-        yield ChoiceList(id="page-list")
-        yield QuietLine(id="page-detail")
-        yield QuietLine(id="page-note")
-        yield Footer(show_command_palette=False)
+        yield from page_frame(foot=[QuietLine(id="page-detail")])
 
     def on_mount(self) -> None:
         """Show the day, and stay in step."""
@@ -88,9 +84,16 @@ class ChildDayScreen(Screen[None]):
         """Fit the columns to the new width."""
         self._show()
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002 - Textual's
+        """A question is answered and an entry is corrected, so only the keys of what is chosen are offered."""
+        if action in CORRECTIONS:
+            return self._chosen_question() is None
+        return action != "answer" or self._chosen_question() is not None
+
     @on(ChoiceList.OptionHighlighted)
     def line_reached(self) -> None:
         """Say everything that is known of the entry under the cursor."""
+        self.refresh_bindings()
         line = self._chosen_line()
         self.query_one("#page-detail", QuietLine).say(_detail(line, self._zone) if line else self._question_words())
 
@@ -145,22 +148,13 @@ class ChildDayScreen(Screen[None]):
 
     @work(group="act")
     async def _perform(self, step: Callable[[], Awaitable[str]]) -> None:
-        if self._busy:
-            return
-        self._busy = True
-        try:
-            await calmly(step, self._say)
-            await self._read_again()
-        finally:
-            self._busy = False
+        await self._turns.take(step, self._say, self._read_again)
 
     async def _time(self) -> str:
         line = self._chosen_line()
         if line is None or not line.may_correct:
             return "Choose an arrival, a departure or a move that counts."
-        typed = await self._ask(
-            f"When was it, instead of {clock_text(line.at_ms, self._zone)}?", (Field("Time", "like 08:10", 5), WHY)
-        )
+        typed = await self._ask(f"When was it, instead of {clock_text(line.at_ms, self._zone)}?", (TIME, WHY))
         if not typed:
             return CANCELLED
         await self._corrections.correct(self._child_id, line.event_id, Change(time=typed[0], reason=typed[1]))
@@ -211,7 +205,7 @@ class ChildDayScreen(Screen[None]):
         adult = ("", "") if kind is EventKind.CHECK_IN else await self._adult("Who collected?")
         if adult is None:
             return CANCELLED
-        typed = await self._ask(f"When did the child {done}?", (Field("Time", "like 08:10", 5), WHY))
+        typed = await self._ask(f"When did the child {done}?", (TIME, WHY))
         if not typed:
             return CANCELLED
         late = Late(kind, day, typed[0], typed[1], adult_id=adult[0], adult_name=adult[1])
@@ -231,7 +225,7 @@ class ChildDayScreen(Screen[None]):
             return CANCELLED
         time = ""
         if chosen.needs is not Need.NOTHING:
-            typed = await self._ask("When was it?", (Field("Time", "like 08:10", 5),))
+            typed = await self._ask("When was it?", (TIME,))
             if not typed:
                 return CANCELLED
             time = typed[0]
@@ -239,9 +233,8 @@ class ChildDayScreen(Screen[None]):
         return "Answered – recorded here."
 
     async def _ask(self, title: str, fields: tuple[Field, ...]) -> tuple[str, ...]:
-        return await self.app.push_screen_wait(
-            AskScreen(title, fields, "ENTER goes on; a time is never in the future.")
-        )
+        note = "ENTER goes on; a time is never in the future." if TIME in fields else "ENTER goes on."
+        return await self.app.push_screen_wait(AskScreen(title, fields, note))
 
     async def _adult(self, title: str) -> tuple[str, str] | None:
         """Id and name of whoever collected: one of the list, or a typed name; None: cancelled."""
@@ -289,8 +282,7 @@ class ChildDayScreen(Screen[None]):
         self.line_reached()
 
     def _say(self, sentence: str) -> None:
-        if sentence:
-            self.query_one("#page-note", QuietLine).say(sentence)
+        answer(self, sentence)
 
 
 def _row(line: DayLine, width: int, zone: ZoneInfo) -> Row:

@@ -113,6 +113,7 @@ class CollectScreen(ModalScreen[Collection | None]):
     def collector_highlighted(self, event: OptionList.OptionHighlighted) -> None:
         """Show who is under the cursor; the list says so once before it is told that nobody is."""
         if event.option_list.highlighted == event.option_index:
+            event.option_list.scroll_visible(top=True, animate=False)  # nobody is chosen out of sight
             self._show_face(self._collectors[event.option_index])
 
     @on(OptionList.OptionSelected)

@@ -4,14 +4,13 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-import structlog
-
+from kiosk.log import Log
 from kiosk.screens.port import DeskPort
 from kiosk.services.errors import DeskError
 
 UNEXPECTED: Final = "That did not work. Look at the list before you try again (see kiosk.log)."
 
-log = structlog.get_logger()
+log = Log()
 
 
 async def keep_fresh(desk: DeskPort, show: Callable[[], Awaitable[None]]) -> None:

@@ -14,7 +14,7 @@ from kiosk.screens.fitting import fit
 HELP: Final = """\
 KEYS
  letters   find a child; accents and word order do not matter
- ↑ ↓       choose a child; PgUp PgDn by ten, ^Home ^End first and last
+ ↑ ↓       choose a child; PgUp PgDn by ten, ^Home ^End to the ends
  ENTER     check in; for a child who is in, ask who collects
  ESC       clear the search        F2          one room, all rooms
  ^p        every command           ^t          light or dark
@@ -46,7 +46,11 @@ def _shown(key: str) -> str:
 class HelpScreen(ModalScreen[None]):
     """Closes with ESC, ENTER or another ?."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,question_mark,enter,f1", "dismiss", "Close")]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,question_mark,enter,f1", "dismiss", "Close", key_display="esc"),
+        Binding("down", "read(1)", "More", key_display="↑ ↓", priority=True),
+        Binding("up", "read(-1)", show=False, priority=True),
+    ]
 
     def compose(self) -> ComposeResult:
         """One page of text that scrolls on a small screen."""
@@ -57,3 +61,7 @@ class HelpScreen(ModalScreen[None]):
     def on_mount(self) -> None:
         """Fit the page to the terminal."""
         fit(self)
+
+    def action_read(self, lines: int) -> None:
+        """Read on, or back, by so many lines."""
+        self.query_one(VerticalScroll).scroll_relative(y=lines, animate=False)

@@ -10,7 +10,7 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Footer, Input, OptionList
 
-from kiosk.screens.fitting import fit
+from kiosk.screens.fitting import after_typed, fit
 from kiosk.screens.port import DoorPort
 from kiosk.services.door import Approval, DoorMode
 from kiosk.services.errors import DeskError
@@ -32,7 +32,10 @@ class Overridden:
 class OverrideScreen(ModalScreen[Overridden | None]):
     """First the reason, then the second person."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "cancel", "Cancel")]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "cancel", "Cancel"),
+        Binding("enter", "reason_done", show=False, priority=True),
+    ]
 
     def __init__(self, door: DoorPort, words: str) -> None:
         super().__init__()
@@ -70,15 +73,21 @@ class OverrideScreen(ModalScreen[Overridden | None]):
         else:
             self._say("Nobody has a PIN here: the reason alone is recorded.")
 
-    @on(Input.Submitted, "#reason")
-    def reason_given(self, event: Input.Submitted) -> None:
-        """Go on to the second person, or where nobody has a PIN be done."""
-        event.stop()
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002 - Textual's
+        """ENTER is the reason's own only there."""
+        return action != "reason_done" or self.focused is self.query_one("#reason", Input)
+
+    def action_reason_done(self) -> None:
+        """Go on to the second person at once, so that no digit of a quick PIN becomes part of the reason."""
+        if self._needs_second:
+            self.set_focus(self.query_one("#staff", OptionList))
+        after_typed([self.query_one("#reason", Input)], self._reason_given)
+
+    def _reason_given(self) -> None:
         if not self._reason():
+            self.set_focus(self.query_one("#reason", Input))
             self._say(f"Say it in {REASON_CHARACTERS_MIN} letters or more.")
-        elif self._needs_second:
-            self.query_one("#staff", OptionList).focus()
-        else:
+        elif not self._needs_second and self.is_current:
             self.dismiss(Overridden(self._reason()))
 
     @on(PinPanel.Given)

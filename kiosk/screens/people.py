@@ -7,13 +7,12 @@ from zoneinfo import ZoneInfo
 from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, Vertical
 from textual.screen import Screen
-from textual.widgets import Footer
 
 from kiosk.screens.asking import AskScreen, ChooseScreen, Field
 from kiosk.screens.fitting import fit
 from kiosk.screens.freshness import calmly, keep_fresh
+from kiosk.screens.page import OneAtATime, answer, page_frame
 from kiosk.screens.port import DeskPort, WallClock
 from kiosk.services.people import Person
 from kiosk.services.typed_words import NAME_CHARACTERS_MAX, PURPOSE_CHARACTERS_MAX
@@ -34,7 +33,7 @@ class PeopleScreen(Screen[None]):
     """Both lists on one page: the staff by name, in or out, and the visitors who are in."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "act", "In / Out", show=True, key_display="enter"),
+        Binding("enter", "act", "In / Out", key_display="enter", priority=True),
         Binding("m", "move", "Other room"),
         Binding("v", "visitor", "New visitor"),
         Binding("escape", "close", "Back"),
@@ -47,15 +46,11 @@ class PeopleScreen(Screen[None]):
         self._clock = clock
         self._zone = zone
         self._people: dict[str, Person] = {}
-        self._busy = False
+        self._turns = OneAtATime()
 
     def compose(self) -> ComposeResult:
         """Counts, the list, the answer to the last key."""
-        with Vertical(id="page-head"), Horizontal(classes="page-title-line"):
-            yield QuietLine(id="page-title", classes="page-title")
-        yield ChoiceList(id="page-list")
-        yield QuietLine(id="page-note")
-        yield Footer(show_command_palette=False)
+        yield from page_frame()
 
     def on_mount(self) -> None:
         """Show the lists, and stay in step."""
@@ -104,14 +99,7 @@ class PeopleScreen(Screen[None]):
 
     @work(group="act")
     async def _perform(self, step: Callable[[], Awaitable[str]]) -> None:
-        if self._busy:
-            return
-        self._busy = True
-        try:
-            await calmly(step, self._say)
-            await self._read_again()
-        finally:
-            self._busy = False
+        await self._turns.take(step, self._say, self._read_again)
 
     async def _act(self) -> str:
         person = self._people.get(self.query_one(ChoiceList).chosen)
@@ -169,5 +157,4 @@ class PeopleScreen(Screen[None]):
         return Row(person.subject_id, in_columns(width, person.name, *columns), "$ok" if person.is_in else "")
 
     def _say(self, sentence: str) -> None:
-        if sentence:
-            self.query_one("#page-note", QuietLine).say(sentence)
+        answer(self, sentence)

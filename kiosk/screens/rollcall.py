@@ -6,13 +6,15 @@ from typing import ClassVar, Final
 from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, Vertical
+from textual.containers import Horizontal
 from textual.screen import Screen
-from textual.widgets import Digits, Footer, Static
+from textual.widget import Widget
+from textual.widgets import Digits, Static
 
 from kiosk.screens.asking import AskScreen, ChooseScreen, Field, SureScreen
 from kiosk.screens.fitting import fit
 from kiosk.screens.freshness import calmly, keep_fresh
+from kiosk.screens.page import OneAtATime, answer, page_frame
 from kiosk.screens.port import DeskPort
 from kiosk.services.people import NO_ROOM
 from kiosk.services.rollcall_desk import Kept
@@ -44,6 +46,7 @@ NEW: Final = "new"
 # At 80 cells: 76 = name 26 + state 11 + room 10 + what was said 23 + 3 gaps of 2.
 NAME_WIDTH: Final = 26
 NARROW: Final = 60
+TINY: Final = 36
 HINT: Final = "S or SPACE safe, M missing, O elsewhere; the next one is chosen by itself."
 
 
@@ -55,11 +58,12 @@ class RollCallScreen(Screen[None]):
         Binding("m", "mark('missing')", "Missing"),
         Binding("o", "mark('elsewhere')", "Elsewhere"),
         Binding("a", "add", "Add"),
-        Binding("f", "filter", "Filter"),
-        Binding("p", "print", "Print"),
         Binding("b", "begin", "Begin"),
         Binding("e", "end", "End"),
-        Binding("escape", "close", "Back"),
+        Binding("escape", "close", "Back"),  # a narrow screen shows the keys until here
+        Binding("f", "filter", "Filter"),
+        Binding("p", "print", "Print"),
+        Binding("f9", "app.command('roll_call')", show=False, priority=True),  # it is open
     ]
 
     def __init__(self, desk: DeskPort) -> None:
@@ -68,24 +72,19 @@ class RollCallScreen(Screen[None]):
         self._rollcalls = desk.building.rollcalls
         self._view = RollView(())
         self._filter = 0
-        self._busy = False
+        self._turns = OneAtATime()
 
     def compose(self) -> ComposeResult:
         """Stage, large counts, what the list can know, the list, the answer to the last key."""
-        with Vertical(id="page-head"):
-            with Horizontal(classes="page-title-line"):
-                yield QuietLine(id="page-title", classes="page-title")
-                yield QuietLine(id="page-time", classes="page-time")
-            with Horizontal(id="roll-counts"):
-                for state in COUNTED:
-                    yield Digits("0", id=f"roll-{state.name.lower()}", classes="count")
-                    yield Static(f"\n\n{SIGNS[state]} {state.value}", classes="count-words", markup=False)
-            yield QuietLine(id="roll-counts-line")
-            yield QuietLine(id="roll-heard")
-            yield QuietLine(id="roll-desks")
-        yield ChoiceList(id="page-list")
-        yield QuietLine(id="page-note")
-        yield Footer(show_command_palette=False)
+        counts: list[Widget] = []
+        for state in COUNTED:
+            counts.append(Digits("0", id=f"roll-{state.name.lower()}", classes="count"))
+            counts.append(Static(f"\n\n{SIGNS[state]} {state.value}", classes="count-words", markup=False))
+        lines = [QuietLine(id=name) for name in ("roll-counts-line", "roll-heard", "roll-desks")]
+        yield from page_frame(
+            beside_title=[QuietLine(id="page-time", classes="page-time")],
+            head=[Horizontal(*counts, id="roll-counts"), *lines],
+        )
 
     def on_mount(self) -> None:
         """Show the list, and stay in step with every other desk."""
@@ -144,14 +143,7 @@ class RollCallScreen(Screen[None]):
 
     @work(group="act")
     async def _perform(self, step: Callable[[], Awaitable[str]]) -> None:
-        if self._busy:
-            return
-        self._busy = True
-        try:
-            await calmly(step, self._say)
-            await self._read_again()
-        finally:
-            self._busy = False
+        await self._turns.take(step, self._say, self._read_again)
 
     async def _mark(self, mark: RollMark) -> str:
         chosen = self.query_one(ChoiceList).chosen
@@ -232,8 +224,7 @@ class RollCallScreen(Screen[None]):
         self.query_one(f"#{name}", QuietLine).say(words)
 
     def _say(self, sentence: str) -> None:
-        if sentence:
-            self._line("page-note", sentence)
+        answer(self, sentence)
 
 
 def _row(line: RollLine, place: Place, width: int) -> Row:
@@ -244,6 +235,8 @@ def _row(line: RollLine, place: Place, width: int) -> Row:
         if group is Group.CHILD
         else f"{line.person.name} ({GROUP_WORDS[group]})"
     )
+    if width < TINY:
+        return Row(line.person.subject_id, f"{SIGNS[line.state]} {line.person.name}", LOOKS[line.state])
     if width < NARROW:
         return Row(line.person.subject_id, in_columns(width, name, (state, 11)), LOOKS[line.state])
     room = line.person.room_name or NO_ROOM

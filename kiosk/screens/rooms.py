@@ -6,13 +6,12 @@ from typing import TYPE_CHECKING, ClassVar
 from textual import on, work
 from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, Vertical
 from textual.screen import Screen
-from textual.widgets import Footer
 
 from kiosk.screens.asking import ChooseScreen
 from kiosk.screens.fitting import fit
 from kiosk.screens.freshness import calmly, keep_fresh
+from kiosk.screens.page import OneAtATime, answer, page_frame
 from kiosk.screens.port import DeskPort
 from kiosk.services.people import Person
 from kiosk.services.rooms import RoomLine, capacity_words, center_words, ratio_words
@@ -29,7 +28,7 @@ class RoomsScreen(Screen[None]):
     """One line a room, worst signs in words; ENTER opens the children who are in it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "open", "Children", key_display="enter"),
+        Binding("enter", "open", "Children", key_display="enter", priority=True),
         Binding("escape", "close", "Back"),
     ]
 
@@ -39,13 +38,7 @@ class RoomsScreen(Screen[None]):
 
     def compose(self) -> ComposeResult:
         """The centre as a whole, then its rooms."""
-        with Vertical(id="page-head"):
-            with Horizontal(classes="page-title-line"):
-                yield QuietLine(id="page-title", classes="page-title")
-            yield QuietLine(id="page-words")
-        yield ChoiceList(id="page-list")
-        yield QuietLine(id="page-note")
-        yield Footer(show_command_palette=False)
+        yield from page_frame(head=[QuietLine(id="page-words")])
 
     def on_mount(self) -> None:
         """Show the rooms, and stay in step."""
@@ -91,8 +84,7 @@ class RoomsScreen(Screen[None]):
         await calmly(read, self._say)
 
     def _say(self, sentence: str) -> None:
-        if sentence:
-            self.query_one("#page-note", QuietLine).say(sentence)
+        answer(self, sentence)
 
 
 class RoomScreen(Screen[None]):
@@ -101,7 +93,7 @@ class RoomScreen(Screen[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("space", "pick", "Pick"),
         Binding("a", "pick_all", "All"),
-        Binding("enter", "move", "Move", key_display="enter"),
+        Binding("enter", "move", "Move", key_display="enter", priority=True),
         Binding("escape", "close", "Back"),
     ]
 
@@ -111,17 +103,11 @@ class RoomScreen(Screen[None]):
         self._room_id = room_id
         self._children: Sequence[Person] = ()
         self._picked: set[str] = set()
-        self._busy = False
+        self._turns = OneAtATime()
 
     def compose(self) -> ComposeResult:
         """The room's own line, then its children."""
-        with Vertical(id="page-head"):
-            with Horizontal(classes="page-title-line"):
-                yield QuietLine(id="page-title", classes="page-title")
-            yield QuietLine(id="page-words")
-        yield ChoiceList(id="page-list")
-        yield QuietLine(id="page-note")
-        yield Footer(show_command_palette=False)
+        yield from page_frame(head=[QuietLine(id="page-words")])
 
     def on_mount(self) -> None:
         """Show the children, and stay in step."""
@@ -162,14 +148,7 @@ class RoomScreen(Screen[None]):
 
     @work(group="act")
     async def _perform(self, step: Callable[[], Awaitable[str]]) -> None:
-        if self._busy:
-            return
-        self._busy = True
-        try:
-            await calmly(step, self._say)
-            await self._read_again()
-        finally:
-            self._busy = False
+        await self._turns.take(step, self._say, self._read_again)
 
     async def _move(self) -> str:
         chosen = self.query_one(ChoiceList).chosen
@@ -207,8 +186,7 @@ class RoomScreen(Screen[None]):
         return names[0] if len(names) == 1 else f"{len(names)} children"
 
     def _say(self, sentence: str) -> None:
-        if sentence:
-            self.query_one("#page-note", QuietLine).say(sentence)
+        answer(self, sentence)
 
 
 def room_row(line: RoomLine, width: int) -> Row:

@@ -1,13 +1,11 @@
 """The main screen: find a child, see how it stands, check it in or out with one key."""
 
 import asyncio
-from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import ClassVar, Final
 from zoneinfo import ZoneInfo
 
-import structlog
 from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -15,6 +13,7 @@ from textual.containers import Horizontal, Vertical
 from textual.screen import Screen
 from textual.widgets import Footer, Input
 
+from kiosk.log import Log
 from kiosk.messages import (
     DeskMessage,
     DeskStatus,
@@ -27,6 +26,7 @@ from kiosk.messages import (
     Revoked,
     SnapshotProgress,
 )
+from kiosk.screens.building_commands import ROLL_CALL
 from kiosk.screens.collect import CollectScreen
 from kiosk.screens.commands import COMMANDS, Command, Scene, bindings
 from kiosk.screens.fitting import fit
@@ -35,6 +35,7 @@ from kiosk.screens.front import NO_PINS, act_on, act_on_family
 from kiosk.screens.help import HelpScreen
 from kiosk.screens.notice import NoticeScreen
 from kiosk.screens.port import DeskPort, WallClock
+from kiosk.screens.scan_words import TOO_MANY, TOO_OLD, hear_over, offer
 from kiosk.screens.unlock import UnlockScreen
 from kiosk.services.desk import Recorded, RosterLine
 from kiosk.services.door import DoorMode
@@ -42,27 +43,29 @@ from kiosk.services.errors import DeskError
 from kiosk.services.families import FamilyMember
 from kiosk.services.refusals import locked_words
 from kiosk.services.roster import search
+from kiosk.services.scan_queue import ScanQueue
 from kiosk.widgets.center_header import CenterHeader
 from kiosk.widgets.quiet_line import QuietLine
 from kiosk.widgets.result_line import ResultLine
 from kiosk.widgets.roster_table import RosterTable
 from kiosk.widgets.search_field import SearchField
 from kiosk.widgets.status_line import StatusLine
-from kiosk.widgets.wording import clock_text, quarantine_text, zone_of
+from kiosk.widgets.wording import NO_CHILDREN, clock_text, nobody_text, quarantine_text, zone_of
 
 CLOCK_INTERVAL_S: Final = 1.0
-SCANS_MAX: Final = 4  # a scanner in a quick hand, while one scan is written down
 
-log = structlog.get_logger()
+log = Log()
 
 
 class RosterScreen(Screen[None]):
     """Everything a desk does in the morning, on one page and without a mouse."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("f2", "next_room", "Room"),
+        *bindings([ROLL_CALL]),  # a narrow screen shows these two, and what the keys of the search field are
         Binding("f1,question_mark", "help", "Help", key_display="?", priority=True),
-        *bindings(COMMANDS),
+        Binding("f2", "next_room", "Room"),
+        *bindings([one for one in COMMANDS if one is not ROLL_CALL]),
+        Binding("ctrl+q", "app.quit", "Quit", priority=True),
     ]
 
     def __init__(self, desk: DeskPort, clock: WallClock, first_painted: Callable[[], None]) -> None:
@@ -79,7 +82,8 @@ class RosterScreen(Screen[None]):
         self._stale = asyncio.Event()
         self._showing = asyncio.Lock()
         self._busy = False
-        self._scans: deque[str] = deque(maxlen=SCANS_MAX)
+        self._scans = ScanQueue()
+        self._done_ids: frozenset[str] = frozenset()  # what was recorded while scans waited
         self._found_by_scan: frozenset[str] = frozenset()
         self._last_staff_id = ""
 
@@ -157,18 +161,17 @@ class RosterScreen(Screen[None]):
             self._perform(partial(self._carry_out, command))
 
     def hear_scan(self, code: str) -> None:
-        """A code was scanned, wherever the focus is: it opens its family, or names who collects."""
-        screen = self.app.screen
-        if isinstance(screen, UnlockScreen):
-            screen.hear_scan()
-        elif isinstance(screen, CollectScreen):
-            try:
-                screen.take_scan(self._desk.counter.scan(code))
-            except DeskError as refusal:
-                screen.warn(refusal.message)
-        elif screen is self:
-            self._scans.append(code)  # what is being done takes some milliseconds, and nobody sees that a scan was lost
+        """A code was scanned, wherever the focus is: it opens its family, names who collects, or waits its turn."""
+        stack = self.app.screen_stack
+        over = stack[stack.index(self) + 1 :]
+        if isinstance(self.app.screen, CollectScreen):
+            offer(self.app.screen, self._desk.counter, code)
+        elif hear_over(self._scans, code, self._clock.wall_ms(), over):
+            if over and not self._busy:  # the help or the palette, which nobody reads who scans a card
+                self._back_to_list()
             self._perform(self._take_scan)
+        elif not over:
+            self.query_one(ResultLine).show_note(TOO_MANY)
 
     def action_move_cursor(self, steps: int) -> None:
         """Choose another child."""
@@ -205,10 +208,8 @@ class RosterScreen(Screen[None]):
             self._busy = False
         if self._scans:
             self._perform(self._take_scan)
-
-    def on_screen_suspend(self) -> None:
-        """A question opens: a scan from before it would come when nobody thinks of it any more."""
-        self._scans.clear()
+        else:
+            self._done_ids = frozenset()
 
     @work(group="hidden", exclusive=True)
     async def _perform_hidden(self, command: Command) -> None:
@@ -238,11 +239,18 @@ class RosterScreen(Screen[None]):
         self._show_recorded(await act_on(self._scene(line), line), line)
 
     async def _take_scan(self) -> None:
-        if self._scans:
-            await self._scan(self._scans.popleft())
+        code = self._scans.take(self._clock.wall_ms())
+        if code:
+            await self._scan(code)
+        elif code is not None:
+            self.query_one(ResultLine).show_note(TOO_OLD)
 
     async def _scan(self, code: str) -> None:
         found = self._desk.counter.scan(code)
+        done = [line.display_name for line in found.lines if line.child_id in self._done_ids]
+        if done:  # a card shown twice for one child must not take back what it was shown for
+            self.query_one(ResultLine).show_note(f"{done[0]} is recorded already; scan again if more is meant.")
+            return
         statuses = {line.status is Presence.IN for line in found.lines}
         if len(statuses) > 1:  # some are here and some are not: a person says who is meant
             self._found_by_scan = frozenset(line.child_id for line in found.lines)
@@ -263,21 +271,19 @@ class RosterScreen(Screen[None]):
         if recorded:
             self._show_done(recorded)
         else:
-            self._show_nothing_recorded(line)
+            self.query_one(ResultLine).show_note(f"Cancelled; nothing was recorded for {line.display_name}.")
 
     def _show_done(self, recorded: Sequence[Recorded]) -> None:
         self.query_one(ResultLine).show_recorded(recorded, clock_text(recorded[0].occurred_at_ms, self._zone))
         self.query_one(SearchField).select_all()  # the next name typed replaces this one
         self._found_by_scan = frozenset()
+        self._done_ids |= {one.child_id for one in recorded}
         self._show_undo()
         self._stale.set()
 
     def _show_undo(self) -> None:
         found = self._desk.counter.undoable()
         self.query_one(ResultLine).show_undo(found.left_ms if found else None)
-
-    def _show_nothing_recorded(self, line: RosterLine) -> None:
-        self.query_one(ResultLine).show_note(f"Cancelled; nothing was recorded for {line.display_name}.")
 
     async def _calmly(self, step: Callable[[], Awaitable[None]]) -> None:
         """Run a step of the desk; whatever goes wrong becomes a line that says what to do."""
@@ -321,7 +327,7 @@ class RosterScreen(Screen[None]):
             found = search(self._roster, text)
             newly_typed, self._searched = text != self._searched, text
             shown = [line for line in found if self._is_wanted(line)]
-            table.show(shown, empty_words=self._empty_words(text))
+            table.show(shown, empty_words=self._empty_words(text.strip()))
             if newly_typed:
                 table.choose(shown[0].child_id if shown and text.strip() else "")
             self.query_one("#room-filter", QuietLine).say(f"F2 {self._room_name()}")
@@ -339,16 +345,11 @@ class RosterScreen(Screen[None]):
                 result.show_mark(line.last_event_id, line.mark)
                 self._show_undo()
 
+    def _empty_words(self, searched: str) -> str:
+        return nobody_text(searched, self._room_name() if self._room_id else "") if self._roster else NO_CHILDREN
+
     def _room_name(self) -> str:
         return dict(self.rooms).get(self._room_id, "All rooms") if self._room_id else "All rooms"
-
-    def _empty_words(self, text: str) -> str:
-        if not self._roster:
-            return "No children yet. They appear when the first data has arrived."
-        where = f" in {self._room_name()}; F2 shows other rooms" if self._room_id else ""
-        if text.strip():
-            return f"No child fits “{text.strip()}”{where}. ^G takes in a child not on file."
-        return f"No children{where}."
 
     def _show_status(self, status: DeskStatus) -> None:
         was_locked = self._status is not None and self._status.locked
@@ -363,21 +364,26 @@ class RosterScreen(Screen[None]):
 
     def _hide_behind(self, notice: NoticeScreen) -> None:
         """Nothing that names a child stays in sight: neither the list nor a question that is being asked."""
+        self._scans.clear()
         self.app.push_screen(notice)
         self._stale.set()
 
     def _show_again(self) -> None:
         """Back to the list; a question that was open is answered with no."""
-        while self.app.screen is not self:
-            self.app.screen.dismiss(None)
+        self._back_to_list()
         self._stale.set()
         self.guard_door()
+
+    def _back_to_list(self) -> None:
+        while self.app.screen is not self:
+            self.app.screen.dismiss(None)
 
     def guard_door(self) -> None:
         """Hide everything while the desk is locked, and show it again once somebody unlocked it."""
         door = self._desk.door.state()
         covers = [screen for screen in self.app.screen_stack if isinstance(screen, UnlockScreen)]
         if door.hides_names and not covers:
+            self._scans.clear()
             self.app.push_screen(UnlockScreen(self._desk.door, self.guard_door, first=self._last_staff_id))
         elif covers and not door.hides_names and self.app.screen is covers[-1]:
             self._last_staff_id = door.staff_id

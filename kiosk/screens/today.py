@@ -6,12 +6,11 @@ from zoneinfo import ZoneInfo
 from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, Vertical
 from textual.screen import Screen
-from textual.widgets import Footer
 
 from kiosk.screens.fitting import fit
 from kiosk.screens.freshness import calmly, keep_fresh
+from kiosk.screens.page import answer, page_frame
 from kiosk.screens.port import DeskPort, WallClock
 from kiosk.services.today import Today, TodayLine, TodayState, counts
 from kiosk.widgets.choice_list import ChoiceList, Row, in_columns
@@ -40,13 +39,7 @@ class TodayScreen(Screen[None]):
 
     def compose(self) -> ComposeResult:
         """Counts, then names."""
-        with Vertical(id="page-head"):
-            with Horizontal(classes="page-title-line"):
-                yield QuietLine(id="page-title", classes="page-title")
-            yield QuietLine(id="page-words")
-        yield ChoiceList(id="page-list")
-        yield QuietLine(id="page-note")
-        yield Footer(show_command_palette=False)
+        yield from page_frame(head=[QuietLine(id="page-words")])
 
     def on_mount(self) -> None:
         """Show the names, and stay in step."""
@@ -103,5 +96,4 @@ class TodayScreen(Screen[None]):
         return Row(one.line.child_id, in_columns(width, f"  {one.line.listed_name}", *columns))
 
     def _say(self, sentence: str) -> None:
-        if sentence:
-            self.query_one("#page-note", QuietLine).say(sentence)
+        answer(self, sentence)

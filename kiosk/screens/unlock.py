@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from textual import on, work
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.screen import Screen
 from textual.widgets import Footer, Static
@@ -21,7 +21,6 @@ class UnlockScreen(Screen[None]):
     """Covers everything until a PIN was right; `opened` is told, and takes it down. `first` is who was here last."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("ctrl+q", "app.quit", "Quit", priority=True),
         *hidden_bindings(),
     ]
 

@@ -7,13 +7,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-import structlog
-
 from kiosk.clock import Clock, Ids, Luck, SystemClock
 from kiosk.keys import DeviceKeys, write_keys
 from kiosk.link.device_store import DeviceStore, News, ReplicaDestroyed
 from kiosk.link.door_keys import with_door_keys
 from kiosk.link.runner import LinkRunner
+from kiosk.log import Log
 from kiosk.messages import DeskStatus, EntrySettled, Mark, Quarantined, Resync
 from kiosk.services import roster as rosters
 from kiosk.services.building import Building
@@ -43,7 +42,7 @@ from sync.driver import StoreUnavailable
 
 T = TypeVar("T")
 
-log = structlog.get_logger()
+log = Log()
 
 __all__ = ["Collector", "Desk", "DeskError", "Mark", "Recorded", "RosterLine", "Wish"]
 

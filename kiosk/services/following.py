@@ -4,8 +4,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
-import structlog
-
 from kiosk.clock import Clock
 from kiosk.keys import DeviceKeys
 from kiosk.link.device_store import (
@@ -17,6 +15,7 @@ from kiosk.link.device_store import (
     SnapshotReplaced,
 )
 from kiosk.link.runner import LinkState
+from kiosk.log import Log
 from kiosk.messages import (
     ChildChanged,
     DeskStatus,
@@ -52,7 +51,7 @@ from sync.records import DAY_BUCKET_PREFIX, bucket_of_day, day_bounds_ms
 _HOUR_MS: Final = 3_600_000
 _DAY_MS: Final = 24 * _HOUR_MS
 
-log = structlog.get_logger()
+log = Log()
 
 
 def settled_message(entry: OwnEntry) -> EntrySettled:

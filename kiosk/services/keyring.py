@@ -4,10 +4,9 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final
 
-import structlog
-
 from kiosk.keys import DeviceKeys, KeysUnreadable
 from kiosk.link.client import Refused, ServerUnreachable
+from kiosk.log import Log
 from kiosk.messages import LinkChanged, RosterChanged
 from kiosk.services.errors import DeskError
 from kiosk.services.following import Following
@@ -17,7 +16,7 @@ from sync.records import PinRecord
 # A server whose pepper fits no PIN, after SECRET_KEY was changed, is not asked at every change.
 RENEWAL_INTERVAL_MS: Final = 60_000
 
-log = structlog.get_logger()
+log = Log()
 
 
 @dataclass

@@ -4,8 +4,7 @@ import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final, TypeVar
 
-import structlog
-
+from kiosk.log import Log
 from kiosk.messages import PrinterTrouble
 from kiosk.services.children import child_of
 from kiosk.services.desk_file import LabelFormat, LabelSettings, LabelWhen
@@ -33,7 +32,7 @@ _DAY_MS: Final = 86_400_000
 
 T = TypeVar("T")
 
-log = structlog.get_logger()
+log = Log()
 
 
 class Labels:

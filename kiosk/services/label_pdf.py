@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-import structlog
 from fpdf import FPDF
 from fpdf.bidi import BidiParagraph
 
+from kiosk.log import Log
 from kiosk.services.labels import MARGIN_MM, Label, Size, layout
 
 USUAL_FONTS: Final = (
@@ -37,7 +37,7 @@ _UNTAKEN: Final = str.maketrans(
 )  # fmt: skip
 
 
-log = structlog.get_logger()
+log = Log()
 
 
 @dataclass(frozen=True)

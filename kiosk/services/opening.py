@@ -7,10 +7,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-import structlog
-
 from kiosk.clock import Clock, Luck, random_uuid
 from kiosk.keys import DeviceKeys, DeviceRevoked, fingerprint, read_enrolled_keys, write_whole
+from kiosk.log import Log
 from kiosk.messages import Quarantined
 from kiosk.services.revocation import clear_away
 from kiosk.settings import DataFolder
@@ -31,7 +30,7 @@ _STEPS: Final = {
 }
 _NOTE_BYTES_MAX: Final = 256
 
-log = structlog.get_logger()
+log = Log()
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,9 @@ import os
 import signal
 from collections.abc import Sequence
 
-import structlog
+from kiosk.log import Log
 
-log = structlog.get_logger()
+log = Log()
 
 
 class PrintFailed(Exception):

@@ -3,16 +3,15 @@
 import shutil
 from pathlib import Path
 
-import structlog
-
 from kiosk.clock import Clock
 from kiosk.keys import DeviceKeys, KeysUnreadable, bury_keys, last_words
+from kiosk.log import Log
 from kiosk.settings import DataFolder
 from kiosk.store.errors import StorageFailed
 from kiosk.store.journal import OwnEntry
 from kiosk.store.replica import Replica
 
-log = structlog.get_logger()
+log = Log()
 
 
 class Burial:

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-import structlog
-
+from kiosk.log import Log
 from kiosk.services.children import all_children
 from kiosk.services.desk_file import SheetSettings
 from kiosk.services.errors import DeskError
@@ -29,7 +28,7 @@ from sync.rollcall import RollMark
 FOUND_NOTE: Final = "found at a roll-call"
 CANDIDATES_MAX: Final = 8
 
-log = structlog.get_logger()
+log = Log()
 
 
 @dataclass(frozen=True)

@@ -67,7 +67,7 @@ def heard_words(view: RollView, place: Place, now_ms: int) -> list[str]:
     if not view.desks:
         return [first, "No other desk has written anything lately."]
     desks = ", ".join(f"{desk.name} {place.clock(desk.at_ms)}" for desk in view.desks)
-    return [first, f"Last entry of other desks: {desks}. A desk that is cut off looks just as silent."]
+    return [first, f"Last entry elsewhere: {desks}. A silent desk may be cut off."]
 
 
 def brief_words(line: RollLine, place: Place) -> str:

@@ -1,5 +1,6 @@
 """Today's roster: who is in, out or not here yet, how sure that is, and how to find a child by name."""
 
+import functools
 import unicodedata
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
@@ -13,7 +14,7 @@ from kiosk.services.knowledge import Knowledge
 from sync.attendance import ChildAttendance, FindingKind, Stay
 from sync.journal import Outcome
 from sync.records import DAY_BUCKET_PREFIX, AlertRecord, ChildRecord, PickupRecord, bucket_of_day
-from sync.resemblance import folded_words
+from sync.resemblance import NAMES_KEPT, folded_words
 
 MAY_COLLECT: Final = frozenset({"authorised", "temporary"})
 NOT_TODAY: Final = "not_today"
@@ -226,14 +227,20 @@ def search(lines: Sequence[RosterLine], text: str) -> tuple[RosterLine, ...]:
     words = folded_words(text)
     if not words:
         return tuple(lines)
-    begins, holds = [], []
+    begins: list[RosterLine] = []
+    holds: list[RosterLine] = []
     for line in lines:
-        names = folded_words(f"{line.display_name} {line.given_name} {line.family_name}")
-        if all(any(name.startswith(word) for name in names) for word in words):
-            begins.append(line)
-        elif all(any(word in name for name in names) for word in words):
-            holds.append(line)
+        names = _spaced_names(f"{line.display_name} {line.given_name} {line.family_name}")
+        if all(word in names for word in words):
+            is_begun = all(f" {word}" in names for word in words)
+            (begins if is_begun else holds).append(line)
     return (*begins, *holds)
+
+
+@functools.lru_cache(maxsize=NAMES_KEPT)
+def _spaced_names(names: str) -> str:
+    """The words as they are searched for, a space before each: what holds ` a` has a word that begins with a."""
+    return "".join(f" {word}" for word in folded_words(names))
 
 
 def find_by_name(knowledge: Knowledge, name: str) -> str:

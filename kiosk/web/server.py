@@ -17,11 +17,12 @@ from pathlib import Path
 from typing import Final
 
 import msgspec
-import structlog
 import textual_serve
 from aiohttp import WSMsgType, web
 from textual_serve.app_service import AppService
 from textual_serve.download_manager import DownloadManager
+
+from kiosk.log import Log
 
 HERE: Final = Path(__file__).parent
 STATIC: Final = Path(textual_serve.__file__).parent / "static"
@@ -50,7 +51,7 @@ WARNING: Final = (
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
-log = structlog.get_logger()
+log = Log()
 
 
 class Said(msgspec.Struct, frozen=True, array_like=True):

@@ -78,9 +78,9 @@ class PinPanel(Vertical):
         self.post_message(self.Given(self._staff[at], event.value))
 
     def on_key(self, event: events.Key) -> None:
-        """A digit on the list begins the PIN."""
-        if event.character and event.character.isdigit() and self.query_one(OptionList).has_focus:
+        """A digit that the PIN has not taken was typed on the list, and begins the PIN or belongs to it."""
+        if event.character and event.character.isdigit():
             event.stop()
             pin = self.query_one(Input)
-            pin.focus()
+            self.screen.set_focus(pin)
             pin.insert_text_at_cursor(event.character)

@@ -15,6 +15,7 @@ from rich.segment import Segment
 from rich.style import Style
 from textual import events
 from textual.geometry import Region, Size
+from textual.reactive import Reactive
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
@@ -72,6 +73,9 @@ class RosterTable(ScrollView, can_focus=False):
         "roster--quiet",
     }
 
+    # Another number of lines moves nothing else on the screen, so it is no reason to lay it all out anew.
+    virtual_size = Reactive(Size(0, 0), layout=False)
+
     def __init__(self) -> None:
         super().__init__(id="roster")
         self._lines: list[RosterLine] = []
@@ -80,6 +84,7 @@ class RosterTable(ScrollView, can_focus=False):
         self._now_ms = 0
         self._zone = ZoneInfo("UTC")
         self._empty_words = ""
+        self._base: Style | None = None
 
     @property
     def chosen(self) -> RosterLine | None:
@@ -141,6 +146,11 @@ class RosterTable(ScrollView, can_focus=False):
         if 0 <= row < len(self._lines):
             self.choose(self._lines[row].child_id)
 
+    def notify_style_update(self) -> None:
+        """Other colours: forget the ones that lines are drawn in."""
+        super().notify_style_update()
+        self._base = None
+
     def on_resize(self) -> None:
         """Fit the columns to the new width."""
         self._fit()
@@ -157,10 +167,17 @@ class RosterTable(ScrollView, can_focus=False):
             return self._strip([(f" {self._empty_words}", "roster--quiet")], width, "")
         if 0 <= row < len(self._lines):
             return self._child_strip(self._lines[row], width)
-        return Strip.blank(width, self.rich_style)
+        return Strip.blank(width, self._plain())
 
     def _fit(self) -> None:
-        self.virtual_size = Size(self.scrollable_content_region.width, len(self._lines) + 1)
+        height = len(self._lines) + 1
+        self.virtual_size = Size(self.scrollable_content_region.width, height)
+        if self.show_vertical_scrollbar != (height > self.container_size.height):
+            self.refresh(layout=True)
+        elif self.show_vertical_scrollbar:
+            self.vertical_scrollbar.window_virtual_size = height
+        if self.scroll_offset.y > self.max_scroll_y:
+            self.scroll_to(y=self.max_scroll_y, animate=False)
 
     def _repaint(self, rows: Iterable[int]) -> None:
         regions = [self._region(row) for row in rows]
@@ -215,10 +232,15 @@ class RosterTable(ScrollView, can_focus=False):
         return notes_text(line), "roster--alert"
 
     def _strip(self, cells: list[tuple[str, str]], width: int, whole: str) -> Strip:
-        base = self.rich_style
+        base = self._plain()
         over = self.get_component_rich_style(whole, partial=True) if whole else Style.null()
         segments = [Segment(text, base + self._look(look) + over) for text, look in cells]
         return Strip(segments).adjust_cell_length(width, base + over)
+
+    def _plain(self) -> Style:
+        """The list's own colours; Textual asks every container for its part each time."""
+        self._base = self.rich_style if self._base is None else self._base
+        return self._base
 
     def _look(self, name: str) -> Style:
         return self.get_component_rich_style(name, partial=True) if name else Style.null()

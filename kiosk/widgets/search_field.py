@@ -4,6 +4,8 @@ from typing import ClassVar, Final
 
 from textual import events
 from textual.binding import Binding, BindingType
+from textual.geometry import Size
+from textual.reactive import Reactive
 from textual.widgets import Input
 
 # The longest name of a record has 200 characters; nobody needs half of that to find a child.
@@ -23,6 +25,9 @@ class SearchField(Input):
         Binding("ctrl+home", "screen.move_cursor(-1000000)", show=False),
         Binding("ctrl+end", "screen.move_cursor(1000000)", show=False),
     ]
+
+    # A longer text moves nothing else on the screen, so it is no reason to lay it all out anew.
+    virtual_size = Reactive(Size(0, 0), layout=False)
 
     def __init__(self) -> None:
         super().__init__(

@@ -157,6 +157,17 @@ def quarantine_text(found: Quarantined) -> str:
     return f"The file of this desk was damaged and has been replaced; {saved}{lost}."
 
 
+NO_CHILDREN: Final = "No children yet. They appear when the first data has arrived."
+
+
+def nobody_text(searched: str, room_name: str) -> str:
+    """Why the list is empty: nobody fits what was searched for, in the room that is shown (empty: in all rooms)."""
+    where = f" in {room_name}; F2 shows other rooms" if room_name else ""
+    if searched:
+        return f"No child fits “{searched}”{where}. ^G takes in a child not on file."
+    return f"No children{where}."
+
+
 NEWER_VERSION: Final = "newer version: ask for an upgrade"
 
 

@@ -1,5 +1,6 @@
 """The door and the counter of the desk in memory: PINs in the clear, codes without signatures."""
 
+import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -16,6 +17,12 @@ from tests.support.clock import FakeClock
 
 IDLE_MS = 120_000
 UNDO_MS = 60_000
+
+
+def _open_gate() -> asyncio.Event:
+    gate = asyncio.Event()
+    gate.set()
+    return gate
 
 
 @dataclass
@@ -72,6 +79,8 @@ class FakeCounter:
     released: list[Release] = field(default_factory=list)
     refused: list[Refusal] = field(default_factory=list)
     pictures: dict[str, Picture] = field(default_factory=dict)
+    recorded: list[Recorded] = field(default_factory=list)
+    gate: asyncio.Event = field(default_factory=_open_gate)  # closed: a disk that takes its time
     last: tuple[Recorded, ...] = ()
     before: dict[str, RosterLine] = field(default_factory=dict)
     last_ms: int = 0
@@ -106,6 +115,7 @@ class FakeCounter:
         return self.list_is_old
 
     async def arrive(self, child_ids: Sequence[str]) -> tuple[Recorded, ...]:
+        await self.gate.wait()
         for one in child_ids:
             if self.lines()[one].status is Presence.IN:
                 raise DeskError("already_in", "It is in already; nothing was recorded.")
@@ -152,4 +162,5 @@ class FakeCounter:
         self.before = {line.child_id: line for line in lines}
         self.last = tuple(self.record(line, status, kind) for line in lines)
         self.last_ms = self.clock.monotonic_ms()
+        self.recorded += self.last
         return self.last

@@ -106,6 +106,10 @@ async def test_a_roll_call_from_the_first_key_to_its_end(seat: Seat) -> None:
     await seat.press("f9")
     await seat.until_screen(RollCallScreen)
     await seat.until_listed("Rui Costa (visitor)")
+    roster = seat.app.screen_stack[1]
+    assert isinstance(roster, RosterScreen)
+    roster.hear_scan("CARD-1")  # nothing is closed for it, and nobody is left to wonder
+    await seat.until_note("A card was scanned; ESC goes back to the roster")
     assert "Not begun" in seat.line("page-title")
     await seat.press("f9")  # once more opens no second one
     assert [type(screen) for screen in seat.app.screen_stack].count(RollCallScreen) == 1

@@ -1,18 +1,20 @@
 """The front desk's questions: the lock, families, refusals, undo, and a scanner among the keys."""
 
 from textual import events
-from textual.widgets import OptionList
+from textual.widgets import Input, OptionList
 
 from kiosk.messages import Presence
 from kiosk.screens.alerts import AlertsScreen
+from kiosk.screens.asking import AskScreen, Field
 from kiosk.screens.collect import CollectScreen
 from kiosk.screens.family import FamilyScreen
 from kiosk.screens.help import HelpScreen
 from kiosk.screens.identity import IdentityScreen
-from kiosk.screens.override import OverrideScreen
+from kiosk.screens.override import Overridden, OverrideScreen
 from kiosk.screens.refuse import RefuseScreen
 from kiosk.screens.roster import RosterScreen
 from kiosk.screens.unlock import UnlockScreen
+from kiosk.services.release import Refusal
 from tests.unit.kiosk.screens.conftest import Kiosk, OpenKiosk, scan
 
 PINS = {"Ruth Appiah": "483920", "Sam Baker": "720391"}
@@ -148,10 +150,13 @@ async def test_a_scan_works_wherever_the_focus_is_and_leaves_nothing_behind(open
         await scan(kiosk, "HALF0", at_s=5, enter=False)
         await scan(kiosk, "FAMILY01", at_s=9)
         await kiosk.until_screen(FamilyScreen)
-        await scan(kiosk, "FAMILY02", at_s=10)  # two scans run together: the second waits for nobody
+        await scan(kiosk, "FAMILY02", at_s=10)  # the next family has its turn when this one is in
+        await kiosk.until(lambda: "it comes next" in kiosk.text("dialog-note"), "the word that it waits")
         assert isinstance(kiosk.app.screen, FamilyScreen)
         await kiosk.press("enter")
         await kiosk.until_result("Inês Gonçalves and Zoë Brandão checked in")
+        await kiosk.until_screen(AlertsScreen)
+        await kiosk.press("escape")
 
         await scan(kiosk, "ZOE7", at_s=13)  # her own card: it says nothing of who collects
         await kiosk.until_screen(CollectScreen)
@@ -162,8 +167,8 @@ async def test_a_scan_works_wherever_the_focus_is_and_leaves_nothing_behind(open
 
         await kiosk.press("question_mark")
         await kiosk.until_screen(HelpScreen)
-        await scan(kiosk, "FAMILY03", at_s=20)
-        assert isinstance(kiosk.app.screen, HelpScreen)
+        await scan(kiosk, "FAMILY03", at_s=20)  # nobody reads the help who scans a card
+        await kiosk.until_screen(FamilyScreen)  # two of them, and neither is here
         await kiosk.press("escape")
         await kiosk.desk.check_in("ana")
         await scan(kiosk, "FAMILY02", at_s=30)
@@ -177,3 +182,86 @@ async def test_a_scan_works_wherever_the_focus_is_and_leaves_nothing_behind(open
         await scan(kiosk, "FAMILY03", at_s=300)
         await kiosk.until_screen(FamilyScreen)  # the desk is ready again
         assert len(kiosk.search.value) <= 80
+
+
+async def test_scans_that_come_while_the_desk_is_busy_are_taken_in_order_and_none_twice(open_kiosk: OpenKiosk) -> None:
+    async with open_kiosk(children=20) as kiosk:
+        counter, lines = kiosk.desk.counter, await kiosk.desk.roster()
+        counter.codes = {f"CARD-{number}": line.child_id for number, line in enumerate(lines)}
+        counter.gate.clear()
+        for number in range(6):
+            await scan(kiosk, f"CARD-{number}", at_s=number + 1)
+        await kiosk.until_result("Too many scans at once")  # one is written down, four wait, and the sixth is told
+        counter.gate.set()
+        await kiosk.until_result(f"{lines[4].display_name} checked in")
+        assert [one.child_name for one in counter.recorded] == [line.display_name for line in lines[:5]]
+
+        counter.families = {lines[6].child_id: (lines[7].child_id,)}
+        await scan(kiosk, "CARD-6", at_s=10)
+        await kiosk.until_screen(FamilyScreen)
+        await scan(kiosk, "CARD-7", at_s=14)  # the sister's own card says the same once more
+        await scan(kiosk, "CARD-8", at_s=18)
+        await kiosk.press("enter")
+        await kiosk.until_result(f"{lines[8].display_name} checked in")
+        came = [one.child_name for one in counter.recorded[5:]]
+        assert came == [lines[number].display_name for number in (6, 7, 8)]
+
+        await scan(kiosk, "CARD-6", at_s=20)  # now she leaves; whoever scans waits for half a minute, and no longer
+        await kiosk.until_screen(FamilyScreen)
+        await scan(kiosk, "CARD-9", at_s=22)
+        kiosk.clock.advance_ms(30_001)
+        await kiosk.press("escape")
+        await kiosk.until_result("A card was scanned while something else was asked; scan it again.")
+
+        await scan(kiosk, "CARD-6", at_s=30)
+        await kiosk.until_screen(FamilyScreen)
+        await scan(kiosk, "CARD-10", at_s=32)
+        kiosk.desk.door.pins = dict(PINS)
+        kiosk.app.guard_door()
+        await kiosk.until_screen(UnlockScreen)
+        await scan(kiosk, "CARD-11", at_s=36)
+        await kiosk.until(lambda: "Unlock the desk first" in kiosk.text("pin-note"), "what to do")
+        await kiosk.press("enter", *"483920", "enter")
+        await kiosk.until_screen(RosterScreen)
+        await kiosk.press("escape", *"zzz", "enter")  # what waited is forgotten with whoever was here
+        assert len(counter.recorded) == 8
+
+
+async def test_keys_pressed_faster_than_a_field_takes_them_are_in_the_field_that_was_meant(
+    open_kiosk: OpenKiosk,
+) -> None:
+    def press_at_once(kiosk: Kiosk, *keys: str) -> None:
+        for number, key in enumerate(keys):
+            event = events.Key(key, {"enter": "\r", "tab": "\t"}.get(key, key))
+            event.time = number / 10  # a person's pace; the desk was slow and takes them up together
+            kiosk.app.post_message(event)
+
+    async with open_kiosk() as kiosk:
+        asked: list[tuple[str, ...] | None] = []
+        fields = [Field(label, "", 9, value) for label, value in (("Name", "Mi"), ("Who", ""), ("Note", ""))]
+        kiosk.app.push_screen(AskScreen("Who?", fields, ""), asked.append)
+        await kiosk.until_screen(AskScreen)
+        press_at_once(kiosk, "a", "enter", *"bo", "tab", *"c1", "enter", "enter")
+        await kiosk.until(lambda: bool(asked), "the answer")
+        assert asked == [("Mia", "bo", "c1")]
+
+        await kiosk.desk.check_in("ana")
+        kiosk.desk.door.pins = dict(PINS)
+        kiosk.desk.door.by = "Ruth Appiah"
+        kiosk.desk.door.touch()
+        overridden: list[Overridden | None] = []
+        kiosk.app.push_screen(OverrideScreen(kiosk.desk.door, "Close to somebody."), overridden.append)
+        await kiosk.until(lambda: kiosk.app.screen.focused is not None, "the reason has the keys")
+        await kiosk.until(lambda: getattr(kiosk.app.screen.focused, "id", "") == "reason", "the reason")
+        press_at_once(kiosk, *"cousin of hers", "enter", *"720391")
+        await kiosk.until(lambda: kiosk.app.screen.query_one("#pin", Input).value == "720391", "the PIN")
+        await kiosk.press("enter")
+        await kiosk.until(lambda: bool(overridden), "the approval")
+        assert [each.reason for each in overridden if each and each.approval] == ["cousin of hers"]
+
+        refused: list[Refusal | None] = []
+        kiosk.app.push_screen(RefuseScreen("Ana Silva"), refused.append)
+        await kiosk.until_screen(RefuseScreen)
+        press_at_once(kiosk, *"Joe", "enter", *"5 drunk", "enter")
+        await kiosk.until(lambda: bool(refused), "the refusal")
+        assert refused == [Refusal(adult_name="Joe", reason_code="other", reason="drunk")]

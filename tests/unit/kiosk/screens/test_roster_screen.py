@@ -267,6 +267,15 @@ async def test_five_hundred_children_are_drawn_only_where_they_are_seen(open_kio
         assert kiosk.chosen == kiosk.table.lines[-1].display_name
         await kiosk.press("ctrl+home")
         assert kiosk.chosen == kiosk.table.lines[0].display_name
+        await kiosk.press("ctrl+end")
+        table = kiosk.table
+        table.choose("")
+        table.show(table.lines[:100], empty_words="")  # a shorter list is not shown from below its end
+        await kiosk.until(lambda: table.scroll_offset.y == table.max_scroll_y > 0, "the end of the list")
+        assert table.vertical_scrollbar.window_virtual_size == 101
+        table.show(table.lines[:3], empty_words="")
+        await kiosk.until(lambda: not table.show_vertical_scrollbar, "no bar beside three lines")
+        assert table.scroll_offset.y == 0
 
 
 async def test_light_and_dark(open_kiosk: OpenKiosk) -> None:

@@ -103,7 +103,7 @@ async def test_roll_calls_of_desks_that_could_not_hear_each_other_are_one_and_a_
     assert {word.desk for word in ana.words} == {"Front desk", "Back door"}
     heard, desks = heard_words(view, rollcalls.place(), now_ms)
     assert heard == "Complete to 07:59 from Front desk; this desk has never heard the server."
-    assert desks.startswith("Last entry of other desks: Back door 07:59.")
+    assert desks.startswith("Last entry elsewhere: Back door 07:59.")
     ended = await rollcalls.end()  # ends both
     assert ended.path is not None
     assert "TO BE FOUND (1)\n[!] Ana Silva" in rollcalls._drawer().read(ended.path)
