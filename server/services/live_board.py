@@ -33,6 +33,7 @@ from server.services.board import (
     ChildLeft,
     Count,
     Covered,
+    Curve,
     DeviceLine,
     LiveBoard,
     Mark,
@@ -189,6 +190,8 @@ def board_of(known: Known, as_of: datetime) -> LiveBoard:
     rooms = _Rooms(inside, alerts, judged, covered.unconfirmed)
     seen = who.seen_today(known.stays, now_ms)
     missing = planned.missed(known.people, seen, known.plan, room_names)
+    absent = planned.announced(known.people, seen, known.plan, room_names)
+    booked = planned.expected(known.people, inside, seen, known.plan, room_names)
     overdue = planned.overdue(inside, known.plan, as_of, center)
     late = who.after_hours(inside, who.last_closing_ms(as_of, center.closes_at, center.time_zone), room_names)
     allergies = who.allergies_present(inside, alerts, room_names)
@@ -208,9 +211,10 @@ def board_of(known: Known, as_of: datetime) -> LiveBoard:
         says=ratio_words(judged.center),
         not_here=who.cut(missing),
         not_here_count=len(missing),
-        announced_count=sum(
-            one.is_child and one.id not in seen for one in known.people if one.id in known.plan.announced
-        ),
+        announced=who.cut(absent),
+        announced_count=len(absent),
+        expected=who.cut(booked),
+        expected_count=len(booked),
         overdue=who.cut([_overdue(one, known.plan, as_of, center, room_names) for one in overdue]),
         overdue_count=len(overdue),
         room_plans=tuple(planned.room_plans(known.people, known.plan, as_of, room_names)),
@@ -223,7 +227,7 @@ def board_of(known: Known, as_of: datetime) -> LiveBoard:
         devices=_devices(known, covering),
         allergies=tuple(allergies[:LISTED_MAX]),
         allergies_count=len(allergies),
-        curve=who.curve(known.stays, start_ms=_day_start_ms(center, as_of), now_ms=now_ms),
+        curve=_curve(known, as_of),
         left=tuple(known.left),
         left_count=known.left_count,
     )
@@ -232,6 +236,17 @@ def board_of(known: Known, as_of: datetime) -> LiveBoard:
 def _overdue(one: Inside, plan: DayPlan, as_of: datetime, center: Center, rooms: Mapping[str, str]) -> Overdue:
     due_ms = planned.due_ms(one, plan, as_of, center) or 0
     return Overdue(one.stay.subject_id, one.name, rooms.get(one.room_id, ""), one.since_ms, due_ms)
+
+
+def _curve(known: Known, as_of: datetime) -> Curve:
+    start_ms, end_ms = _day_ms(known.center, as_of)
+    rooms = [room.capacity for room in known.rooms]
+    return Curve(
+        starts_at_ms=start_ms,
+        children=who.were_in(known.stays, start_ms=start_ms, now_ms=ms_of(as_of)),
+        expected=planned.expected_at(known.people, known.plan, start_ms=start_ms, end_ms=end_ms),
+        capacity=sum(rooms) if rooms and all(rooms) else None,
+    )
 
 
 def mark_of(head: Head | None, as_of: datetime) -> Mark:
@@ -330,5 +345,9 @@ def _behind(row: DeskRow, head: Head | None) -> int | None:
 
 
 def _day_start_ms(center: Center, as_of: datetime) -> int:
+    return _day_ms(center, as_of)[0]
+
+
+def _day_ms(center: Center, as_of: datetime) -> tuple[int, int]:
     day = as_of.astimezone(ZoneInfo(center.time_zone)).date()
-    return day_bounds_ms(day.isoformat(), center.time_zone)[0]
+    return day_bounds_ms(day.isoformat(), center.time_zone)

@@ -1,7 +1,8 @@
 """The live board over real sockets: what it says, who may see it, and how its stream begins, goes on and ends."""
 
 import asyncio
-from collections.abc import AsyncIterator
+import json
+from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -175,6 +176,22 @@ async def _names(office: LiveOffice, headers: dict[str, str], **asked: str) -> A
     return (await _ask_names(office, headers, **asked)).raise_for_status().json()
 
 
+async def _a_wall_is_sent_no_name(office: LiveOffice, headers: dict[str, str], names: Iterable[str]) -> None:
+    """Neither in the document nor in what the stream writes; the counts are those of the board."""
+    center = office.api.centers["north"]
+    document = await office.api.client.get(f"/api/v1/centers/{center}/board?names=none", headers=headers)
+    async with office.stream(headers, path=f"/centers/{center}/live?names=none") as stream:
+        streamed = await stream.board()
+    for sent in (document.text, streamed.data):
+        assert not [one for one in names if one in sent or one in json.dumps(json.loads(sent), ensure_ascii=False)]
+    board, wall = (await office.board(headers)).json(), streamed.board
+    assert (wall["totals"], wall["rooms"]) == (board["totals"], board["rooms"])
+    assert (wall["not_here"]["count"], wall["findings"]["critical"]) == (1, board["findings"]["critical"])
+    for path in ("board", "live"):
+        refused = await office.api.client.get(f"/api/v1/centers/{center}/{path}?names=all", headers=headers)
+        assert problem(refused) == (422, "invalid_input")
+
+
 def _named_findings(board: dict[str, Any]) -> set[tuple[str, str]]:
     return {(one["kind"], one["subject_name"]) for one in board["findings"]["items"]}
 
@@ -221,7 +238,13 @@ async def test_the_document_says_who_is_where_and_what_is_urgent(still: Hands) -
     assert (bees["ratio"]["status"], bees["ratio"]["reason"]) == ("breach", "no_staff")
     others = await _names(office, manager)
     assert [one["name"] for one in others["items"] + others["staff"]] == ["Mia New", "Ruth Appiah"]
-    assert [one["name"] for one in (await _names(office, manager, of="visitors"))["items"]] == ["Bob Builder"]
+    everybody = {of: (await _names(office, manager, of=of))["items"] for of in ("children", "staff", "visitors")}
+    assert {of: [(one["name"], one["room_name"]) for one in found] for of, found in everybody.items()} == {
+        "children": [("Ana Silva", "Bumblebees"), ("Mia New", "")], "staff": [("Ruth Appiah", "")],
+        "visitors": [("Bob Builder", "")],
+    }  # fmt: skip
+    assert [one["on_file"] for one in everybody["children"]] == [True, False]
+    await _a_wall_is_sent_no_name(office, manager, ("Ana", "Silva", "Mia New", "Ruth", "Bob", "Zoë", "Peanuts", ana))
     assert "Bob Builder" not in answer.text
     assert problem(await _ask_names(office, manager, room_id=new_id())) == (404, "not_found")
     assert problem(await _ask_names(office, manager, of="everybody")) == (422, "invalid_input")
@@ -233,6 +256,7 @@ async def test_the_document_says_who_is_where_and_what_is_urgent(still: Hands) -
     assert (board["plan"]["starts_at"], len(board["plan"]["arrivals"])) == ("2026-09-21T15:00:00+01:00", 8)
     assert [one["text"] for one in board["allergies"]["items"]] == ["Peanuts: pen in the office"]
     assert board["curve"]["children"][-5:] == [0, 1, 1, 1, 1]
+    assert (len(board["curve"]["expected"]), board["plan"]["expected"]) == (96, 0)
     assert {one["name"]: (one["waiting"], one["clock_offset_ms"]) for one in board["devices"]} == {
         "Front desk": (2, 1_500), "Back door": (None, None),
     }  # fmt: skip
