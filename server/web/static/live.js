@@ -27,10 +27,11 @@ page.addEventListener("toggle", ({ target }) => {
 }, true);
 
 // A number whose names stand in a list further down leads there and opens it; without this the link still jumps.
-page.addEventListener("click", ({ target }) => {
-  const list = target.closest("a[data-opens]")?.dataset.opens;
+page.addEventListener("click", (event) => {
+  const list = event.target.closest("a[data-opens]")?.dataset.opens;
   const details = list && page.querySelector(`details[data-names="${list}"]`);
   if (!details) return;
+  event.preventDefault();
   details.open = true;
   details.querySelector("summary").focus();
 });
