@@ -2,14 +2,15 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from sqlalchemy import text
+from sqlalchemy import Engine, event, text
 
 from server.core.clock import SystemClock
 from server.core.database import create_engine
@@ -33,6 +34,10 @@ pytestmark = pytest.mark.postgres
 
 HOURS = """record,external_id,name,organisation,time_zone,closes_at
 center,north,North House,Hill Nurseries,Europe/Lisbon,15:00
+"""
+RENAMED = """record,external_id,center,given_name,family_name,birth_date,room,name,capacity
+room,BEES,north,,,,,Bumblebees,3
+child,C-2,north,Ana,Souza,2022-11-30,BEES,,
 """
 ALERTS = """record,external_id,center,child,kind,severity,text
 alert,A-1,north,C-2,allergy,critical,Peanuts: pen in the office
@@ -268,3 +273,42 @@ async def test_the_document_says_who_is_where_and_what_is_urgent(still: Hands) -
     assert (left["count"], [(one["name"], one["collected_by"]) for one in left["items"]]) == (
         1, [("Ana Silva", "Grandmother")],
     )  # fmt: skip
+    await _who_is_on_file_is_read_when_the_log_says_so(still, manager, front, ana)
+
+
+async def _who_is_on_file_is_read_when_the_log_says_so(
+    still: Hands, manager: dict[str, str], desk: Desk, child: str
+) -> None:
+    """What happens at the door reads no child's file anew; a changed file, or a minute, does, and at once."""
+    office, at = still.office, (START_MS - NOW_MS) // MINUTE_MS
+    with _times_read("FROM person\n", "LEFT JOIN staff_profile ON") as read:
+        await still.push(desk, desk.check_in(child, minute=at))
+        assert (await office.board(manager)).json()["left"]["count"] == 0
+        assert len(read) == 0
+        await _import(office, RENAMED)
+        names = await _names(office, manager, of="children")
+        assert [one["name"] for one in names["items"]] == ["Ana Souza", "Mia New"]
+        assert (await office.board(manager)).json()["rooms"][0]["capacity"] == 3
+        assert len(read) == 1
+        # No desk holds the hours of a centre, so no row of the log tells of them.
+        await _import(office, HOURS.replace("15:00", "23:00"))
+        assert isinstance(still.clock, FakeClock)
+        still.clock.advance_ms(MINUTE_MS)
+        assert (await office.board(manager)).json()["after_hours"]["count"] == 0
+        assert len(read) == 2
+
+
+@contextmanager
+def _times_read(*words: str) -> Iterator[list[str]]:
+    """The statements of this process that have these words."""
+    found: list[str] = []
+
+    def note(*said: Any) -> None:
+        if all(word in said[2] for word in words):
+            found.append(said[2])
+
+    event.listen(Engine, "before_cursor_execute", note)
+    try:
+        yield found
+    finally:
+        event.remove(Engine, "before_cursor_execute", note)
