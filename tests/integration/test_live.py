@@ -181,6 +181,22 @@ async def _names(office: LiveOffice, headers: dict[str, str], **asked: str) -> A
     return (await _ask_names(office, headers, **asked)).raise_for_status().json()
 
 
+def _nobody_is_booked(board: dict[str, Any]) -> None:
+    plan = board["plan"]
+    assert plan["rooms"] == [{"room_id": board["rooms"][0]["room_id"], "now": 0, "today": 0}]
+    assert (plan["starts_at"], len(plan["arrivals"]), plan["expected"]) == ("2026-09-21T15:00:00+01:00", 8, 0)
+    assert board["curve"]["expected"] == [0] * 96
+
+
+async def _totals_have_names(office: LiveOffice, headers: dict[str, str]) -> None:
+    found = {of: (await _names(office, headers, of=of))["items"] for of in ("children", "staff", "visitors")}
+    assert {of: [(one["name"], one["room_name"]) for one in items] for of, items in found.items()} == {
+        "children": [("Ana Silva", "Bumblebees"), ("Mia New", "")], "staff": [("Ruth Appiah", "")],
+        "visitors": [("Bob Builder", "")],
+    }  # fmt: skip
+    assert [one["on_file"] for one in found["children"]] == [True, False]
+
+
 async def _a_wall_is_sent_no_name(office: LiveOffice, headers: dict[str, str], names: Iterable[str]) -> None:
     """Neither in the document nor in what the stream writes; the counts are those of the board."""
     center = office.api.centers["north"]
@@ -243,12 +259,7 @@ async def test_the_document_says_who_is_where_and_what_is_urgent(still: Hands) -
     assert (bees["ratio"]["status"], bees["ratio"]["reason"]) == ("breach", "no_staff")
     others = await _names(office, manager)
     assert [one["name"] for one in others["items"] + others["staff"]] == ["Mia New", "Ruth Appiah"]
-    everybody = {of: (await _names(office, manager, of=of))["items"] for of in ("children", "staff", "visitors")}
-    assert {of: [(one["name"], one["room_name"]) for one in found] for of, found in everybody.items()} == {
-        "children": [("Ana Silva", "Bumblebees"), ("Mia New", "")], "staff": [("Ruth Appiah", "")],
-        "visitors": [("Bob Builder", "")],
-    }  # fmt: skip
-    assert [one["on_file"] for one in everybody["children"]] == [True, False]
+    await _totals_have_names(office, manager)
     await _a_wall_is_sent_no_name(office, manager, ("Ana", "Silva", "Mia New", "Ruth", "Bob", "Zoë", "Peanuts", ana))
     assert "Bob Builder" not in answer.text
     assert problem(await _ask_names(office, manager, room_id=new_id())) == (404, "not_found")
@@ -257,11 +268,9 @@ async def test_the_document_says_who_is_where_and_what_is_urgent(still: Hands) -
     assert [one["name"] for one in board["not_here"]["items"]] == ["Zoë O'Neill-Ünal"]
     assert [one["name"] for one in board["after_hours"]["items"]] == ["Ana Silva"]
     assert (board["not_here"]["announced"], board["not_here"]["items"][0]["call"]) == (0, None)
-    assert board["plan"]["rooms"] == [{"room_id": bees["room_id"], "now": 0, "today": 0}]
-    assert (board["plan"]["starts_at"], len(board["plan"]["arrivals"])) == ("2026-09-21T15:00:00+01:00", 8)
+    _nobody_is_booked(board)
     assert [one["text"] for one in board["allergies"]["items"]] == ["Peanuts: pen in the office"]
     assert board["curve"]["children"][-5:] == [0, 1, 1, 1, 1]
-    assert (len(board["curve"]["expected"]), board["plan"]["expected"]) == (96, 0)
     assert {one["name"]: (one["waiting"], one["clock_offset_ms"]) for one in board["devices"]} == {
         "Front desk": (2, 1_500), "Back door": (None, None),
     }  # fmt: skip

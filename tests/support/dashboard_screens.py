@@ -71,6 +71,8 @@ async def _picture(
             await one.go("/dashboard/sign-in")
         await one.page.wait_for_load_state("load")
         await expect(one.page.get_by_text("Loading")).to_have_count(0)
+        if picture is KEPT_ASIDE:
+            await expect(one.page.locator("#set-aside article")).to_be_visible()
         await one.page.screenshot(
             path=folder / f"{name}.png", full_page=screen is DESK and not name.startswith("dashboard-")
         )
