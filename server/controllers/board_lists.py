@@ -7,11 +7,13 @@ from zoneinfo import ZoneInfo
 from server.core.clock import datetime_of
 from server.core.errors import NotFound
 from server.schemas.live import (
+    AnnouncedOut,
     BoardAllergyOut,
     BoardChildOut,
     BoardLeftOut,
     BoardNamesOut,
     BoardPersonOut,
+    BookedOut,
     CallOut,
     ListedOut,
     NamesOf,
@@ -19,7 +21,10 @@ from server.schemas.live import (
     OverdueOut,
 )
 from server.services.board import (
+    LISTED_MAX,
     AllergyPresent,
+    Announced,
+    Booked,
     ChildIn,
     ChildLeft,
     Listed,
@@ -52,7 +57,7 @@ def names_out(board: LiveBoard, of: NamesOf, room_id: str) -> BoardNamesOut:
         of=of,
         count=count,
         items=items,
-        staff=[] if room is None else people(room.staff, zone),
+        staff=[] if room is None else people(room.staff, zone, room.name),
     )
 
 
@@ -72,6 +77,8 @@ def _list_items(
 ) -> tuple[
     int,
     list[BoardPersonOut]
+    | list[BookedOut]
+    | list[AnnouncedOut]
     | list[NotHereOut]
     | list[OverdueOut]
     | list[ListedOut]
@@ -89,8 +96,30 @@ def _list_items(
             return board.allergies_count, allergies(board.allergies)
         case "left":
             return board.left_count, left(board.left, zone)
+        case "expected":
+            return board.expected_count, booked(board.expected, zone)
+        case "announced":
+            return board.announced_count, announced(board.announced)
+        case "children":
+            return board.children.certain, _all_children(board, zone)
+        case "staff":
+            return board.staff.certain, _all_staff(board, zone)
         case _:
             return board.visitors.certain, people(board.visitors_in, zone)
+
+
+def _all_children(board: LiveBoard, zone: ZoneInfo) -> list[ListedOut]:
+    found = [_listed(one, room.name, zone) for room in _all_rooms(board) for one in room.children]
+    return sorted(found, key=lambda one: (one.name.casefold(), one.child_id))[:LISTED_MAX]
+
+
+def _all_staff(board: LiveBoard, zone: ZoneInfo) -> list[BoardPersonOut]:
+    found = [one for room in _all_rooms(board) for one in people(room.staff, zone, room.name)]
+    return sorted(found, key=lambda one: (one.name.casefold(), one.id))[:LISTED_MAX]
+
+
+def _all_rooms(board: LiveBoard) -> list[RoomBoard]:
+    return [*board.rooms, *([board.without_room] if board.without_room is not None else [])]
 
 
 def children(found: Sequence[ChildIn], zone: ZoneInfo) -> list[BoardChildOut]:
@@ -111,13 +140,14 @@ def children(found: Sequence[ChildIn], zone: ZoneInfo) -> list[BoardChildOut]:
     ]
 
 
-def people(found: Sequence[PersonIn], zone: ZoneInfo) -> list[BoardPersonOut]:
-    """Give staff or visitors who are in."""
+def people(found: Sequence[PersonIn], zone: ZoneInfo, room_name: str = "") -> list[BoardPersonOut]:
+    """Give staff or visitors who are in, in a room when one is said."""
     return [
         BoardPersonOut(
             id=one.person_id,
             name=one.name,
             stay_id=one.stay_id,
+            room_name=room_name,
             since=_moment(one.since_ms, zone),
             counts_in_ratio=one.counts_in_ratio,
         )
@@ -139,6 +169,26 @@ def not_here(found: Sequence[Missed], zone: ZoneInfo) -> list[NotHereOut]:
     ]
 
 
+def booked(found: Sequence[Booked], zone: ZoneInfo) -> list[BookedOut]:
+    """Give who is expected today by what was booked."""
+    return [
+        BookedOut(
+            child_id=one.child_id,
+            name=one.name,
+            room_name=one.room_name,
+            starts_at=_moment(one.starts_at_ms, zone),
+            ends_at=_moment(one.ends_at_ms, zone),
+            state=one.came.value,
+        )
+        for one in found
+    ]
+
+
+def announced(found: Sequence[Announced]) -> list[AnnouncedOut]:
+    """Give who was announced to be absent."""
+    return [AnnouncedOut(child_id=one.child_id, name=one.name, room_name=one.room_name) for one in found]
+
+
 def overdue(found: Sequence[Overdue], zone: ZoneInfo) -> list[OverdueOut]:
     """Give who is in after what was booked."""
     return [
@@ -155,10 +205,7 @@ def overdue(found: Sequence[Overdue], zone: ZoneInfo) -> list[OverdueOut]:
 
 def after_hours(found: Sequence[Listed], zone: ZoneInfo) -> list[ListedOut]:
     """Give who is in after closing."""
-    return [
-        ListedOut(child_id=one.child_id, name=one.name, room_name=one.room_name, since=_moment(one.since_ms, zone))
-        for one in found
-    ]
+    return [_listed(one, one.room_name, zone) for one in found]
 
 
 def allergies(found: Sequence[AllergyPresent]) -> list[BoardAllergyOut]:
@@ -189,6 +236,11 @@ def left(found: Sequence[ChildLeft], zone: ZoneInfo) -> list[BoardLeftOut]:
         )
         for one in found
     ]
+
+
+def _listed(one: Listed | ChildIn, room_name: str, zone: ZoneInfo) -> ListedOut:
+    since = _moment(one.since_ms, zone)
+    return ListedOut(child_id=one.child_id, name=one.name, room_name=room_name, since=since, on_file=one.is_on_file)
 
 
 def _call_out(call: LastCall, zone: ZoneInfo) -> CallOut:

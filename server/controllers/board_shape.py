@@ -14,6 +14,7 @@ from server.schemas.live import (
     BoardFindingOut,
     BoardFindingsOut,
     BoardLeftListOut,
+    BoardNames,
     BoardOut,
     BoardRatioOut,
     BoardRoomOut,
@@ -33,9 +34,18 @@ from sync.ratio_rules import WHOLE_PERCENT
 MINUTE_MS = 60_000
 
 
-def encoded_board(board: LiveBoard) -> tuple[bytes, bytes]:
+def encoded_board(board: LiveBoard, names: BoardNames) -> tuple[bytes, bytes]:
     """Give the JSON of a board, and what of it matters: all but the moment at which it was made."""
-    out = board_out(board)
+    return _encoded(board_out(board) if names == "first" else nameless(board_out(board)))
+
+
+def nameless(out: BoardOut) -> BoardOut:
+    """Give a board as it is sent to a wall: every count and no list of people; desks and rooms keep their names."""
+    lists = ("not_here", "overdue", "after_hours", "allergies", "left", "findings")
+    return out.model_copy(update={key: getattr(out, key).model_copy(update={"items": []}) for key in lists})
+
+
+def _encoded(out: BoardOut) -> tuple[bytes, bytes]:
     content = out.model_dump_json(exclude={"as_of"}).encode()
     # Written once and not twice: the moment stands in front of the rest.
     return b'{"as_of":"%s",%s' % (out.as_of.isoformat().encode(), content[1:]), content
@@ -78,6 +88,8 @@ def board_out(board: LiveBoard) -> BoardOut:
             starts_at=_moment(board.curve.starts_at_ms, zone),
             step_min=QUARTER_MS // MINUTE_MS,
             children=list(board.curve.children),
+            expected=list(board.curve.expected),
+            capacity=board.curve.capacity,
         ),
         left=BoardLeftListOut(count=board.left_count, items=lists.left(board.left[:FIRST_MAX], zone)),
     )

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
 from typing import Final
 
 import structlog
@@ -38,35 +37,71 @@ class EventStream(EventSourceResponse):
         ending_s: float = ENDING_S,
     ) -> None:
         """Show `viewer` what it gets, and a comment when there is nothing for `heartbeat_s` (seconds)."""
-        super().__init__(_frames(viewer, heartbeat_s), headers=HEADERS)
+        super().__init__(iter(()), headers=HEADERS)
         self._hub = hub
         self._viewer = viewer
+        self._heartbeat_s = heartbeat_s
         self._send_deadline_s = send_deadline_s
         self._ending_s = ending_s
+        # When something was sent last, and since when something is being sent (seconds of the loop's clock).
+        self._sent_s = 0.0
+        self._sending_s: float | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - as ASGI wants it
         """Send until the stream is at its end, the client is gone, or it does not read."""
-
-        async def bounded(message: Message) -> None:
-            async with asyncio.timeout(self._send_deadline_s):
-                await send(message)
-
-        tasks = [
-            asyncio.create_task(self.stream_response(bounded)),
+        self._sent_s = asyncio.get_running_loop().time()
+        sending, watching, *_ = tasks = [
+            asyncio.create_task(self._show(send)),
+            asyncio.create_task(self._watch()),
             asyncio.create_task(self.listen_for_disconnect(receive)),
             asyncio.create_task(self._cut()),
         ]
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            is_unread = watching.done() and not sending.done()
         finally:
             self._hub.leave(self._viewer)
             for task in tasks:
                 task.cancel()
             sent, *_ = await asyncio.gather(*tasks, return_exceptions=True)
-        if isinstance(sent, TimeoutError | OSError):
-            _log.info("live_viewer_gone", reason=type(sent).__name__)
+        if is_unread or isinstance(sent, OSError):
+            _log.info("live_viewer_gone", reason="Unread" if is_unread else type(sent).__name__)
         elif isinstance(sent, Exception):
             raise sent
+
+    async def _show(self, send: Send) -> None:
+        loop = asyncio.get_running_loop()
+
+        async def timed(message: Message) -> None:
+            self._sending_s = loop.time()
+            await send(message)
+            self._sent_s, self._sending_s = self._sending_s, None
+
+        await timed({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        await timed(_body(_OPENING))
+        while not isinstance(news := await self._viewer.news(), Ending):
+            await timed(_body(_NOTHING_NEW if news is None else news.data))
+        await timed(_body(format_sse_event(event="bye", data_str=json.dumps({"reason": news.value}))))
+        await timed({"type": "http.response.body", "body": b"", "more_body": False})
+
+    async def _watch(self) -> None:
+        """Let a silent stream say that nothing is new, and return when the client does not read.
+
+        One timer that looks now and then, and none that is set and taken back with each board of each viewer.
+        """
+        loop = asyncio.get_running_loop()
+        while True:
+            now_s = loop.time()
+            if self._sending_s is not None:
+                left_s = self._sending_s + self._send_deadline_s - now_s
+                if left_s <= 0:
+                    return
+            else:
+                left_s = self._sent_s + self._heartbeat_s - now_s
+                if left_s <= 0:
+                    self._viewer.wake()
+                    left_s = self._heartbeat_s
+            await asyncio.sleep(min(left_s, self._send_deadline_s))
 
     async def _cut(self) -> None:
         """End it for a viewer that is to go and does not take the word that says so."""
@@ -74,14 +109,5 @@ class EventStream(EventSourceResponse):
         await asyncio.sleep(self._ending_s)
 
 
-async def _frames(viewer: Viewer, heartbeat_s: float) -> AsyncIterator[bytes]:
-    yield _OPENING
-    while True:
-        news = await viewer.news(heartbeat_s)
-        if news is None:
-            yield _NOTHING_NEW
-        elif isinstance(news, Ending):
-            yield format_sse_event(event="bye", data_str=json.dumps({"reason": news.value}))
-            return
-        else:
-            yield news.data
+def _body(data: bytes) -> Message:
+    return {"type": "http.response.body", "body": data, "more_body": True}

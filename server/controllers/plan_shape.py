@@ -12,6 +12,7 @@ from server.services.board_plan import FORECAST_STEP
 def plan_out(board: LiveBoard, zone: ZoneInfo) -> PlanOut:
     """Give how many are expected where and when."""
     return PlanOut(
+        expected=board.expected_count,
         rooms=[RoomPlanOut(room_id=one.room_id, now=one.now, today=one.today) for one in board.room_plans],
         starts_at=_moment(board.forecast.starts_at_ms, zone),
         step_min=FORECAST_STEP // timedelta(minutes=1),

@@ -7,6 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sync.change_log import CHANGE_OVERHEAD_BYTES, Change, Head, Numbered, Operation
 from sync.limits import PAGE_CHANGES_MAX, UNIT_BYTES_MAX
+from sync.records import REFERENCE_BUCKET
 
 HEADS_CHANNEL: Final = "rollcall_heads"
 
@@ -37,6 +38,12 @@ async def hash_at(connection: AsyncConnection, center_id: str, version: int) -> 
     return None if found is None else bytes(found)
 
 
+async def has_reference_between(connection: AsyncConnection, center_id: str, *, after: int, through: int) -> bool:
+    """Whether anything that is not a fact changed after one version, up to another and with it."""
+    parameters = {"center_id": center_id, "after": after, "through": through, "bucket": REFERENCE_BUCKET}
+    return bool(await connection.scalar(_HAS_REFERENCE, parameters))
+
+
 def _change(row: Row[tuple[object, ...]]) -> Change:
     return Change(
         version=row.version,
@@ -60,5 +67,9 @@ _READ_AFTER: Final = text("""
                 ORDER BY version LIMIT :rows_max) AS following) AS weighed
     WHERE weight <= CAST(:bytes_max AS bigint)
     ORDER BY version
+""")
+_HAS_REFERENCE: Final = text("""
+    SELECT EXISTS (SELECT 1 FROM change_log WHERE center_id = :center_id AND version > :after AND version <= :through
+                   AND bucket = :bucket)
 """)
 _HASH_AT: Final = text("SELECT hash FROM change_log WHERE center_id = :center_id AND version = :version")

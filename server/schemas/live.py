@@ -6,7 +6,11 @@ from typing import Literal
 from server.schemas.base import Output
 
 Status = Literal["ok", "unknown", "near", "at_limit", "breach"]
-NamesOf = Literal["room", "visitors", "not_here", "overdue", "after_hours", "allergies", "left"]
+NamesOf = Literal[
+    "room", "children", "staff", "visitors", "expected", "announced", "not_here", "overdue", "after_hours", "allergies",
+    "left",
+]  # fmt: skip
+BoardNames = Literal["first", "none"]
 
 
 class BoardCenterOut(Output):
@@ -77,11 +81,12 @@ class BoardChildOut(Output):
 
 
 class BoardPersonOut(Output):
-    """A member of staff or a visitor who is in."""
+    """A member of staff or a visitor who is in; `room_name` is empty where nobody knows the room."""
 
     id: str
     name: str
     stay_id: str
+    room_name: str
     since: datetime
     counts_in_ratio: bool
 
@@ -105,6 +110,7 @@ class ListedOut(Output):
     name: str
     room_name: str
     since: datetime
+    on_file: bool
 
 
 class ListedChildrenOut(Output):
@@ -142,6 +148,25 @@ class NotHereListOut(Output):
     items: list[NotHereOut]
 
 
+class BookedOut(Output):
+    """A child that is expected by a booking or a schedule: between which times of the day, and where it is now."""
+
+    child_id: str
+    name: str
+    room_name: str
+    starts_at: datetime
+    ends_at: datetime
+    state: Literal["in", "left", "not_come"]
+
+
+class AnnouncedOut(Output):
+    """A child that was announced to be absent and has not come."""
+
+    child_id: str
+    name: str
+    room_name: str
+
+
 class OverdueOut(Output):
     """A child that is in after the end of what was booked for it, `due_at`."""
 
@@ -171,9 +196,10 @@ class PlanOut(Output):
     """What bookings and schedules say, as they were known within the last minute; no child is counted who is announced.
 
     `arrivals` and `departures` are those expected in each step since `starts_at`; the first step has those who are
-    late, too.
+    late, too. `expected` is how many children are booked for any time of today, in whatever room.
     """
 
+    expected: int
     rooms: list[RoomPlanOut]
     starts_at: datetime
     step_min: int
@@ -245,11 +271,17 @@ class BoardAllergiesOut(Output):
 
 
 class CurveOut(Output):
-    """Children who were in at each step since `starts_at`, the beginning of the day, up to now."""
+    """The day in steps since `starts_at`, its beginning: `children` who were in by their stays, up to now.
+
+    `expected` are those who are booked or scheduled and not announced to be absent, to the end of the day, as is known
+    now. `capacity` is what the rooms hold together; null when one of them has none.
+    """
 
     starts_at: datetime
     step_min: int
     children: list[int]
+    expected: list[int]
+    capacity: int | None
 
 
 class BoardLeftOut(Output):
@@ -275,6 +307,7 @@ class BoardOut(Output):
     """A centre at `version` of the life `epoch` of its log, as of a moment.
 
     Its size does not grow with the children: of each list it holds the first ten, and /board/names tells the others.
+    With `names=none` its lists are empty and its counts are the same.
     """
 
     as_of: datetime
@@ -301,6 +334,7 @@ class BoardNamesOut(Output):
     """Who stands behind a number of the board, as of a moment; `count` is whole where `items` are cut at 500.
 
     `items` are what the board has in the list of that name; of a room its children, with its `staff` beside them.
+    `children`, `staff`, `expected` and `announced` are of the whole centre.
     """
 
     as_of: datetime
@@ -311,6 +345,8 @@ class BoardNamesOut(Output):
     items: (
         list[BoardChildOut]
         | list[BoardPersonOut]
+        | list[BookedOut]
+        | list[AnnouncedOut]
         | list[NotHereOut]
         | list[OverdueOut]
         | list[ListedOut]

@@ -100,6 +100,7 @@ class Listed:
     name: str
     room_name: str
     since_ms: int
+    is_on_file: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +112,35 @@ class Missed:
     room_name: str
     expected_at_ms: int | None
     call: LastCall | None
+
+
+class Came(StrEnum):
+    """What became of a child that is expected today."""
+
+    IN = "in"
+    LEFT = "left"
+    NOT_COME = "not_come"
+
+
+@dataclass(frozen=True, slots=True)
+class Booked:
+    """A child that is expected today: from its first booked time to the end of the last (UTC milliseconds)."""
+
+    child_id: str
+    name: str
+    room_name: str
+    starts_at_ms: int
+    ends_at_ms: int
+    came: Came
+
+
+@dataclass(frozen=True, slots=True)
+class Announced:
+    """A child that was announced to be absent today and has not come."""
+
+    child_id: str
+    name: str
+    room_name: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,10 +236,16 @@ class Covered:
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """Children who were in at each quarter of an hour since `starts_at_ms` (UTC milliseconds), up to now."""
+    """Children at each quarter of an hour since `starts_at_ms` (UTC milliseconds), the beginning of the day.
+
+    `children` were in, up to now; `expected` are by what was booked, to the end of the day. `capacity` is that of all
+    rooms together, None when one of them has none.
+    """
 
     starts_at_ms: int
     children: tuple[int, ...]
+    expected: tuple[int, ...]
+    capacity: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,7 +284,10 @@ class LiveBoard:
     says: str
     not_here: tuple[Missed, ...]
     not_here_count: int
+    announced: tuple[Announced, ...]
     announced_count: int
+    expected: tuple[Booked, ...]
+    expected_count: int
     overdue: tuple[Overdue, ...]
     overdue_count: int
     room_plans: tuple[RoomPlan, ...]

@@ -19,7 +19,6 @@ from server.services.board import (
     AllergyPresent,
     ChildIn,
     ChildLeft,
-    Curve,
     Listed,
     PersonIn,
 )
@@ -184,7 +183,7 @@ def after_hours(inside: Iterable[Inside], closed_at_ms: int | None, room_names: 
         return []
     late = [one for one in inside if one.group is Group.CHILD and one.since_ms < closed_at_ms]
     return [
-        Listed(one.stay.subject_id, one.name, room_names.get(one.room_id, ""), one.since_ms)
+        Listed(one.stay.subject_id, one.name, room_names.get(one.room_id, ""), one.since_ms, one.person is not None)
         for one in sorted(late, key=lambda one: (one.since_ms, one.order))
     ]
 
@@ -247,7 +246,7 @@ def allergies_present(
     )
 
 
-def curve(stays: Iterable[BoardStay], *, start_ms: int, now_ms: int) -> Curve:
+def were_in(stays: Iterable[BoardStay], *, start_ms: int, now_ms: int) -> tuple[int, ...]:
     """Count the children who were in at each quarter of an hour from `start_ms` up to now (UTC milliseconds).
 
     A day of 25 hours has 101 of them at most. A stay that nobody saw begin is in none.
@@ -256,7 +255,7 @@ def curve(stays: Iterable[BoardStay], *, start_ms: int, now_ms: int) -> Curve:
     came = sorted(stay.started_at_ms or 0 for stay in of_children)
     gone = sorted(stay.ended_at_ms for stay in of_children if stay.ended_at_ms is not None)
     moments = range(start_ms, now_ms + 1, QUARTER_MS)
-    return Curve(start_ms, tuple(bisect_right(came, at_ms) - bisect_right(gone, at_ms) for at_ms in moments))
+    return tuple(bisect_right(came, at_ms) - bisect_right(gone, at_ms) for at_ms in moments)
 
 
 def cut(listed: Sequence[_One]) -> tuple[_One, ...]:

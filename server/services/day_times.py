@@ -25,12 +25,17 @@ class DayTimes:
         self._expected = expected
         self._known: dict[str, tuple[int, Times]] = {}
 
+    def known(self, center_id: str, now: datetime) -> Times | None:
+        """Give them without asking; None when they were not asked for within this minute."""
+        known = self._known.get(center_id)
+        return known[1] if known is not None and known[0] == ms_of(now) // MINUTE_MS else None
+
     async def of(self, center: Center, now: datetime) -> Times:
         """Give the times of the day as they were known within this minute. Raises DatabaseUnavailable."""
+        known = self.known(center.id, now)
+        if known is not None:
+            return known
         minute = ms_of(now) // MINUTE_MS
-        known = self._known.get(center.id)
-        if known is not None and known[0] == minute:
-            return known[1]
         found = await self._expected.of_day(center, None)
         times = {one.child.id: tuple(time.span for time in one.times) for one in found.children}
         if len(self._known) >= CENTERS_MAX:

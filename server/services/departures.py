@@ -39,7 +39,7 @@ class Due:
 
 def due_of(booked: Iterable[Span], came: datetime | None, until: datetime, center: Center) -> Due | None:
     """Give when a child that came (None: nobody saw it) and was there until a moment should have been collected."""
-    begun = [span for span in _joined(booked) if span.starts_at < until and (came is None or span.ends_at > came)]
+    begun = [span for span in joined(booked) if span.starts_at < until and (came is None or span.ends_at > came)]
     if begun:
         return Due(begun[-1].ends_at, DueBy.BOOKING)
     closing = _closing_after(came or until, center, is_known=came is not None)
@@ -54,8 +54,8 @@ def closing_on(day: date, center: Center) -> datetime | None:
     return max(at.replace(fold=fold).astimezone(UTC) for fold in (0, 1))
 
 
-def _joined(booked: Iterable[Span]) -> list[Span]:
-    """Bookings by time, those that meet or overlap as one."""
+def joined(booked: Iterable[Span]) -> list[Span]:
+    """Give bookings by time, those that meet or overlap as one."""
     found: list[Span] = []
     for span in sorted(booked, key=lambda one: one.starts_at):
         if found and span.starts_at <= found[-1].ends_at:

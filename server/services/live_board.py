@@ -12,9 +12,8 @@ from typing import Final, TypeVar
 from zoneinfo import ZoneInfo
 
 from server.core.clock import Clock, datetime_of, ms_of
-from server.core.errors import NotFound
 from server.models.rooms import Center, CenterRatioRules, Room
-from server.repositories import absences, centers, change_log, presence, ratio, reviews, set_aside
+from server.repositories import absences, change_log, presence, reviews, set_aside
 from server.repositories import live_board as reading
 from server.repositories.live_board import BoardAlert, BoardFinding, BoardPerson, BoardStay, LastEvent
 from server.repositories.presence import DeskRow
@@ -22,7 +21,6 @@ from server.repositories.unit_of_work import Connection, UnitsOfWork
 from server.services import board_people as who
 from server.services import board_plan as planned
 from server.services.board import (
-    ALERTS_MAX,
     DESKS_MAX,
     FINDINGS_MAX,
     GAPS_SAID_MAX,
@@ -33,6 +31,7 @@ from server.services.board import (
     ChildLeft,
     Count,
     Covered,
+    Curve,
     DeviceLine,
     LiveBoard,
     Mark,
@@ -42,6 +41,7 @@ from server.services.board import (
 )
 from server.services.board_people import Inside
 from server.services.board_plan import DayPlan
+from server.services.board_reference import Reference, References, read_center
 from server.services.board_words import finding_words, gap_words, ratio_words, status_of
 from server.services.day_times import DayTimes, Times
 from server.services.expected import Expected
@@ -68,11 +68,11 @@ class Known:
 
     center: Center
     head: Head | None
-    rooms: list[Room]
-    rules: list[CenterRatioRules]
-    people: list[BoardPerson]
+    rooms: Sequence[Room]
+    rules: Sequence[CenterRatioRules]
+    people: Sequence[BoardPerson]
     stays: list[BoardStay]
-    alerts: list[BoardAlert]
+    alerts: Sequence[BoardAlert]
     desks: list[DeskRow]
     last_events: list[LastEvent]
     findings: list[BoardFinding]
@@ -91,6 +91,7 @@ class LiveBoards:
         self._units = units
         self._clock = clock
         self._times = DayTimes(expected)
+        self._references = References()
         self._at_once = asyncio.Semaphore(AT_ONCE_MAX)
 
     async def mark(self, center_id: str) -> Mark:
@@ -109,32 +110,41 @@ class LiveBoards:
         """
         async with self._at_once:
             as_of = self._clock.now()
+            times = await self._times_of(center_id, as_of)
             async with self._units.read() as connection:
-                center = await centers.read(connection, center_id)
-            if center is None:
-                raise NotFound("There is no such centre")
-            times = await self._times.of(center, as_of)
-            async with self._units.read() as connection:
-                known = await _read(connection, center, as_of, times)
+                head = await change_log.read_head(connection, center_id)
+                reference = await self._references.of(connection, center_id, head, ms_of(as_of))
+                known = await _read(connection, reference, head, as_of, times)
             # One way to a thread and back, and not two: each waits for whoever holds the interpreter.
             return await asyncio.to_thread(lambda: shape(board_of(known, as_of)))
 
+    async def _times_of(self, center_id: str, as_of: datetime) -> Times:
+        """The times of the day; they hold for a minute, and so may what is remembered of the centre for them."""
+        known = self._times.known(center_id, as_of)
+        if known is not None:
+            return known
+        async with self._units.read() as connection:
+            center = await read_center(connection, center_id)
+        return await self._times.of(center, as_of)
 
-async def _read(connection: Connection, center: Center, as_of: datetime, times: Times) -> Known:
+
+async def _read(
+    connection: Connection, reference: Reference, head: Head | None, as_of: datetime, times: Times
+) -> Known:
+    center, people = reference.center, reference.people
     center_id = center.id
     since = datetime_of(_day_start_ms(center, as_of))
-    people = await reading.people(connection, center_id, limit=PEOPLE_MAX)
     oldest = as_of - timedelta(days=REPLICA_DAYS)
     stays = await reading.stays(connection, center_id, oldest=oldest, since=since, limit=STAYS_MAX)
     left, left_count = await _left(connection, center_id, people, stays, ms_of(as_of))
     return Known(
         center=center,
-        head=await change_log.read_head(connection, center_id),
-        rooms=await centers.rooms_read(connection, center_id),
-        rules=await ratio.rules_read(connection, center_id),
+        head=head,
+        rooms=reference.rooms,
+        rules=reference.rules,
         people=people,
         stays=stays,
-        alerts=await reading.alerts(connection, center_id, limit=ALERTS_MAX),
+        alerts=reference.alerts,
         desks=await presence.desks(connection, center_id, limit=DESKS_MAX),
         last_events=await reading.last_events(connection, center_id, since=since, limit=DESKS_MAX),
         findings=await reading.open_findings(connection, center_id, limit=FINDINGS_MAX),
@@ -189,6 +199,8 @@ def board_of(known: Known, as_of: datetime) -> LiveBoard:
     rooms = _Rooms(inside, alerts, judged, covered.unconfirmed)
     seen = who.seen_today(known.stays, now_ms)
     missing = planned.missed(known.people, seen, known.plan, room_names)
+    absent = planned.announced(known.people, seen, known.plan, room_names)
+    booked = planned.expected(known.people, inside, seen, known.plan, room_names)
     overdue = planned.overdue(inside, known.plan, as_of, center)
     late = who.after_hours(inside, who.last_closing_ms(as_of, center.closes_at, center.time_zone), room_names)
     allergies = who.allergies_present(inside, alerts, room_names)
@@ -208,9 +220,10 @@ def board_of(known: Known, as_of: datetime) -> LiveBoard:
         says=ratio_words(judged.center),
         not_here=who.cut(missing),
         not_here_count=len(missing),
-        announced_count=sum(
-            one.is_child and one.id not in seen for one in known.people if one.id in known.plan.announced
-        ),
+        announced=who.cut(absent),
+        announced_count=len(absent),
+        expected=who.cut(booked),
+        expected_count=len(booked),
         overdue=who.cut([_overdue(one, known.plan, as_of, center, room_names) for one in overdue]),
         overdue_count=len(overdue),
         room_plans=tuple(planned.room_plans(known.people, known.plan, as_of, room_names)),
@@ -223,7 +236,7 @@ def board_of(known: Known, as_of: datetime) -> LiveBoard:
         devices=_devices(known, covering),
         allergies=tuple(allergies[:LISTED_MAX]),
         allergies_count=len(allergies),
-        curve=who.curve(known.stays, start_ms=_day_start_ms(center, as_of), now_ms=now_ms),
+        curve=_curve(known, as_of),
         left=tuple(known.left),
         left_count=known.left_count,
     )
@@ -232,6 +245,17 @@ def board_of(known: Known, as_of: datetime) -> LiveBoard:
 def _overdue(one: Inside, plan: DayPlan, as_of: datetime, center: Center, rooms: Mapping[str, str]) -> Overdue:
     due_ms = planned.due_ms(one, plan, as_of, center) or 0
     return Overdue(one.stay.subject_id, one.name, rooms.get(one.room_id, ""), one.since_ms, due_ms)
+
+
+def _curve(known: Known, as_of: datetime) -> Curve:
+    start_ms, end_ms = _day_ms(known.center, as_of)
+    rooms = [room.capacity for room in known.rooms]
+    return Curve(
+        starts_at_ms=start_ms,
+        children=who.were_in(known.stays, start_ms=start_ms, now_ms=ms_of(as_of)),
+        expected=planned.expected_at(known.people, known.plan, start_ms=start_ms, end_ms=end_ms),
+        capacity=sum(rooms) if rooms and all(rooms) else None,
+    )
 
 
 def mark_of(head: Head | None, as_of: datetime) -> Mark:
@@ -330,5 +354,9 @@ def _behind(row: DeskRow, head: Head | None) -> int | None:
 
 
 def _day_start_ms(center: Center, as_of: datetime) -> int:
+    return _day_ms(center, as_of)[0]
+
+
+def _day_ms(center: Center, as_of: datetime) -> tuple[int, int]:
     day = as_of.astimezone(ZoneInfo(center.time_zone)).date()
-    return day_bounds_ms(day.isoformat(), center.time_zone)[0]
+    return day_bounds_ms(day.isoformat(), center.time_zone)

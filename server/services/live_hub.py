@@ -108,19 +108,21 @@ class Viewer:
         self.seat: Final = seat
         self.ending: Ending | None = None
         self.has_ended = asyncio.Event()
-        self._news = asyncio.Event()
+        self._has_news = False
+        self._waiting: asyncio.Future[None] | None = None
         self._frame: Frame | None = None
         self._seen = seat.seen
         self._is_first = True
 
-    async def news(self, timeout_s: float) -> Frame | Ending | None:
-        """Give the newest frame, or the ending; None when nothing came for so long (seconds), or nothing is new."""
-        try:
-            async with asyncio.timeout(timeout_s):
-                await self._news.wait()
-        except TimeoutError:
-            return None
-        self._news.clear()
+    async def news(self) -> Frame | Ending | None:
+        """Wait for the newest frame, or the ending; None when nothing is new and the viewer is to hear that.
+
+        No timer of its own: with hundreds of viewers and many boards a second these would cost more than the sending.
+        """
+        if not self._has_news:
+            self._waiting = asyncio.get_running_loop().create_future()
+            await self._waiting
+        self._has_news = False
         if self.ending is not None:
             return self.ending
         frame, self._frame = self._frame, None
@@ -136,17 +138,23 @@ class Viewer:
             return
         is_first, self._is_first = self._is_first, False
         if is_first and frame.event_id == self._seen:
-            self._news.set()
+            self.wake()
         elif is_first or anew or self._seen:
             self._seen = ""
             self._frame = frame
-            self._news.set()
+            self.wake()
+
+    def wake(self) -> None:
+        """Let `news` go on, with nothing when nothing came."""
+        self._has_news = True
+        if self._waiting is not None and not self._waiting.done():
+            self._waiting.set_result(None)
 
     def end(self, ending: Ending) -> None:
         """Say how it ends; a frame that was not taken is not shown any more."""
         if self.ending is None:
             self.ending, self._frame = ending, None
-            self._news.set()
+            self.wake()
             self.has_ended.set()
 
 

@@ -107,7 +107,7 @@ async def _all_centres_the_worst_first(stage: DashboardStage, browser: Browser) 
         await _fits(page)
         await page.get_by_role("link", name="A Quiet House").click()
         await expect(page.locator(".board")).to_contain_text("This centre has no rooms yet")
-        await expect(page.locator(".totals dd").first).to_have_text("0")
+        await expect(page.locator(".totals strong").first).to_have_text("0")
         await look(page)
         await _fits(page)
         assert admin.complaints == []
@@ -171,7 +171,7 @@ async def _the_stream_fails_and_comes_back(stage: DashboardStage, manager: Visit
         seen.append(route.request.headers.get("last-event-id", ""))
         await route.continue_()
 
-    await page.route("**/live", cut)
+    await page.route("**/live?names=first", cut)
     await page.reload()
     await expect(page.locator("#banner")).to_contain_text("The live connection is interrupted")
     await expect(page.locator(".room")).to_have_count(5)
@@ -179,8 +179,8 @@ async def _the_stream_fails_and_comes_back(stage: DashboardStage, manager: Visit
     await stage.push(desk, desk.check_in(child, minute=-270, room_id=stage.rooms["DUCK"], auth_method="pin"))
     ducks = page.locator(".room", has=page.get_by_role("heading", name="Ducklings"))
     await expect(ducks.locator(".number strong").first).to_have_text("6")
-    await page.unroute("**/live", cut)
-    await page.route("**/live", note)
+    await page.unroute("**/live?names=first", cut)
+    await page.route("**/live?names=first", note)
     await expect(page.locator("#banner")).to_be_hidden()
     # The server goes away and comes back: the browser says by itself what it has seen last.
     hub = stage.running.app.state.live_hub
@@ -310,8 +310,14 @@ async def test_staff_on_a_phone_and_a_wall_without_names(stage: DashboardStage, 
         await expect(page.locator(".card")).to_have_count(3)
         await expect(page.get_by_role("button", name="Make a one-time code")).to_have_count(0)
         await _the_keyboard_reaches_everything(page, base)
+        asked: list[str] = []
+        page.on("request", lambda request: asked.append(request.url.partition("/api/v1")[2]))
         await staff.go(f"{base}?wall=1")
         await expect(page.locator(".room")).to_have_count(5)
+        # What the answer to that holds, tests/integration/test_live.py reads on the wire.
+        assert [one for one in asked if one] == [f"/centers/{stage.center.id}/live?names=none"]
+        await expect(page.locator(".totals")).to_contain_text("children in")
+        await expect(page.locator(".totals details, .totals a")).to_have_count(0)
         shown = await page.content()
         assert not [name for name in ("Okafor", "Kwame", "Svoboda", "Holloway", SCRIPT_NAME) if name in shown]
         await staff.go(base)

@@ -1,14 +1,16 @@
 """The live board over real sockets: what it says, who may see it, and how its stream begins, goes on and ends."""
 
 import asyncio
-from collections.abc import AsyncIterator
+import json
+from collections.abc import AsyncIterator, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from sqlalchemy import text
+from sqlalchemy import Engine, event, text
 
 from server.core.clock import SystemClock
 from server.core.database import create_engine
@@ -32,6 +34,10 @@ pytestmark = pytest.mark.postgres
 
 HOURS = """record,external_id,name,organisation,time_zone,closes_at
 center,north,North House,Hill Nurseries,Europe/Lisbon,15:00
+"""
+RENAMED = """record,external_id,center,given_name,family_name,birth_date,room,name,capacity
+room,BEES,north,,,,,Bumblebees,3
+child,C-2,north,Ana,Souza,2022-11-30,BEES,,
 """
 ALERTS = """record,external_id,center,child,kind,severity,text
 alert,A-1,north,C-2,allergy,critical,Peanuts: pen in the office
@@ -175,6 +181,38 @@ async def _names(office: LiveOffice, headers: dict[str, str], **asked: str) -> A
     return (await _ask_names(office, headers, **asked)).raise_for_status().json()
 
 
+def _nobody_is_booked(board: dict[str, Any]) -> None:
+    plan = board["plan"]
+    assert plan["rooms"] == [{"room_id": board["rooms"][0]["room_id"], "now": 0, "today": 0}]
+    assert (plan["starts_at"], len(plan["arrivals"]), plan["expected"]) == ("2026-09-21T15:00:00+01:00", 8, 0)
+    assert board["curve"]["expected"] == [0] * 96
+
+
+async def _totals_have_names(office: LiveOffice, headers: dict[str, str]) -> None:
+    found = {of: (await _names(office, headers, of=of))["items"] for of in ("children", "staff", "visitors")}
+    assert {of: [(one["name"], one["room_name"]) for one in items] for of, items in found.items()} == {
+        "children": [("Ana Silva", "Bumblebees"), ("Mia New", "")], "staff": [("Ruth Appiah", "")],
+        "visitors": [("Bob Builder", "")],
+    }  # fmt: skip
+    assert [one["on_file"] for one in found["children"]] == [True, False]
+
+
+async def _a_wall_is_sent_no_name(office: LiveOffice, headers: dict[str, str], names: Iterable[str]) -> None:
+    """Neither in the document nor in what the stream writes; the counts are those of the board."""
+    center = office.api.centers["north"]
+    document = await office.api.client.get(f"/api/v1/centers/{center}/board?names=none", headers=headers)
+    async with office.stream(headers, path=f"/centers/{center}/live?names=none") as stream:
+        streamed = await stream.board()
+    for sent in (document.text, streamed.data):
+        assert not [one for one in names if one in sent or one in json.dumps(json.loads(sent), ensure_ascii=False)]
+    board, wall = (await office.board(headers)).json(), streamed.board
+    assert (wall["totals"], wall["rooms"]) == (board["totals"], board["rooms"])
+    assert (wall["not_here"]["count"], wall["findings"]["critical"]) == (1, board["findings"]["critical"])
+    for path in ("board", "live"):
+        refused = await office.api.client.get(f"/api/v1/centers/{center}/{path}?names=all", headers=headers)
+        assert problem(refused) == (422, "invalid_input")
+
+
 def _named_findings(board: dict[str, Any]) -> set[tuple[str, str]]:
     return {(one["kind"], one["subject_name"]) for one in board["findings"]["items"]}
 
@@ -221,7 +259,8 @@ async def test_the_document_says_who_is_where_and_what_is_urgent(still: Hands) -
     assert (bees["ratio"]["status"], bees["ratio"]["reason"]) == ("breach", "no_staff")
     others = await _names(office, manager)
     assert [one["name"] for one in others["items"] + others["staff"]] == ["Mia New", "Ruth Appiah"]
-    assert [one["name"] for one in (await _names(office, manager, of="visitors"))["items"]] == ["Bob Builder"]
+    await _totals_have_names(office, manager)
+    await _a_wall_is_sent_no_name(office, manager, ("Ana", "Silva", "Mia New", "Ruth", "Bob", "Zoë", "Peanuts", ana))
     assert "Bob Builder" not in answer.text
     assert problem(await _ask_names(office, manager, room_id=new_id())) == (404, "not_found")
     assert problem(await _ask_names(office, manager, of="everybody")) == (422, "invalid_input")
@@ -229,8 +268,7 @@ async def test_the_document_says_who_is_where_and_what_is_urgent(still: Hands) -
     assert [one["name"] for one in board["not_here"]["items"]] == ["Zoë O'Neill-Ünal"]
     assert [one["name"] for one in board["after_hours"]["items"]] == ["Ana Silva"]
     assert (board["not_here"]["announced"], board["not_here"]["items"][0]["call"]) == (0, None)
-    assert board["plan"]["rooms"] == [{"room_id": bees["room_id"], "now": 0, "today": 0}]
-    assert (board["plan"]["starts_at"], len(board["plan"]["arrivals"])) == ("2026-09-21T15:00:00+01:00", 8)
+    _nobody_is_booked(board)
     assert [one["text"] for one in board["allergies"]["items"]] == ["Peanuts: pen in the office"]
     assert board["curve"]["children"][-5:] == [0, 1, 1, 1, 1]
     assert {one["name"]: (one["waiting"], one["clock_offset_ms"]) for one in board["devices"]} == {
@@ -244,3 +282,42 @@ async def test_the_document_says_who_is_where_and_what_is_urgent(still: Hands) -
     assert (left["count"], [(one["name"], one["collected_by"]) for one in left["items"]]) == (
         1, [("Ana Silva", "Grandmother")],
     )  # fmt: skip
+    await _who_is_on_file_is_read_when_the_log_says_so(still, manager, front, ana)
+
+
+async def _who_is_on_file_is_read_when_the_log_says_so(
+    still: Hands, manager: dict[str, str], desk: Desk, child: str
+) -> None:
+    """What happens at the door reads no child's file anew; a changed file, or a minute, does, and at once."""
+    office, at = still.office, (START_MS - NOW_MS) // MINUTE_MS
+    with _times_read("FROM person\n", "LEFT JOIN staff_profile ON") as read:
+        await still.push(desk, desk.check_in(child, minute=at))
+        assert (await office.board(manager)).json()["left"]["count"] == 0
+        assert len(read) == 0
+        await _import(office, RENAMED)
+        names = await _names(office, manager, of="children")
+        assert [one["name"] for one in names["items"]] == ["Ana Souza", "Mia New"]
+        assert (await office.board(manager)).json()["rooms"][0]["capacity"] == 3
+        assert len(read) == 1
+        # No desk holds the hours of a centre, so no row of the log tells of them.
+        await _import(office, HOURS.replace("15:00", "23:00"))
+        assert isinstance(still.clock, FakeClock)
+        still.clock.advance_ms(MINUTE_MS)
+        assert (await office.board(manager)).json()["after_hours"]["count"] == 0
+        assert len(read) == 2
+
+
+@contextmanager
+def _times_read(*words: str) -> Iterator[list[str]]:
+    """The statements of this process that have these words."""
+    found: list[str] = []
+
+    def note(*said: Any) -> None:
+        if all(word in said[2] for word in words):
+            found.append(said[2])
+
+    event.listen(Engine, "before_cursor_execute", note)
+    try:
+        yield found
+    finally:
+        event.remove(Engine, "before_cursor_execute", note)

@@ -10,9 +10,10 @@ from playwright.async_api import Browser, expect
 
 from server.core.settings import load_settings
 from server.services.database_setup import open_database
+from tests.contract.server_world import new_id
 from tests.support.api import SECRET
 from tests.support.browser import open_browser, visitor
-from tests.support.dashboard_stage import MANAGER, DashboardStage, open_dashboard_stage
+from tests.support.dashboard_stage import MANAGER, NOW_MINUTE, DashboardStage, open_dashboard_stage
 from tests.support.reach import reach_everything
 
 DESK: Final = {"viewport": {"width": 1280, "height": 740}}
@@ -26,7 +27,10 @@ PICTURES: Final[tuple[tuple[str, str, dict[str, Any], str], ...]] = (
     ("dashboard-wall", "?wall=1", WALL, "dark"),
     ("dashboard-figures", "/analytics?from=2026-09-21&to=2026-09-21", DESK, "light"),
     ("dashboard-reports", "/reports", DESK, "light"),
+    ("dashboard-devices", "/devices", DESK, "light"),
 )
+# After an entry of somebody who is not on file came in.
+KEPT_ASIDE: Final = ("dashboard-kept-aside", "/reviews", DESK, "light")
 ALL_OF_IT: Final = (
     ("sign-in", "/sign-in", DESK, "light"),
     ("devices", "/devices", DESK, "dark"),
@@ -49,6 +53,9 @@ async def draw(folder: Path, *, every: bool) -> None:
             async with open_dashboard_stage(settings) as stage, open_browser() as browser:
                 for picture in [*PICTURES, *(ALL_OF_IT if every else ())]:
                     await _picture(stage, browser, folder, picture)
+                desk = stage.desks["Front desk"]
+                await stage.push(desk, desk.check_in(new_id(), minute=NOW_MINUTE - 5, adult_name="Ann Grandmother"))
+                await _picture(stage, browser, folder, KEPT_ASIDE)
                 if every:
                     await _timeline(stage, browser, folder)
 
@@ -64,6 +71,8 @@ async def _picture(
             await one.go("/dashboard/sign-in")
         await one.page.wait_for_load_state("load")
         await expect(one.page.get_by_text("Loading")).to_have_count(0)
+        if picture is KEPT_ASIDE:
+            await expect(one.page.locator("#set-aside article")).to_be_visible()
         await one.page.screenshot(
             path=folder / f"{name}.png", full_page=screen is DESK and not name.startswith("dashboard-")
         )

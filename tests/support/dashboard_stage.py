@@ -11,6 +11,7 @@ from datetime import date, time
 from decimal import Decimal
 from typing import Final
 
+import uvicorn
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import text
 
@@ -70,6 +71,7 @@ class DashboardStage:
 
     base_url: str
     running: RunningApp
+    server: uvicorn.Server
     clock: FakeClock
     center: Center
     units: UnitsOfWork
@@ -121,7 +123,7 @@ class DashboardStage:
 async def open_dashboard_stage(settings: Settings) -> AsyncIterator[DashboardStage]:
     """Serve the nursery; `settings` must allow the dashboard over http."""
     clock = FakeClock(START_MS + NOW_MINUTE * MINUTE_MS)
-    async with served(settings, clock) as (running, _server, base_url):
+    async with served(settings, clock) as (running, server, base_url):
         services = running.services
         for content in (shipped_csv(), MORE.encode()):
             report = await services.roster_import.run([SourceFile("roster.csv", content)])
@@ -133,7 +135,7 @@ async def open_dashboard_stage(settings: Settings) -> AsyncIterator[DashboardSta
         await services.ratio_rules.put(center, Wish("2026-01-01", preset="england"), actor=nobody.id or center.id)
         engine = create_engine(settings.database_url.get_secret_value() if settings.database_url else "")
         units = UnitsOfWork(engine, clock=clock, luck=bytes, new_id=Ids(clock).new)
-        stage = DashboardStage(base_url, running, clock, center, units)
+        stage = DashboardStage(base_url, running, server, clock, center, units)
         try:
             await _read(stage)
             await _bookings(stage)

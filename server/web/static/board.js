@@ -3,8 +3,9 @@
 import { curveFigure } from "./curve.js";
 import { h, name, svg } from "./dom.js";
 import { behind } from "./names.js";
-import { childLink, listed, section } from "./parts.js";
+import { childLink, count, listed, person, section } from "./parts.js";
 import { bookedLine, forecast, notHere, overdue } from "./plan.js";
+import { totals } from "./totals.js";
 import { clock, counted, gapWords, span, STATUS, when } from "./words.js";
 
 const CRITICAL_SHOWN = 5;
@@ -12,12 +13,11 @@ const CRITICAL_SHOWN = 5;
 /** Make the live page of a board, with the `names` that are open; a wall (`isWall`) shows no name of a child or an adult. */
 export function boardPage(board, { isWall, names }) {
   const parts = isWall
-    ? [critical(board, isWall), coverage(board), totals(board), rooms(board, null)]
+    ? [critical(board, isWall), coverage(board), totals(board, null), rooms(board, null)]
     : [
         critical(board, isWall),
         coverage(board),
-        totals(board),
-        visitors(board, names),
+        totals(board, names),
         rooms(board, names),
         h("div", { class: "columns", "data-key": "columns" },
           notHere(board, names), overdue(board, names), afterHours(board, names), forecast(board), findings(board), devices(board), allergies(board, names), leftToday(board, names)),
@@ -34,17 +34,6 @@ export function spokenCounts(board) {
   const said = [`${countWords(children)} children and ${countWords(staff)} staff in`, ...alarms];
   if (board.findings.critical) said.push(`${board.findings.critical} critical to settle`);
   return `${said.join(". ")}.`;
-}
-
-/** A count: what is known, and beside it the range that it may be where desks hold entries or are silent. */
-export function count(number, covered) {
-  const known = h("strong", null, String(number.certain));
-  const isCertain = covered.complete || (covered.bounded && number.least === number.most);
-  if (isCertain) return [known];
-  const range = number.least === number.most ? "" : `${number.least}–${number.most}`;
-  const mark = covered.bounded ? "" : "?";
-  return [known, h("span", { class: "range", "aria-hidden": "true" }, ` ${range}${mark}`),
-    h("span", { class: "unseen" }, range ? ` known, ${range.replace("–", " to ")} possible` : " known, there may be others")];
 }
 
 function countWords(number) {
@@ -68,21 +57,8 @@ function coverage(board) {
   if (complete) return null;
   const waiting = unconfirmed ? ` ${counted(unconfirmed, "entry is", "entries are")} recorded and not yet confirmed.` : "";
   const title = board.coverage.bounded ? "Some counts are ranges." : "Some counts may lack somebody.";
-  return h("div", { "data-key": "coverage", class: "notice warn" }, h("p", null, h("strong", null, title), waiting),
+  return h("div", { "data-key": "coverage", id: "coverage", tabindex: "-1", class: "notice warn" }, h("p", null, h("strong", null, title), waiting),
     h("ul", null, says.map((text) => h("li", { "data-key": text }, text))));
-}
-
-function totals(board) {
-  const { children, staff, visitors } = board.totals;
-  const one = (label, number) => h("div", null, h("dd", null, count(number, board.coverage)), h("dt", null, label));
-  return h("dl", { "data-key": "totals", class: "totals" }, one("children in", children), one("staff in", staff), one("visitors in", visitors));
-}
-
-function visitors(board, names) {
-  const number = board.totals.visitors.certain;
-  if (!number) return null;
-  const all = (found) => h("ul", { class: "names" }, found.items.map((one) => person(board, one)));
-  return behind(names, "of=visitors", `${counted(number, "visitor", "visitors")}: names`, all);
 }
 
 function rooms(board, names) {
@@ -127,10 +103,6 @@ function roomNames(board, room, names) {
     staff.length ? [h("h3", null, "Staff"), h("ul", { class: "names" }, staff.map((one) => person(board, one, one.counts_in_ratio ? "" : ", not counted")))] : null];
   const key = `of=room${room.room_id ? `&room_id=${room.room_id}` : ""}`;
   return behind(names, key, `${counted(room.children_count.certain, "child", "children")}, ${room.staff_count} staff: names`, all);
-}
-
-function person(board, one, more = "") {
-  return h("li", { "data-key": one.id }, name(one.name || "not on file"), " ", h("span", { class: "muted" }, `since ${when(one.since, board.as_of)}${more}`));
 }
 
 function afterHours(board, names) {
@@ -187,5 +159,5 @@ function leftToday(board, names) {
 }
 
 function curve(board) {
-  return section("curve", "Children in today", curveFigure(board.curve, board.as_of));
+  return section("curve", "Children today", curveFigure(board.curve, board.ratio, board.as_of));
 }

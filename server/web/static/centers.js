@@ -1,9 +1,9 @@
 // All centres at a glance, the worst first.
 
 import { ask } from "./api.js";
-import { count } from "./board.js";
 import { h, name, notice, say, update } from "./dom.js";
 import { matters, standing, summary, verdict, worstFirst } from "./glance.js";
+import { count } from "./parts.js";
 import { isSignedOut } from "./signed_out.js";
 import { clock } from "./words.js";
 
@@ -25,7 +25,7 @@ async function load() {
 
 async function renew(center) {
   try {
-    const answer = await ask(`/centers/${center.id}/board`, center.etag);
+    const answer = await ask(`/centers/${center.id}/board?names=none`, center.etag);
     if (answer) Object.assign(center, { board: answer.body, etag: answer.etag });
     center.refused = "";
   } catch (refused) {

@@ -1,30 +1,65 @@
-// The day's curve: how many children were in, drawn from the numbers of the board.
+// The day as a chart, drawn from the numbers of the board: who was in, who is expected, and what is allowed.
 
 import { h, svg } from "./dom.js";
 import { clock } from "./words.js";
 
 const WIDTH = 720;
-const HEIGHT = 150;
+const HEIGHT = 170;
 const LEFT = 34;
 const BOTTOM = 24;
 const TOP = 12;
 const EARLIEST_MIN = 6 * 60;
 const LATEST_MIN = 19 * 60;
+const HOUR_MIN = 60;
 
-/** Draw a curve as a figure. */
-export function curveFigure(curve, asOf) {
-  const points = curve.children.map((children, at) => ({ minute: at * curve.step_min, children }));
+/** Draw the day as a figure, with a key that needs no colour and the same numbers in words and as a table. */
+export function curveFigure(curve, ratio, asOf) {
+  const points = pointsOf(curve);
   const most = Math.max(0, ...curve.children);
-  if (!most) return h("p", { class: "muted" }, "No child has been in today.");
-  const first = points.findIndex((point) => point.children > 0);
-  const from = Math.min(EARLIEST_MIN, Math.floor(points[first].minute / 60) * 60);
-  const to = Math.max(LATEST_MIN, Math.ceil(points.at(-1).minute / 60) * 60);
-  const axes = scales(from, to, most);
+  const booked = Math.max(0, ...curve.expected);
+  if (!most && !booked) return h("p", { class: "muted" }, "No child has been in today, and none is booked.");
+  const [from, to] = hours(points, curve);
+  const allowed = ratio.children_allowed;
+  const axes = scales(from, to, Math.max(most, booked, curve.capacity ?? 0, allowed ?? 0));
+  const said = words(curve, points, allowed, asOf);
+  const shown = points.filter((point) => point.minute >= from && point.minute <= to);
+  const here = shown.filter((point) => point.children !== undefined);
+  const drawn = svg("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", "aria-label": said.join(" "), class: "curve" },
+    grid(axes, from, to),
+    curve.capacity ? svg("path", { d: `M${axes.x(from)} ${axes.y(curve.capacity)}H${axes.x(to)}`, class: "limit" }) : null,
+    present(here, axes),
+    booked ? svg("path", { d: steps(shown, "expected", axes), class: "expected" }) : null,
+    allowed === null || !here.length ? null : allowedMark(here.at(-1), allowed, axes));
+  return h("figure", null, drawn, key(curve, booked, allowed), h("figcaption", { class: "muted" }, said.map((one) => h("p", null, one))), table(shown));
+}
+
+function pointsOf(curve) {
+  return curve.expected.map((expected, at) => ({ minute: at * curve.step_min, children: curve.children[at], expected }));
+}
+
+function hours(points, curve) {
+  const busy = points.filter((point) => point.children || point.expected);
+  const now = (curve.children.length - 1) * curve.step_min;
+  const first = Math.floor(busy[0].minute / HOUR_MIN) * HOUR_MIN;
+  const last = Math.ceil((Math.max(busy.at(-1).minute, now) + curve.step_min) / HOUR_MIN) * HOUR_MIN;
+  return [Math.min(EARLIEST_MIN, first), Math.max(LATEST_MIN, Math.min(last, points.length * curve.step_min))];
+}
+
+/** What the chart says, in sentences; each tells what its number rests upon. */
+function words(curve, points, allowed, asOf) {
+  const now = curve.children.length - 1;
+  const most = Math.max(0, ...curve.children);
+  const booked = Math.max(0, ...curve.expected);
   const peak = points.find((point) => point.children === most);
-  const label = `Children in, each ${curve.step_min} minutes: ${most} at most, first at ${told(peak.minute)}; ${points.at(-1).children} at ${clock(asOf)}.`;
-  const drawn = svg("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", "aria-label": label, class: "curve" },
-    grid(axes, from, to, most), line(points.filter((point) => point.minute >= from), axes));
-  return h("figure", null, drawn, h("figcaption", { class: "muted" }, label));
+  const full = points.find((point) => point.expected === booked);
+  return [
+    `In, by what desks recorded: ${curve.children[now]} at ${clock(asOf)}${most ? `; ${most} at most, first at ${told(peak.minute)}` : ""}.`,
+    booked
+      ? `Expected, by bookings and schedules without those announced absent: ${curve.expected[now]} at ${clock(asOf)}; ${booked} at most, first at ${told(full.minute)}.`
+      : "Nobody is booked today, so nothing says who is expected.",
+    curve.capacity ? `The rooms hold ${curve.capacity}.` : null,
+    allowed === null ? null : `The ratio rules allow ${allowed} in all rooms together with the adults who are in now; each room is judged on its card.`,
+  ].filter(Boolean);
 }
 
 function scales(from, to, most) {
@@ -47,25 +82,56 @@ function grid({ x, y, top }, from, to) {
     marks.push(svg("line", { x1: LEFT, x2: WIDTH - 8, y1: y(children), y2: y(children), class: "rule" }));
     marks.push(svg("text", { x: LEFT - 6, y: y(children) + 4, "text-anchor": "end" }, String(children)));
   }
-  for (let minute = from; minute <= to; minute += 120) {
+  for (let minute = from; minute <= to; minute += 2 * HOUR_MIN) {
     marks.push(svg("text", { x: x(minute), y: HEIGHT - 6, "text-anchor": "middle" }, told(minute)));
   }
   return marks;
 }
 
-function line(points, { x, y }) {
-  let path = "";
-  points.forEach((point, at) => {
-    path += at ? `H${x(point.minute).toFixed(1)}V${y(point.children).toFixed(1)}` : `M${x(point.minute).toFixed(1)} ${y(point.children).toFixed(1)}`;
-  });
+function steps(points, field, { x, y }) {
+  return points.map((point, at) => {
+    const [right, up] = [x(point.minute).toFixed(1), y(point[field]).toFixed(1)];
+    return at ? `H${right}V${up}` : `M${right} ${up}`;
+  }).join("");
+}
+
+function present(points, axes) {
+  if (!points.length) return null;
+  const path = steps(points, "children", axes);
   const last = points.at(-1);
-  const base = y(0).toFixed(1);
-  const area = `${path}V${base}H${x(points[0].minute).toFixed(1)}Z`;
+  const area = `${path}V${axes.y(0).toFixed(1)}H${axes.x(points[0].minute).toFixed(1)}Z`;
   return [
     svg("path", { d: area, class: "area" }),
     svg("path", { d: path, class: "line" }),
-    svg("circle", { cx: x(last.minute), cy: y(last.children), r: 4, class: "now" }),
+    svg("circle", { cx: axes.x(last.minute), cy: axes.y(last.children), r: 4, class: "now" }),
   ];
+}
+
+/** A diamond above now: it holds for the adults of this moment and for no other. */
+function allowedMark(last, allowed, { x, y }) {
+  return svg("path", { d: diamond(x(last.minute), y(allowed)), class: "allowed" });
+}
+
+const diamond = (x, y) => `M${x - 6} ${y}L${x} ${y - 6}L${x + 6} ${y}L${x} ${y + 6}Z`;
+
+/** Each line beside its name as it is drawn: full, dashed, dotted, a diamond. */
+function key(curve, booked, allowed) {
+  const sample = (style, d, text) => h("li", null,
+    svg("svg", { class: "curve sample", viewBox: "0 0 36 14", "aria-hidden": "true" }, svg("path", { d, class: style })), text);
+  return h("ul", { class: "key" },
+    sample("line", "M2 7H34", "in (recorded)"),
+    booked ? sample("expected", "M2 7H34", "expected (booked)") : null,
+    curve.capacity ? sample("limit", "M2 7H34", "rooms hold") : null,
+    allowed === null ? null : sample("allowed", diamond(18, 7), "allowed by the ratio now"));
+}
+
+function table(points) {
+  const rows = points.filter((point) => point.minute % HOUR_MIN === 0);
+  return h("details", null, h("summary", null, "The same as a table"),
+    h("table", { class: "numbers" },
+      h("thead", null, h("tr", null, ["At", "In, recorded", "Expected, booked"].map((title) => h("th", { scope: "col" }, title)))),
+      h("tbody", null, rows.map((point) => h("tr", null, h("th", { scope: "row" }, told(point.minute)),
+        h("td", null, point.children === undefined ? "–" : String(point.children)), h("td", null, String(point.expected)))))));
 }
 
 function told(minute) {

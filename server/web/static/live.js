@@ -26,6 +26,16 @@ page.addEventListener("toggle", ({ target }) => {
   show(last);
 }, true);
 
+// A number whose names stand in a list further down leads there and opens it; without this the link still jumps.
+page.addEventListener("click", (event) => {
+  const list = event.target.closest("a[data-opens]")?.dataset.opens;
+  const details = list && page.querySelector(`details[data-names="${list}"]`);
+  if (!details) return;
+  event.preventDefault();
+  details.open = true;
+  details.querySelector("summary").focus();
+});
+
 page.addEventListener("submit", async (event) => {
   event.preventDefault();
   const { submitter, target } = event;
@@ -54,6 +64,8 @@ function show(board) {
 }
 
 follow(center, {
+  // A wall is sent no name at all, so that none is in its memory, its cache or on the wire.
+  names: isWall ? "none" : "first",
   onBoard(board) {
     show(board);
     names.again();

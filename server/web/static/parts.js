@@ -2,6 +2,23 @@
 
 import { h, name } from "./dom.js";
 import { behind } from "./names.js";
+import { when } from "./words.js";
+
+/** A count: what is known, and beside it the range that it may be where desks hold entries or are silent. */
+export function count(number, covered) {
+  const known = h("strong", null, String(number.certain));
+  const isCertain = covered.complete || (covered.bounded && number.least === number.most);
+  if (isCertain) return [known];
+  const range = number.least === number.most ? "" : `${number.least}–${number.most}`;
+  const mark = covered.bounded ? "" : "?";
+  return [known, h("span", { class: "range", "aria-hidden": "true" }, ` ${range}${mark}`),
+    h("span", { class: "unseen" }, range ? ` known, ${range.replace("–", " to ")} possible` : " known, there may be others")];
+}
+
+/** A member of staff or a visitor in a list. */
+export function person(board, one, more = "") {
+  return h("li", { "data-key": one.id }, name(one.name || "not on file"), " ", h("span", { class: "muted" }, `since ${when(one.since, board.as_of)}${more}`));
+}
 
 /** Where the timeline of a child is. */
 export function childLink(board, child) {

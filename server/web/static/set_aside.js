@@ -84,7 +84,7 @@ function card(kept) {
   const told = kept.occurred_at ? `${kindWords(kept.kind)} at ${when(kept.occurred_at, reference)}` : `An entry (${kept.kind.replaceAll("_", " ")})`;
   return h("article", { "data-key": kept.entry, class: "card warn" },
     h("h3", null, told, kept.occurred_at ? [", ", name(who)] : null),
-    h("p", null, kept.says, ". It came from ", name(kept.device_name), ` ${when(kept.received_at, reference)}.`,
+    h("p", null, kept.says, ". It came from ", name(kept.device_name), ` at ${when(kept.received_at, reference)}.`,
       kept.adult_name ? [" With ", name(kept.adult_name), "."] : null),
     kept.verdict ? answered(kept) : manage === "yes" ? choices(kept) : h("p", { class: "muted" }, "A manager of the centre decides this."));
 }

@@ -11,9 +11,9 @@ const POLL_EVERY_MS = 10000;
 const OPEN_AGAIN_MS = 10000;
 const TICK_MS = 1000;
 
-/** Follow a centre; see `Follower`. */
-export function follow(centerId, { onBoard, onState }) {
-  const follower = new Follower(`/centers/${centerId}`, onBoard, onState);
+/** Follow a centre; see `Follower`. `names` "none": what comes from the server names nobody. */
+export function follow(centerId, { onBoard, onState, names = "first" }) {
+  const follower = new Follower(`/centers/${centerId}`, names, onBoard, onState);
   follower.open();
   follower.ticking = setInterval(() => follower.tick(), TICK_MS);
   addEventListener("online", () => follower.open());
@@ -24,8 +24,9 @@ export function follow(centerId, { onBoard, onState }) {
  * answers), with the moment of the server's clock as of which the last board is known to hold, or null.
  */
 class Follower {
-  constructor(path, onBoard, onState) {
+  constructor(path, names, onBoard, onState) {
     this.path = path;
+    this.query = `?names=${names}`;
     this.onBoard = onBoard;
     this.onState = onState;
     this.source = null;
@@ -41,7 +42,7 @@ class Follower {
     if (isSignedOut()) return;
     this.source?.close();
     this.openedAt = this.heardAt = performance.now();
-    this.source = new EventSource(`/api/v1${this.path}/live`);
+    this.source = new EventSource(`/api/v1${this.path}/live${this.query}`);
     this.source.addEventListener("board", (event) => {
       this.heard();
       this.take(JSON.parse(event.data));
@@ -102,7 +103,7 @@ class Follower {
     this.isPolling = true;
     this.polledAt = performance.now();
     try {
-      const answer = await ask(`${this.path}/board`, this.etag);
+      const answer = await ask(`${this.path}/board${this.query}`, this.etag);
       if (answer) {
         this.etag = answer.etag;
         this.take(answer.body);

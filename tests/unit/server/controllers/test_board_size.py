@@ -14,8 +14,8 @@ from server.controllers.board_shape import encoded_board
 from server.core.clock import ms_of
 from server.core.errors import NotFound
 from server.models.rooms import Center, Room
-from server.repositories.live_board import BoardAlert, BoardPerson, BoardStay
-from server.services.board import LISTED_MAX, LiveBoard
+from server.repositories.live_board import BoardAlert, BoardFinding, BoardPerson, BoardStay
+from server.services.board import LISTED_MAX, ChildLeft, LiveBoard
 from server.services.board_plan import DayPlan
 from server.services.day_windows import Span
 from server.services.live_board import Known, board_of
@@ -29,6 +29,10 @@ ROOMS = 50
 
 def _id(number: int) -> str:
     return str(UUID(int=number))
+
+
+FINDING = BoardFinding("f", "two_collectors", "critical", _id(3_000_000), "Kwame Okafor", None, None)
+LEFT = ChildLeft(_id(3_000_001), "Zoë Brandão", _id(3_000_002), ms_of(EVENING), "Aunt Moreau", False, False)
 
 
 def board_with(children: int, *, missing: int = 0) -> LiveBoard:
@@ -46,7 +50,8 @@ def board_with(children: int, *, missing: int = 0) -> LiveBoard:
     plan = DayPlan(times={one.id: (span,) for one in people})
     known = Known(
         center=center, head=None, rooms=rooms, rules=[], people=people, stays=stays, alerts=alerts, desks=[],
-        last_events=[], findings=[], finding_counts={}, set_aside_count=0, left=[], left_count=0, plan=plan,
+        last_events=[], findings=[FINDING], finding_counts={"critical": 1}, set_aside_count=0, left=[LEFT],
+        left_count=1, plan=plan,
     )  # fmt: skip
     return board_of(known, EVENING)
 
@@ -68,7 +73,7 @@ def _stay(number: int, came_ms: int, room_id: str) -> BoardStay:
 
 def test_a_page_with_a_thousand_children_in_stays_below_its_weight() -> None:
     board = board_with(1_000, missing=1_000)
-    content, _ = encoded_board(board)
+    content, _ = encoded_board(board, "first")
     found = json.loads(content)
     assert found["totals"]["children"]["certain"] == 1_000
     lists = {name: found[name] for name in ("not_here", "overdue", "after_hours", "allergies")}
@@ -79,19 +84,34 @@ def test_a_page_with_a_thousand_children_in_stays_below_its_weight() -> None:
     page = sum(file.stat().st_size for file in files)
     assert len(content) < 60_000
     assert page + len(content) < PAGE_BYTES_MAX
-    small, _ = encoded_board(board_with(100, missing=100))
+    small, _ = encoded_board(board_with(100, missing=100), "first")
     assert len(content) - len(small) < 1_000, "what grows with the children is the digits of their number"
+
+
+def test_what_is_sent_to_a_wall_names_nobody_and_counts_the_same() -> None:
+    board = board_with(100, missing=100)
+    wall, named = (json.loads(encoded_board(board, names)[0]) for names in ("none", "first"))
+    text = json.dumps(wall, ensure_ascii=False)
+    assert not [word for word in (GIVEN, FAMILY, "Peanuts", _id(2), "Kwame", "Zoë") if word in text]
+    assert all(word in json.dumps(named, ensure_ascii=False) for word in (GIVEN, "Peanuts", _id(2), "Kwame", "Zoë"))
+    lists = ("not_here", "overdue", "after_hours", "allergies", "left", "findings")
+    assert {key: wall[key] for key in lists} == {key: {**named[key], "items": []} for key in lists}
+    assert {**wall, **dict.fromkeys(lists)} == {**named, **dict.fromkeys(lists)}
 
 
 @pytest.mark.parametrize(
     ("of", "count", "first"),
     [
+        ("children", 600, {"room_name": "Room 0", "on_file": True}),
+        ("staff", 0, None),
+        ("expected", 1300, {"starts_at": "2026-09-21T11:30:00+02:00", "ends_at": "2026-09-21T19:30:00+02:00"}),
+        ("announced", 0, None),
         ("not_here", 700, {"room_name": "Room 0"}),
         ("overdue", 600, {"due_at": "2026-09-21T19:30:00+02:00"}),
         ("after_hours", 600, {"since": "2026-09-21T11:30:00+02:00"}),
         ("allergies", 600, {"severity": "critical"}),
         ("visitors", 0, None),
-        ("left", 0, None),
+        ("left", 1, {"collected_by": "Aunt Moreau"}),
     ],
 )
 def test_behind_a_number_are_its_names(of: Any, count: int, first: dict[str, str] | None) -> None:

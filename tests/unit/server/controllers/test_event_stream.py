@@ -11,6 +11,7 @@ from server.services.live_hub import Ending, Frame, LiveHub, Seat, Topic, Viewer
 from tests.support.clock import START_MS, FakeClock
 
 DEADLINE_S = 20
+STILL = b": nothing new\n\nevent: still\ndata: {}\n\n"
 HELLO = b": rollcall\nretry: 2000\n\n"
 
 
@@ -86,7 +87,7 @@ async def test_a_stream_says_hello_shows_frames_and_says_good_bye() -> None:
 async def test_a_silent_stream_says_that_nothing_is_new_so_that_pages_hear_it() -> None:
     room, client = Room(), Client()
     task = room.stream(client, heartbeat_s=0.001)
-    await client.until(b": nothing new\n\nevent: still\ndata: {}\n\n")
+    await client.until(STILL)
     room.viewer.end(Ending.DRAINING)
     await _ended(task, room)
 
@@ -126,6 +127,23 @@ async def test_what_is_broken_is_not_hidden() -> None:
     assert len(room.hub) == 0
 
 
-def test_a_viewer_waits_for_nothing_without_time() -> None:
+def test_a_viewer_that_is_woken_without_news_hears_that_nothing_is_new() -> None:
     viewer = Viewer(Seat("u", START_MS, bool))
-    assert asyncio.run(viewer.news(0)) is None
+    viewer.wake()
+    assert asyncio.run(viewer.news()) is None
+
+
+async def test_a_stream_that_shows_something_is_not_silent_and_one_that_is_says_so_again_and_again() -> None:
+    room, client = Room(), Client()
+    task = room.stream(client, heartbeat_s=0.001)
+    async with asyncio.timeout(DEADLINE_S):
+        while client.bodies.count(STILL) < 3:
+            await asyncio.sleep(0)
+    client.hung_up.set()
+    await _ended(task, room)
+    lively, other = Room(), Client()
+    task = lively.stream(other, heartbeat_s=DEADLINE_S)
+    await other.until(b"data: 1\n\n")
+    other.hung_up.set()
+    await _ended(task, lively)
+    assert STILL not in other.bodies

@@ -14,7 +14,6 @@ from server.services.board_people import (
     allergies_present,
     child_in,
     child_left,
-    curve,
     departures,
     insiders,
     last_closing_ms,
@@ -22,6 +21,7 @@ from server.services.board_people import (
     said_event,
     seen_today,
     together,
+    were_in,
 )
 from sync.attendance import AttendanceEvent, EventKind
 from sync.attendance_events import encode_event
@@ -183,6 +183,5 @@ def test_alerts_are_shown_with_the_child_and_allergies_the_worst_first() -> None
 
 def test_the_curve_counts_the_children_at_each_quarter_of_an_hour() -> None:
     stays = [stay("ana", 15, 45), stay("zoe", 16), stay("ruth", 0), stay("guest", None, 30), stay("guest", -60, 15)]
-    found = curve(stays, start_ms=DAY_MS, now_ms=DAY_MS + 60 * MINUTE_MS)
-    assert (found.starts_at_ms, found.children) == (DAY_MS, (1, 1, 2, 1, 1))
-    assert curve([], start_ms=DAY_MS, now_ms=DAY_MS + QUARTER_MS - 1).children == (0,)
+    assert were_in(stays, start_ms=DAY_MS, now_ms=DAY_MS + 60 * MINUTE_MS) == (1, 1, 2, 1, 1)
+    assert were_in([], start_ms=DAY_MS, now_ms=DAY_MS + QUARTER_MS - 1) == (0,)

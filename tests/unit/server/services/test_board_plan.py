@@ -1,5 +1,6 @@
 """Who should be there by what was booked, beside who is."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -7,9 +8,20 @@ import pytest
 from server.core.clock import datetime_of, ms_of
 from server.models.rooms import Center
 from server.repositories.live_board import BoardPerson, BoardStay, LastCall
-from server.services.board import RoomPlan
+from server.services.board import Announced, Came, RoomPlan
 from server.services.board_people import Inside, insiders
-from server.services.board_plan import DayPlan, due_ms, forecast, missed, overdue, quarter_of, room_plans
+from server.services.board_plan import (
+    DayPlan,
+    announced,
+    due_ms,
+    expected,
+    expected_at,
+    forecast,
+    missed,
+    overdue,
+    quarter_of,
+    room_plans,
+)
 from server.services.day_windows import Span
 
 MINUTE_MS = 60_000
@@ -49,6 +61,36 @@ def test_rooms_count_who_is_booked_and_not_announced() -> None:
     now = datetime_of(at(8))
     assert room_plans(PEOPLE, plan, now, ROOMS) == [RoomPlan("bees", 1, 2), RoomPlan("ants", 0, 0)]
     assert room_plans(PEOPLE, plan, datetime_of(at(12)), ROOMS)[0] == RoomPlan("bees", 0, 2)
+
+
+def test_who_is_expected_is_told_by_the_time_with_what_became_of_it() -> None:
+    plan = DayPlan({"bob": (span(9, 12), span(13, 15)), "ana": (span(8, 12),), "cleo": (span(9, 10),)})
+    there = inside(("ana", at(8)), ("dora", at(8)), now_ms=at(10))
+    found = expected(PEOPLE, there, {"ana", "dora", "cleo"}, plan, ROOMS)
+    assert [(one.child_id, one.starts_at_ms, one.ends_at_ms, one.came) for one in found] == [
+        ("ana", at(8), at(12), Came.IN), ("bob", at(9), at(15), Came.NOT_COME), ("cleo", at(9), at(10), Came.LEFT),
+    ]  # fmt: skip
+    assert found[2].room_name == "Ants"
+    told = DayPlan(plan.times, announced={"bob", "dora", "ana"})
+    assert [one.child_id for one in expected(PEOPLE, there, {"ana"}, told, ROOMS)] == ["cleo"]
+    # Who came all the same is not absent.
+    assert announced(PEOPLE, {"ana", "dora"}, told, ROOMS) == [Announced("bob", "Bob Silva", "Bumblebees")]
+    grown = [replace(one, is_child=False) for one in PEOPLE]
+    assert (expected(grown, there, (), plan, ROOMS), announced(grown, (), told, ROOMS)) == ([], [])
+
+
+def test_the_expected_of_each_quarter_are_those_whose_booking_holds_it_each_once() -> None:
+    plan = DayPlan({
+        "ana": (span(8, 10), span(9, 11)),
+        "bob": (Span(datetime_of(at(8, 20)), datetime_of(at(8, 50))),),
+        "cleo": (Span(datetime_of(at(0) - MINUTE_MS), datetime_of(at(8, 30))),),
+        "dora": (span(8, 11),),
+    }, {"dora"})  # fmt: skip
+    found = expected_at(PEOPLE, plan, start_ms=at(0), end_ms=at(24))
+    assert (len(found), found[0], sum(found[4 * 11 :])) == (96, 1, 0)
+    # From 8:00 to 9:00: ana and cleo, at 8:30 ana and bob. Of what meets or overlaps a child counts once.
+    assert (found[32:36], found[36:44]) == ((2, 2, 2, 2), (1,) * 8)
+    assert expected_at(PEOPLE, DayPlan(), start_ms=at(0), end_ms=at(25)) == (0,) * 100
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Collection
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import pytest
 
@@ -115,10 +115,18 @@ async def running(world: World) -> AsyncIterator[World]:
     assert not world.heads.watching, "nobody watches any more"
 
 
+async def news_of(viewer: Viewer, within_s: float = 0) -> Frame | Ending | None:
+    """What there is to hear now, or so many seconds later; None when there is nothing."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(within_s):
+            return await viewer.news()
+    return None
+
+
 async def shown(viewer: Viewer) -> Frame:
     """The next frame; what has nothing new is passed over."""
     async with asyncio.timeout(DEADLINE_S):
-        while (news := await viewer.news(DEADLINE_S)) is None:
+        while (news := await viewer.news()) is None:
             pass
     assert isinstance(news, Frame), news
     return news
@@ -155,17 +163,17 @@ async def test_a_slow_viewer_gets_the_newest_and_delays_nobody(world: World) -> 
         world.change(text)
         assert (await shown(quick)).content == text.encode()
     assert (await shown(slow)).content == b"three"
-    assert await slow.news(0) is None
+    assert await news_of(slow) is None
 
 
 async def test_who_has_the_current_frame_gets_a_comment_and_then_what_time_has_changed() -> None:
     async with running(World(refresh_s=0.01)) as world:
         resumed, older = world.join(seen="e:1"), world.join(seen="e:0")
-        assert await resumed.news(DEADLINE_S) is None
+        assert await resumed.news() is None
         assert (await shown(older)).event_id == "e:1"
         assert (await shown(resumed)).content == b"calm", "its own may be older than the last refresh"
         late = world.join("bob", seen="e:1")
-        assert await late.news(DEADLINE_S) is None
+        assert await late.news() is None
         assert (await shown(late)).content == b"calm"
 
 
@@ -174,7 +182,7 @@ async def test_time_alone_shows_what_changed_and_nothing_else() -> None:
         viewer = world.join()
         await shown(viewer)
         await world.screen.until(world.screen.composed + 3)
-        assert await viewer.news(0) is None
+        assert await news_of(viewer) is None
         world.screen.text = "late"
         assert (await shown(viewer)).content == b"late"
 
@@ -217,14 +225,14 @@ async def test_who_lost_the_right_is_told_so_and_shown_nothing_more(world: World
     world.users["ann"] = _user("ann", active=False)
     world.clock.advance_ms(60_000)
     await world.hub.check_rights()
-    assert [await viewer.news(0) for viewer in (gone, off)] == [Ending.RIGHTS_LOST] * 2
-    assert await expired.news(0) is Ending.TOKEN_EXPIRED
+    assert [await news_of(viewer) for viewer in (gone, off)] == [Ending.RIGHTS_LOST] * 2
+    assert await news_of(expired) is Ending.TOKEN_EXPIRED
     world.change("secret")
     assert (await shown(stays)).content == b"secret"
-    assert await gone.news(0) is None
+    assert await news_of(gone) is None
     del world.users["ruth"]
     await world.hub.check_rights()
-    assert await stays.news(0) is Ending.RIGHTS_LOST
+    assert await news_of(stays) is Ending.RIGHTS_LOST
 
 
 async def test_a_family_follows_all_its_centres_and_rights_that_no_log_tells_of(world: World) -> None:
@@ -243,7 +251,7 @@ async def test_a_family_follows_all_its_centres_and_rights_that_no_log_tells_of(
     await shown(board)
     composed = world.screen.composed
     await world.hub.check_rights()
-    assert await board.news(0.05) is None
+    assert await news_of(board, 0.05) is None
     assert world.screen.composed == composed, "a board has no such rights"
 
 
@@ -265,7 +273,7 @@ async def test_a_defect_ends_the_streams_and_the_next_viewer_begins_anew(world: 
     await shown(viewer)
     world.screen.failing = [ZeroDivisionError()]
     world.change("broken")
-    assert await viewer.news(DEADLINE_S) is Ending.FAILED
+    assert await viewer.news() is Ending.FAILED
     again = world.join()
     assert (await shown(again)).content == b"broken"
     world.hub.leave(viewer)
@@ -278,7 +286,7 @@ async def test_a_defect_ends_the_streams_and_the_next_viewer_begins_anew(world: 
 async def test_a_server_that_goes_away_says_so_and_lets_nobody_in(world: World) -> None:
     viewers = [world.join(), world.join("bob")]
     world.hub.drain()
-    assert [await viewer.news(0) for viewer in viewers] == [Ending.DRAINING] * 2
+    assert [await news_of(viewer) for viewer in viewers] == [Ending.DRAINING] * 2
     with pytest.raises(Unavailable):
         world.join()
 
