@@ -98,7 +98,7 @@ def _complete_operation(method: str, operation: Operation, schemas: Mapping[str,
     parameters = operation.setdefault("parameters", [])
     names = {one["name"].lower() for one in parameters}
     is_known = bool(operation.get("security"))
-    if method == "post" and is_known:
+    if method == "post" and is_known and not operation.get(repeats.NOT_REPEATABLE):
         parameters.append(_KEY)
     answers = operation["responses"]
     whole = answers.get("200", {})

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Path, Response, status
 
 from server.controllers.dependencies import CurrentUser, ServicesDep
 from server.controllers.pagination import PageDep, next_cursor
+from server.controllers.repeats import NOT_REPEATABLE
 from server.controllers.reports import ReportStream
 from server.schemas.exports import ExportList, ExportOut, ExportPasswordIn, ExportTokenIn, ExportTokenOut
 from server.services.exports import DataExport
@@ -49,7 +50,7 @@ async def withdraw_my_export(export_id: ExportId, user: CurrentUser, services: S
     await services.parents.exports.withdraw(user, str(export_id))
 
 
-@router.post("/{export_id}/token")
+@router.post("/{export_id}/token", openapi_extra={NOT_REPEATABLE: True})
 async def get_export_token(
     export_id: ExportId, body: ExportPasswordIn, user: CurrentUser, services: ServicesDep, response: Response
 ) -> ExportTokenOut:
@@ -59,7 +60,7 @@ async def get_export_token(
     return ExportTokenOut(token=found.token, expires_at=found.expires_at)
 
 
-@router.post("/{export_id}/file", response_class=Response, responses=_FILE)
+@router.post("/{export_id}/file", response_class=Response, responses=_FILE, openapi_extra={NOT_REPEATABLE: True})
 async def take_my_export(
     export_id: ExportId, body: ExportTokenIn, user: CurrentUser, services: ServicesDep
 ) -> Response:

@@ -27,6 +27,8 @@ _KEY: Final = re.compile(r'"([!#-\[\]-~]{1,255})"|([!#-+\--~]{1,255})', re.ASCII
 _KEPT_HEADERS: Final = ("cache-control", "content-type", "etag", "location")
 _STATE: Final = "repeatable_request"
 _GOOD: Final = range(200, 300)
+NOT_REPEATABLE: Final = "x-not-repeatable"
+"""In `openapi_extra` of a route: a key means nothing there, since its answer is too large or too secret to be kept."""
 
 
 @dataclass(slots=True)
@@ -103,11 +105,18 @@ class RepeatableRequests:
         scope, receive, send = request
         scope.setdefault("state", {})[_STATE] = attempt
         gathered = _Gathered()
+
+        async def take(message: Message) -> None:
+            # What is not to be kept goes on as it comes, however long it is.
+            await (send(message) if attempt.claim is None else gathered.take(message))
+
         try:
-            await self._app(scope, receive, gathered.take)
+            await self._app(scope, receive, take)
         except Exception:
             await _end(attempt, None)
             raise
+        if attempt.claim is None:
+            return
         try:
             await _end(attempt, gathered)
         except RollcallError as error:
@@ -138,7 +147,10 @@ async def claim_if_keyed(request: Request, user: User, services: Services) -> No
     attempt = getattr(request.state, _STATE, None)
     if not isinstance(attempt, _Attempt) or attempt.claim is not None:
         return
-    route = f"{request.method} {getattr(request.scope.get('route'), 'path', '')}"
+    found_route = request.scope.get("route")
+    if (getattr(found_route, "openapi_extra", None) or {}).get(NOT_REPEATABLE):
+        return
+    route = f"{request.method} {getattr(found_route, 'path', '')}"
     address = f"{request.url.path}?{request.url.query}".encode()
     sent = (address, request.headers.get("content-type", "").encode(), await request.body())
     found = await services.repeats.claim(user, repeats.Request(attempt.key, route, sent))
