@@ -236,7 +236,8 @@ async def test_every_route_answers_everybody_as_the_table_says(api: Api, databas
             found = {route.name: await trial.row(route) for route in routes(api.app)}
         # Every address was asked by everybody, with everything that may be sent: no line of the log holds a secret
         # of theirs, nor a name.
-        lines = told_lines.getvalue()
+        # What the client of this test says of itself, in the same process, the server's log never has.
+        lines = "\n".join(one for one in told_lines.getvalue().splitlines() if '"logger": "httpx"' not in one)
         assert lines.count('"request_answered"') > 1_000
         assert (len(trial.secrets) > 30, found_in(lines, trial.secrets)) == (True, [])
         text = written(found)
