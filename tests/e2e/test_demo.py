@@ -108,46 +108,48 @@ class Demo:
             probe.bind(("127.0.0.1", self.port))
 
 
-def test_a_demo_with_a_time_limit_passes_over_a_taken_port_and_ends_by_itself_with_equal_replicas(
-    tmp_path: Path,
-) -> None:
-    with socket.socket() as holder:
-        holder.bind(("127.0.0.1", 0))
-        holder.listen()
-        taken = holder.getsockname()[1]
-        demo = Demo(tmp_path, "--seconds", "6", "--port", str(taken))
-        assert demo.ends() == 0, demo.text()
-    assert "Rollcall is running" in demo.text()
-    assert f"127.0.0.1:{taken}/" not in demo.text()
-    *_, recorded, acknowledged, equal = demo.text().strip().splitlines()
-    assert recorded.startswith("recorded: ")
-    assert int(recorded.split()[1]) >= 24
-    assert acknowledged == recorded.replace("recorded", "acknowledged")
-    assert equal == "replicas equal: yes"
-    assert "Desk 2   OFFLINE" in demo.text()
-    demo.assert_nothing_is_left()
-
-
-def test_a_second_demo_is_refused_and_ctrl_c_sums_up_the_first_and_leaves_nothing_behind(tmp_path: Path) -> None:
-    first = Demo(tmp_path)
-    first.until_playing()
+def test_a_second_demo_is_refused_and_after_a_sigkill_nothing_stays_and_the_next_one_works(tmp_path: Path) -> None:
+    killed = Demo(tmp_path)
+    killed.until_playing()
     second = Demo(tmp_path)
     assert second.ends() == 2
     assert second.text().strip() == (
-        f"A demo is already running (process {first.process.pid}). Stop it with: kill {first.process.pid}"
+        f"A demo is already running (process {killed.process.pid}). Stop it with: kill {killed.process.pid}"
     )
-    _stop(first, signal.SIGINT)
-
-
-def test_after_a_sigkill_nothing_stays_and_the_next_demo_works_until_it_is_ended(tmp_path: Path) -> None:
-    killed = Demo(tmp_path)
-    killed.until_playing()
     killed.process.kill()
     killed.process.wait()
     following = Demo(tmp_path)
     following.until_playing()
-    _stop(following, signal.SIGTERM)
+    _stop(following, signal.SIGINT)
     killed.assert_nothing_is_left()
+
+
+@pytest.mark.postgres
+def test_a_demo_on_a_database_of_ones_own_takes_another_port_ends_in_time_and_goes_on_the_next_time(
+    tmp_path: Path, empty_database: FreshDatabase
+) -> None:
+    urls = empty_database.urls
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", 0))
+        holder.listen()
+        taken = holder.getsockname()[1]
+        limits = ("--seconds", "6", "--port", str(taken))
+        first = Demo(tmp_path, *limits, app_url=urls.app, owner_url=urls.owner)
+        assert first.ends() == 0, first.text()
+    assert "Rollcall is running" in first.text()
+    assert f"127.0.0.1:{taken}/" not in first.text()
+    *_, recorded, acknowledged, equal = first.text().strip().splitlines()
+    assert recorded.startswith("recorded: ")
+    assert int(recorded.split()[1]) >= 24
+    assert acknowledged == recorded.replace("recorded", "acknowledged")
+    assert equal == "replicas equal: yes"
+    assert "Desk 2   OFFLINE" in first.text()
+    first.assert_nothing_is_left()
+    # The second finds the centre, the log-ins and the children of the first, and goes on with them.
+    second = Demo(tmp_path, app_url=urls.app, owner_url=urls.owner)
+    second.until_playing()
+    _stop(second, signal.SIGTERM)
+    assert not (second.data / "postgres").exists()
 
 
 def _stop(demo: Demo, sent: signal.Signals) -> None:
@@ -155,19 +157,3 @@ def _stop(demo: Demo, sent: signal.Signals) -> None:
     assert demo.ends() == 0, demo.text()
     assert demo.text().strip().splitlines()[-1] == "replicas equal: yes"
     demo.assert_nothing_is_left()
-
-
-@pytest.mark.postgres
-def test_with_a_database_of_ones_own_no_other_is_started(tmp_path: Path, empty_database: FreshDatabase) -> None:
-    urls = empty_database.urls
-    first, second = (_play(tmp_path, app_url=urls.app, owner_url=urls.owner) for _ in range(2))
-    assert first.text().strip().splitlines()[-1] == "replicas equal: yes"
-    # The second finds the centre, the log-ins and the children of the first, and goes on with them.
-    assert second.text().strip().splitlines()[-1] == "replicas equal: yes"
-    assert not (second.data / "postgres").exists()
-
-
-def _play(folder: Path, **urls: str) -> Demo:
-    demo = Demo(folder, "--seconds", "2", **urls)
-    assert demo.ends() == 0, demo.text()
-    return demo
