@@ -134,14 +134,14 @@ async def _while_served(show: "RunOnce") -> BaseException | None:
 
 
 def _serve_web(data: Path, host: str, port: int, arguments: tuple[str, ...]) -> None:
-    from kiosk.keys import read_enrolled_keys
     from kiosk.services.errors import LOCAL_ERRORS, desk_error
+    from kiosk.services.opening import keys_of_desk
     from kiosk.settings import DataFolder
     from kiosk.web.server import WebSettings, desk_command, serve
 
     with _calmly(None):
         try:
-            read_enrolled_keys(DataFolder(data).keys)
+            keys_of_desk(DataFolder(data))
         except LOCAL_ERRORS as error:
             raise desk_error(error) from error
         serve(WebSettings(host, port, desk_command(arguments)), _say)
@@ -246,14 +246,14 @@ async def _print_status(data: Path, *, as_json: bool) -> None:
 
 
 def _print_sheet(data: Path) -> None:
-    from kiosk.keys import read_enrolled_keys
     from kiosk.services.errors import LOCAL_ERRORS, DeskError, desk_error
+    from kiosk.services.opening import keys_of_desk
     from kiosk.services.sheets import SheetDrawer
     from kiosk.settings import DataFolder
 
     folder = DataFolder(data)
     try:
-        keys = read_enrolled_keys(folder.keys)
+        keys = keys_of_desk(folder)
     except LOCAL_ERRORS as error:
         raise desk_error(error) from error
     drawer = SheetDrawer(folder.rollcalls, keys.replica_key, secrets.token_bytes)

@@ -8,9 +8,9 @@ from enum import StrEnum
 from pathlib import Path
 
 from kiosk.clock import Clock
-from kiosk.keys import DeviceKeys, read_enrolled_keys, write_whole
+from kiosk.keys import DeviceKeys, write_whole
 from kiosk.services.errors import LOCAL_ERRORS, DeskError, desk_error
-from kiosk.services.opening import require_own_replica
+from kiosk.services.opening import keys_of_desk, require_own_replica
 from kiosk.services.recording import possible_time
 from kiosk.settings import DataFolder
 from kiosk.store.database import Database
@@ -56,7 +56,7 @@ async def export(data_dir: Path, file: Path, extent: Extent, *, clock: Clock, ma
     folder = DataFolder(data_dir)
     try:
         await asyncio.to_thread(_require_room, file, may_replace=may_replace)
-        keys = read_enrolled_keys(folder.keys)
+        keys = keys_of_desk(folder)
         require_own_replica(folder, keys)
         return await asyncio.to_thread(_export, folder, keys, file, extent, clock.wall_ms())
     except LOCAL_ERRORS as error:

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import msgspec
 
-from kiosk.keys import DeviceKeys, read_enrolled_keys
+from kiosk.keys import DeviceKeys
 from kiosk.services.errors import LOCAL_ERRORS, desk_error
 from kiosk.services.moments import rfc3339
+from kiosk.services.opening import keys_of_desk
 from kiosk.settings import DataFolder
 from kiosk.store.database import Database
 from kiosk.store.errors import ReplicaInUse
@@ -57,12 +58,12 @@ async def inspect(data_dir: Path) -> Inspection:
     """Read the folder.
 
     Raises:
-        DeskError: not_enrolled, revoked, keys_unreadable, replica_unreadable, storage_failed.
+        DeskError: not_enrolled, revoked, keys_unreadable, wrong_keys, replica_unreadable, storage_failed.
 
     """
     folder = DataFolder(data_dir)
     try:
-        keys = read_enrolled_keys(folder.keys)
+        keys = keys_of_desk(folder)
         in_use = _is_in_use(folder)
         return await asyncio.to_thread(_read, folder, keys, in_use=in_use)
     except LOCAL_ERRORS as error:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from kiosk.clock import Clock, Luck, random_uuid
-from kiosk.keys import DeviceKeys, DeviceRevoked, fingerprint, read_enrolled_keys, write_whole
+from kiosk.keys import DeviceKeys, DeviceRevoked, NotEnrolled, fingerprint, read_enrolled_keys, write_whole
 from kiosk.log import Log
 from kiosk.messages import Quarantined
 from kiosk.services.revocation import clear_away
@@ -92,7 +92,7 @@ def pen_of(keys: DeviceKeys, clock: Clock, luck: Luck) -> Pen:
 
 def _keys_of(folder: DataFolder, lock: FolderLock) -> DeviceKeys:
     try:
-        return read_enrolled_keys(folder.keys)
+        return keys_of_desk(folder)
     except DeviceRevoked:
         lock.acquire()
         clear_away(folder)
@@ -117,6 +117,21 @@ def _open(folder: DataFolder, keys: DeviceKeys, pen: Pen, wall_ms: int, say: Say
 # -- whose replica it is
 
 
+def keys_of_desk(folder: DataFolder) -> DeviceKeys:
+    """Read the keys of a folder in which a desk is enrolled.
+
+    Raises:
+        ReplicaForeign: the file with the keys is gone, and the replica is there.
+        NotEnrolled, KeysUnreadable, DeviceRevoked: as `read_enrolled_keys`.
+
+    """
+    try:
+        return read_enrolled_keys(folder.keys)
+    except NotEnrolled:
+        require_own_replica(folder, None)
+        raise
+
+
 def require_own_replica(folder: DataFolder, keys: DeviceKeys | None) -> None:
     """Refuse a replica that was made with other keys: it is whole, and only its own keys are missing.
 
@@ -130,8 +145,13 @@ def require_own_replica(folder: DataFolder, keys: DeviceKeys | None) -> None:
     """
     if not folder.replica.exists():
         return
-    noted = "" if keys is None else _noted(folder.owner)
-    if keys is None or (noted and noted != fingerprint(keys.replica_key)):
+    if keys is None:
+        raise ReplicaForeign(
+            f"The keys of this desk are gone: there is no device.json in {folder.path}. Its replica is there, and nothing "
+            "was changed. Put back the device.json that belongs to it; to begin anew, use an empty folder."
+        )
+    noted = _noted(folder.owner)
+    if noted and noted != fingerprint(keys.replica_key):
         raise ReplicaForeign(
             f"The replica in {folder.path} was made with other keys than those in device.json. Nothing was changed. "
             "Put back the device.json that belongs to it; to begin anew, use an empty folder."

@@ -15,6 +15,7 @@ from kiosk.clock import Clock
 from kiosk.messages import DeskMessage, EntrySettled, Mark, Presence, Quarantined, Resync
 from kiosk.services.desk import Desk, DeskError
 from kiosk.services.enrolment import Request, enrol
+from kiosk.services.inspection import inspect
 from kiosk.settings import LinkSettings
 from kiosk.store.errors import StorageFailed
 from sync.attendance import corrected_at_ms, decode_event
@@ -259,6 +260,10 @@ async def test_a_replica_of_other_keys_is_left_alone_and_nothing_is_sent(
         await Desk.open(folder)
     assert refusal.value.code == "wrong_keys"
     (folder / "device.json").unlink()
+    for read in (Desk.open, inspect):
+        with pytest.raises(DeskError, match="there is no device") as refusal:
+            await read(folder)
+        assert refusal.value.code == "wrong_keys"
     with pytest.raises(DeskError) as refusal:
         await enrol(Request(server=server.url, code=SECOND_CODE, data_dir=folder), lambda _: None)
     assert refusal.value.code == "wrong_keys"
