@@ -147,8 +147,8 @@ def require_own_replica(folder: DataFolder, keys: DeviceKeys | None) -> None:
         return
     if keys is None:
         raise ReplicaForeign(
-            f"The keys of this desk are gone: there is no device.json in {folder.path}. Its replica is there, and nothing "
-            "was changed. Put back the device.json that belongs to it; to begin anew, use an empty folder."
+            f"The keys of this desk are gone: there is no device.json in {folder.path}. Its replica is there, and "
+            "nothing was changed. Put back the device.json that belongs to it; to begin anew, use an empty folder."
         )
     noted = _noted(folder.owner)
     if noted and noted != fingerprint(keys.replica_key):

@@ -1,5 +1,6 @@
 """Reports over the HTTP door: what they tell, who may have them, and that a long one takes no more than a short one."""
 
+import asyncio
 import csv
 import io
 from collections.abc import AsyncIterator
@@ -7,6 +8,8 @@ from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy import Engine, event
+from starlette.types import Message
 
 from server.services.roster_file import SourceFile
 from sync.attendance import Correction, EventKind
@@ -19,6 +22,7 @@ from tests.support.postgres import FreshDatabase
 pytestmark = pytest.mark.postgres
 
 DAY = 24 * HOUR
+TEN_YEARS = 3_650 * DAY
 HOURS = "record,external_id,name,time_zone,opens_at,closes_at\ncenter,north,North House,Europe/Lisbon,08:00,18:00\n"
 MORE = """record,external_id,center,given_name,family_name,room,birth_date
 child,C-9,north,<script>alert(1)</script>,"=HYPERLINK(""http://x"")",BEES,2024-01-01
@@ -113,6 +117,9 @@ async def test_a_week_is_told_on_every_report(desk: Desk) -> None:
     await _other_reports_tell_of_it(desk)
     await _are_printed(desk)
     await _are_refused(desk)
+    old = [front.check_in(zoe, minute=-TEN_YEARS), front.check_out(zoe, minute=-TEN_YEARS + HOUR)]
+    await office.push(front, *old, at=eight + 13 * HOUR)
+    await _ten_years_are_read_as_they_are_taken(desk)
 
 
 async def _other_reports_tell_of_it(desk: Desk) -> None:
@@ -148,6 +155,63 @@ async def _are_printed(desk: Desk) -> None:
     assert answer.content.startswith(b"%PDF-1.7")
     assert answer.content.endswith(b"%%EOF\n")
     assert b"\n% part 1 of 1\n" in answer.content
+
+
+class HoldsStill:
+    """Somebody who takes the first bytes of an answer, and no more until they are let go on."""
+
+    def __init__(self) -> None:
+        self.body = b""
+        self.headers: dict[bytes, bytes] = {}
+        self.has_some, self.goes_on = asyncio.Event(), asyncio.Event()
+
+    async def take(self, message: Message) -> None:
+        self.headers |= dict(message.get("headers", ()))
+        if message.get("body"):
+            self.body += message["body"]
+            self.has_some.set()
+            await self.goes_on.wait()
+
+    async def ask(self) -> Message:
+        await asyncio.Event().wait()  # it never hangs up
+        raise AssertionError
+
+
+async def _ten_years_are_read_as_they_are_taken(desk: Desk) -> None:
+    """A report of a hundred and twenty months is read month by month, and only as fast as somebody takes it."""
+    office, reader, statements = desk.office, HoldsStill(), 0
+    headers = await office.headers("manager")
+    scope = {
+        "type": "http", "asgi": {"version": "3.0", "spec_version": "2.4"}, "http_version": "1.1", "method": "GET",
+        "scheme": "http", "path": f"/api/v1/centers/{office.api.centers['north']}/reports/hours", "root_path": "",
+        "query_string": b"from=2016-09-01&to=2026-09-27", "server": ("test", 80), "client": ("127.0.0.1", 1),
+        "headers": [(name.lower().encode(), value.encode()) for name, value in headers.items()],
+    }  # fmt: skip
+
+    def count(*_: object) -> None:
+        nonlocal statements
+        statements += 1
+
+    event.listen(Engine, "before_cursor_execute", count)
+    try:
+        answering = asyncio.create_task(office.api.app(scope, reader.ask, reader.take))
+        await asyncio.wait(
+            {answering, asyncio.create_task(reader.has_some.wait())}, return_when=asyncio.FIRST_COMPLETED
+        )
+        first, read = reader.body, statements
+        assert (await desk.ask("", "staff")).is_success  # whatever else there is to do is done now
+        assert reader.body == first
+        reader.goes_on.set()
+        await answering
+    finally:
+        event.remove(Engine, "before_cursor_execute", count)
+    assert reader.headers[b"x-report-parts"] == b"121"
+    assert statements > 10 * read
+    lines = list(csv.DictReader(io.StringIO(reader.body.decode("utf-8-sig"), newline="")))
+    of_zoe = [line for line in lines if line["Child"].startswith("Zoë")]
+    oldest, *_, newest = of_zoe
+    assert (oldest["From"], oldest["Hours"]) == ("2016-09-01", "1.00")
+    assert newest["From"] == "2026-09-01"
 
 
 async def _are_refused(desk: Desk) -> None:

@@ -1,6 +1,7 @@
 """The hub of what is watched live: worked out once, the newest for everybody, and nobody stays without the right."""
 
 import asyncio
+import tracemalloc
 from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager, suppress
 
@@ -164,6 +165,26 @@ async def test_a_slow_viewer_gets_the_newest_and_delays_nobody(world: World) -> 
         assert (await shown(quick)).content == text.encode()
     assert (await shown(slow)).content == b"three"
     assert await news_of(slow) is None
+
+
+async def test_two_hundred_viewers_that_never_read_cost_one_board_and_delay_nobody(world: World) -> None:
+    world.users |= {name: _user(name) for name in map(str, range(10))}
+    never = [world.join(name) for name in map(str, range(10)) for _ in range(20)]
+    quick = world.join()
+    await shown(quick)
+    text, bytes_before = "b" * 100_000, 0
+    tracemalloc.start()
+    try:
+        for number in range(30):
+            world.change(f"{text}{number}")
+            assert (await shown(quick)).content.endswith(str(number).encode())
+            bytes_before = bytes_before or tracemalloc.get_traced_memory()[0]
+        assert tracemalloc.get_traced_memory()[0] - bytes_before < 10 * len(text), "200 times 29 boards would be 580 MB"
+    finally:
+        tracemalloc.stop()
+    kept = [await shown(viewer) for viewer in never]
+    assert len({id(frame.data) for frame in kept}) == 1
+    assert kept[0].content.endswith(b"29")
 
 
 async def test_who_has_the_current_frame_gets_a_comment_and_then_what_time_has_changed() -> None:
