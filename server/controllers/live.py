@@ -30,6 +30,9 @@ _EVENT_ID_MAX: Final = 200
 _STREAMED: Final = "`event: board` with the document of /board as its data; `event: bye` with a reason at the end"
 
 
+NamesWish = Annotated[BoardNames, Query(description="Whether each list tells its first names, or none")]
+
+
 @dataclass(frozen=True, slots=True)
 class Wish:
     """Which stream somebody wants: with the `first` names of each list or with none, and the event it has `seen`."""
@@ -38,7 +41,7 @@ class Wish:
     seen: str
 
 
-def wish_of(names: BoardNames = "first", last_event_id: Annotated[str, Header(max_length=_EVENT_ID_MAX)] = "") -> Wish:
+def wish_of(names: NamesWish = "first", last_event_id: Annotated[str, Header(max_length=_EVENT_ID_MAX)] = "") -> Wish:
     """Read what a stream is asked with."""
     return Wish(names, last_event_id)
 
@@ -55,7 +58,7 @@ async def board(
     center: StaffedCenter,
     services: ServicesDep,
     *,
-    names: BoardNames = "first",
+    names: NamesWish = "first",
     if_none_match: Annotated[str | None, Header(max_length=_EVENT_ID_MAX)] = None,
 ) -> Response:
     """Tell everything urgent of a centre at once (staff); for clients that cannot hold a stream open.

@@ -236,9 +236,7 @@ class UnitOfWork:
     def _records(self) -> list[tuple[str, str, str]]:
         """The records that devices are told of, as centre, entity and id."""
         told = {**self._drafts, **self._new}
-        return [
-            (center_id, one.draft.entity, one.draft.entity_id) for center_id, drafts in told.items() for one in drafts
-        ]
+        return [(center, one.draft.entity, one.draft.entity_id) for center, drafts in told.items() for one in drafts]
 
     async def close(self) -> None:
         """Let go of the objects; called by `UnitsOfWork.begin`."""

@@ -9,13 +9,14 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
 MODULE: Final = "rollcall.js"
 TYPES: Final = "rollcall.d.ts"
 JSON_TYPE: Final = "application/json"
+IF_NONE_MATCH: Final = "if-none-match"
 STREAM_TYPE: Final = "text/event-stream"
 # What begins, keeps up and ends a session: the runtime has methods for it.
 BY_THE_RUNTIME: Final = frozenset({"/api/v1/auth/token", "/api/v1/auth/refresh", "/api/v1/auth/log-out"})
@@ -97,11 +98,29 @@ def _method(one: _Operation) -> str:
 
 
 def _declaration(one: _Operation) -> str:
+    """The method; a second time before it for whoever says what they have, and may hear that nothing is new."""
+    doc = _doc(str(one.said.get("description", "")), "  ")
+    ways = [_signature(_without(one, IF_NONE_MATCH), _answer(one))]
+    if "304" in one.said["responses"]:
+        ways.insert(0, _signature(_with(one, IF_NONE_MATCH), f"{_answer(one)} | null"))
+    return "\n".join(f"{doc}{way}" for way in ways)
+
+
+def _signature(one: _Operation, answer: str) -> str:
     members, is_needed = _arguments(one)
     args = "args" if is_needed else "args?"
     given = f"{args}: {{ {'; '.join(members)} }}" if members else "args?: Record<string, never>"
-    doc = _doc(str(one.said.get("description", "")), "  ")
-    return f"{doc}  {one.name}({given}, options?: CallOptions): Promise<{_answer(one)}>;"
+    return f"  {one.name}({given}, options?: CallOptions): Promise<{answer}>;"
+
+
+def _without(one: _Operation, header: str) -> _Operation:
+    kept = [said for said in one.said.get("parameters", ()) if said["name"].lower() != header.lower()]
+    return replace(one, said={**one.said, "parameters": kept})
+
+
+def _with(one: _Operation, header: str) -> _Operation:
+    said: Document = {"name": header, "in": "header", "required": True, "schema": {"type": "string"}}
+    return replace(one, said={**one.said, "parameters": [*_without(one, header).said["parameters"], said]})
 
 
 def _arguments(one: _Operation) -> tuple[list[str], bool]:
@@ -128,12 +147,10 @@ def _arguments(one: _Operation) -> tuple[list[str], bool]:
 
 
 def _answer(one: _Operation) -> str:
-    """What the method promises: null when nothing is new, the answer itself when it is no JSON."""
+    """What the method promises when something is new: the answer itself when it is no JSON."""
     found: dict[str, None] = {}
     for status, said in one.said["responses"].items():
-        if status == "304":
-            found["null"] = None
-        elif status.startswith("2"):
+        if status.startswith("2"):
             content = said.get("content", {})
             others = content.keys() - {JSON_TYPE}
             if JSON_TYPE in content and STREAM_TYPE not in content:

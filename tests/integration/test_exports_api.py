@@ -99,7 +99,9 @@ async def fill(families: Families) -> None:
     assert put.is_success, put.text
     service = new_id()
     await families.good("manager", "PUT", f"{{north}}/services/{service}", json=SERVICE)
-    await families.good("manager", "PUT", f"{{north}}/services/{service}/terms/2026-01-01", json={"price": "25.50"})
+    await families.good(
+        "manager", "PUT", f"{{north}}/services/{service}/terms/2026-01-01", tag="*", json={"price": "25.50"}
+    )
     booking = {"id": new_id(), "child_id": families.ids["C-1"], "service_id": service, "day": "2026-09-21"}
     await families.good("manager", "POST", "{north}/bookings", json=booking)
     desk = await families.desk()

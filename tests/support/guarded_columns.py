@@ -271,6 +271,7 @@ TABLES_NOT_GUARDED: Final = {
     "notice_position": "how far they were told",
     "device_silence": "follows from when desks were heard",
     "calendar_feed": "addresses that accounts gave out; no part of the log",
+    "request_key": "what was answered for a day; no part of the log",
     "data_export": "who asked for a copy of what is held; no device sees it",
     "usage_rules": "since when which rules charge; no device sees it",
     "data_export_part": "sealed copies that are taken once; each opens only as it was made",
