@@ -43,7 +43,7 @@ def test_every_operation_is_one_method_in_both_files() -> None:
     names = [name for name, _, _ in calls]
     assert len(names) == len(wanted) == len(set(names))
     declared = re.findall(r"^  (\w+)\(args\??: .*\): Promise<.+>;$", files[TYPES], re.MULTILINE)
-    assert declared == names
+    assert list(dict.fromkeys(declared)) == names
     assert {"myChildren", "myStatements", "enterByApp", "myLive"} <= set(names)
 
 
