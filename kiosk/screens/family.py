@@ -105,7 +105,7 @@ class FamilyScreen(ModalScreen[tuple[str, ...] | None]):
         number = len(self._chosen)
         who = "1 child" if number == 1 else f"{number} children"
         key = "Y  I have read this:" if self._to_read() else "ENTER "
-        self.query_one("#dialog-note", QuietLine).say(f"{key} {self._act} {who}   SPACE in or out   ESC cancel")
+        self.query_one("#dialog-note", QuietLine).say(f"{key} {self._act} {who}   SPACE in or out")
 
     def _to_read(self) -> bool:
         kinds = ALERTS_TO_READ[self._act]

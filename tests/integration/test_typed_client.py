@@ -106,6 +106,7 @@ def test_the_command_writes_a_client_and_its_types_and_the_flow_compile(tmp_path
     # What of Node the flow uses: its types are a package, and this is all of it.
     (folder / "node.d.ts").write_text(
         'declare module "node:readline" { export function createInterface(from: object): AsyncIterable<string>; }\n'
+        'declare module "node:crypto" { export function randomUUID(): string; }\n'
         "declare const process: { argv: string[]; stdin: object; exit(status: number): never };\n",
         encoding="utf-8",
     )

@@ -1,6 +1,7 @@
 // @ts-check
 // What a parent's app does, by the client that is made from the API's document; a line of JSON for each step.
 // Called with the address of the server, the e-mail address and the password; goes on when a line comes in.
+import { randomUUID } from "node:crypto";
 import { createInterface } from "node:readline";
 import { Rollcall, RollcallProblem } from "./rollcall.js";
 
@@ -35,7 +36,7 @@ for await (const event of api.events("/api/v1/my/live", { signal: stop.signal })
 
 await lines.next(); // the access token has run out meanwhile
 const [day] = (await api.myStays({ child_id: child.id })).days;
-const word = { event_id: crypto.randomUUID() };
+const word = { event_id: randomUUID() };
 const said = await api.confirm({ child_id: child.id, stay_id: day.stays[0].stay_id, body: word });
 const again = await api.confirm({ child_id: child.id, stay_id: day.stays[0].stay_id, body: word });
 say({ confirmed: said.event_id === word.event_id && again.version === said.version, pairs });
@@ -47,7 +48,7 @@ const same = await api.myStatements({ query: { limit: 2 }, headers: { "if-none-m
 say({ months: months?.items.map((one) => one.month), same });
 const sheet = await api.myStatement({ child_id: child.id, month: "2026-09", query: { format: "csv" } });
 say({ csv: sheet instanceof Response && (await sheet.text()).includes('"day"') });
-say({ foreign: await refusal(api.myStays({ child_id: crypto.randomUUID() })) });
+say({ foreign: await refusal(api.myStays({ child_id: randomUUID() })) });
 await api.logOut();
 say({ after: await refusal(api.myChildren()), pairs });
 process.exit(0);
