@@ -2,10 +2,8 @@
 
 import argparse
 import contextlib
-import gc
 import multiprocessing
 import os
-import signal
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -21,7 +19,7 @@ from tests.simulation import regressions, report
 from tests.simulation.kept import Kept
 from tests.simulation.mutants import MUTANTS
 from tests.simulation.plan import Lane, lane_of
-from tests.simulation.run import kill, run_seed
+from tests.simulation.run import begin_work, kill, run_seed
 
 SEEDS = 300
 
@@ -147,12 +145,6 @@ def _run_mutants(console: Console, options: argparse.Namespace) -> int:
     return 1 if any(death.seed is None for death in deaths) else 0
 
 
-def _begin_work() -> None:
-    """Leave Ctrl-C to the program, and look for garbage less often, as `server/__main__.py` does."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    gc.set_threshold(50_000, 20, 50)
-
-
 def _spread(work: Callable[[Given], Done], given: Iterable[Given], jobs: int, title: str) -> Iterator[Done]:
     """Do the work in so many processes; results come in the order of what was given."""
     items = list(given)
@@ -163,7 +155,7 @@ def _spread(work: Callable[[Given], Done], given: Iterable[Given], jobs: int, ti
         return
     context = multiprocessing.get_context("spawn")
     # Ctrl-C is for this process: the others end with the seed they are at.
-    with ProcessPoolExecutor(jobs, context, _begin_work) as pool:
+    with ProcessPoolExecutor(jobs, context, begin_work) as pool:
         try:
             done = pool.map(work, items, chunksize=1)
             yield from track(done, title, len(items), console=console, disable=hidden, transient=True)

@@ -1,7 +1,9 @@
 """One seed from its beginning to its verdict."""
 
 import contextlib
+import gc
 import os
+import signal
 import tempfile
 import time
 import traceback
@@ -52,6 +54,15 @@ class Death(msgspec.Struct, frozen=True):
     mutant: str
     seed: int | None
     checker: str = ""
+
+
+def begin_work() -> None:
+    """Begin as a process of many: Ctrl-C is for whoever started it, and garbage is looked for less often.
+
+    The latter as `server/__main__.py` does.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    gc.set_threshold(50_000, 20, 50)
 
 
 def kill(work: tuple[str, int, int]) -> Death:
