@@ -55,6 +55,12 @@ async def test_a_manager_reads_the_figures_of_weeks(
                 await manager.sign_in(MANAGER, path + period)
                 await _everything_is_told(manager.page)
                 assert len((await manager.page.content()).encode()) < PAGE_BYTES_MAX
+                number, words = [
+                    await manager.page.locator(f"dl.totals {name}").first.evaluate("one => one.getBoundingClientRect()")
+                    for name in ("dd", "dt")
+                ]
+                assert number["height"] > 1.2 * words["height"], "a number is read from afar"
+                assert number["right"] <= words["left"], "and stands before its words"
                 await _picture(manager.page, "dashboard-figures")
                 await manager.page.get_by_role("link", name="The last four weeks").click()
                 await expect(manager.page.locator(".as-of")).to_contain_text("2026-10-03 to 2026-10-30")
