@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 import asyncpg
-from sqlalchemy import URL, make_url
+from sqlalchemy import URL, event, make_url
 from sqlalchemy import Connection as SqlConnection
+from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
@@ -20,9 +21,10 @@ from sqlalchemy.pool import NullPool
 from server.core.errors import DatabaseUnavailable, SettingsError
 
 Connection = SqlConnection  # the one name of SQLAlchemy that the rest of core needs
-STATEMENT_TIMEOUT_MS: Final = 10_000  # a REST request gives up after 15 s
+STATEMENT_TIMEOUT_MS: Final = 10_000
 LOCK_TIMEOUT_MS: Final = 5_000
 IDLE_IN_TRANSACTION_TIMEOUT_MS: Final = 30_000  # three statements at their limit
+SILENCE_AFTER_TIMEOUT_S: Final = 5.0  # a database that does not even say that a statement took too long
 CONNECT_TIMEOUT_S: Final = 10.0
 POOL_TIMEOUT_S: Final = 5.0
 _DRIVER: Final = "postgresql+asyncpg"
@@ -137,6 +139,9 @@ def create_engine(
 
     `pool_size` connections stay open and as many again may open in a rush; a connection is tested before use,
     so that a restart of the database costs nobody a request. A time-out of 0 means none.
+
+    The database itself ends a statement that takes too long. One that stands still cannot: five seconds later the
+    statement ends here, as TimeoutError, and its connection is dropped, because nothing more will come of it.
     """
     server_settings = {
         "application_name": application_name,
@@ -145,7 +150,8 @@ def create_engine(
         "idle_in_transaction_session_timeout": str(IDLE_IN_TRANSACTION_TIMEOUT_MS),
         "timezone": "UTC",
     }
-    return create_async_engine(
+    wait_s = statement_timeout_ms / 1000 + SILENCE_AFTER_TIMEOUT_S if statement_timeout_ms else None
+    engine = create_async_engine(
         normalise_url(url),
         pool_size=pool_size,
         max_overflow=pool_size,
@@ -153,8 +159,16 @@ def create_engine(
         pool_pre_ping=True,
         pool_recycle=1800,
         hide_parameters=True,  # parameters hold names of children; errors end up in logs
-        connect_args={"timeout": CONNECT_TIMEOUT_S, "server_settings": server_settings},
+        connect_args={"timeout": CONNECT_TIMEOUT_S, "command_timeout": wait_s, "server_settings": server_settings},
     )
+    event.listen(engine.sync_engine, "handle_error", _drop_what_is_silent)
+    return engine
+
+
+def _drop_what_is_silent(context: ExceptionContext) -> None:
+    """Let no rollback wait once more on a connection that did not answer."""
+    if isinstance(context.original_exception, TimeoutError):
+        context.is_disconnect = True
 
 
 def sqlstate_of(error: BaseException) -> str | None:
