@@ -1,7 +1,8 @@
 """A world on PostgreSQL for the contract suite and for tests that look deeper."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +10,7 @@ import msgspec
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from server.core.database import LOCK_TIMEOUT_MS, create_engine
 from server.core.ids import Ids
 from server.repositories.unit_of_work import UnitsOfWork
 from server.services.journal_intake import DeviceKey, JournalIntake
@@ -137,6 +139,16 @@ def _incident(row: Any) -> DeviceIncident:
         occurred_at_ms=round(row.occurred_at.timestamp() * 1000),
         detail=msgspec.json.decode(row.detail) if isinstance(row.detail, str) else row.detail,
     )
+
+
+@asynccontextmanager
+async def world_on(url: str, *, lock_timeout_ms: int = LOCK_TIMEOUT_MS) -> AsyncIterator[PostgresWorld]:
+    """A server on a database, as the role that the URL names, until the end of the block."""
+    engine = create_engine(url, lock_timeout_ms=lock_timeout_ms)
+    try:
+        yield make_world(engine)
+    finally:
+        await engine.dispose()
 
 
 def make_world(engine: AsyncEngine) -> PostgresWorld:

@@ -4,7 +4,6 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from server.core.database import create_engine
 from server.core.errors import Unavailable
 from server.services.standings import TRUSTED_MS
 from sync.change_log import Head
@@ -12,7 +11,7 @@ from sync.effects import LoadSnapshot
 from sync.events import Cursor
 from sync.messages import BucketDigest
 from sync.records import REFERENCE_BUCKET, RoomRecord
-from tests.contract.postgres_world import PostgresWorld, make_world
+from tests.contract.postgres_world import PostgresWorld, world_on
 from tests.contract.server_store import ServerStoreContract
 from tests.contract.server_world import (
     Desk,
@@ -35,11 +34,8 @@ pytestmark = pytest.mark.postgres
 class TestPostgresServerStore(ServerStoreContract):
     @pytest.fixture
     async def world(self, database: FreshDatabase) -> AsyncIterator[PostgresWorld]:
-        engine = create_engine(database.urls.app)
-        try:
-            yield make_world(engine)
-        finally:
-            await engine.dispose()
+        async with world_on(database.urls.app) as world:
+            yield world
 
     async def test_a_record_that_did_not_change_gets_no_version(
         self, world: PostgresWorld, center: str, desk: Desk

@@ -1,7 +1,7 @@
 """Evidence, digests and lives of logs: what an upgrade finds out, and what every transaction carries on."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -26,30 +26,6 @@ from tests.support.postgres import FreshDatabase
 pytestmark = pytest.mark.postgres
 
 AT = datetime_of(NOW_MS)
-
-
-@pytest.fixture
-async def world(database: FreshDatabase) -> AsyncIterator[PostgresWorld]:
-    engine = create_engine(database.urls.app)
-    try:
-        yield make_world(engine)
-    finally:
-        await engine.dispose()
-
-
-@pytest.fixture
-async def center(world: PostgresWorld) -> str:
-    return await world.make_center()
-
-
-@pytest.fixture
-async def desk(world: PostgresWorld, center: str) -> Desk:
-    return await make_desk(world, center)
-
-
-@pytest.fixture
-async def child(world: PostgresWorld, center: str) -> str:
-    return await world.make_child(center)
 
 
 async def read(world: PostgresWorld, statement: str, **parameters: object) -> Sequence[Row[Any]]:

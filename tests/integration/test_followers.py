@@ -22,15 +22,6 @@ pytestmark = pytest.mark.postgres
 DEADLINE_S = 60
 
 
-@pytest.fixture
-async def world(database: FreshDatabase) -> AsyncIterator[PostgresWorld]:
-    engine = create_engine(database.urls.app)
-    try:
-        yield make_world(engine)
-    finally:
-        await engine.dispose()
-
-
 def followers_of(world: PostgresWorld) -> Followers:
     """Followers whose next poll is an hour away."""
     return Followers(world.units, HeadListener(world.engine), world.store.standings, world.clock, poll_interval_s=3600)
@@ -68,11 +59,6 @@ class Inbox:
             while not condition(self.events):
                 self._arrived.clear()
                 await self._arrived.wait()
-
-
-@pytest.fixture
-async def desk(world: PostgresWorld) -> Desk:
-    return await make_desk(world, await world.make_center())
 
 
 async def test_a_push_wakes_the_followers_of_its_centre_and_no_others(

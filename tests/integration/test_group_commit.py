@@ -7,7 +7,6 @@ from contextlib import contextmanager
 import pytest
 from sqlalchemy import event, text
 
-from server.core.database import create_engine
 from server.core.errors import DatabaseUnavailable
 from server.services import journal_intake
 from server.services.pushes import DeviceKey
@@ -18,7 +17,7 @@ from sync.incidents import Incident
 from sync.journal import Entry, Outcome, ParkReason
 from sync.limits import SLOW_DOWN_MAX_MS
 from sync.records import RoomRecord
-from tests.contract.postgres_world import PostgresWorld, make_world
+from tests.contract.postgres_world import PostgresWorld, make_world, world_on
 from tests.contract.server_world import Desk, make_desk, new_id, outcomes, push, refusal
 from tests.support.postgres import FreshDatabase
 
@@ -30,21 +29,8 @@ DEADLINE_S = 60.0
 @pytest.fixture
 async def world(database: FreshDatabase) -> AsyncIterator[PostgresWorld]:
     # Whoever waits for a lock that a test holds waits for longer than the test does.
-    engine = create_engine(database.urls.app, lock_timeout_ms=60_000)
-    try:
-        yield make_world(engine)
-    finally:
-        await engine.dispose()
-
-
-@pytest.fixture
-async def owner(database: FreshDatabase) -> AsyncIterator[PostgresWorld]:
-    """The same database as the role that owns its tables."""
-    engine = create_engine(database.urls.owner)
-    try:
-        yield make_world(engine)
-    finally:
-        await engine.dispose()
+    async with world_on(database.urls.app, lock_timeout_ms=60_000) as world:
+        yield world
 
 
 @contextmanager

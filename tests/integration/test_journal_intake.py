@@ -7,14 +7,13 @@ from contextlib import contextmanager
 import pytest
 from sqlalchemy import event, text
 
-from server.core.database import create_engine
 from server.core.errors import DatabaseUnavailable
 from server.repositories import journal_writes, journals
 from sync.change_log import check_changes, genesis
 from sync.effects import RecordApplied
 from sync.journal import Entry, Outcome, ParkReason
 from sync.records import RoomRecord
-from tests.contract.postgres_world import PostgresWorld, make_world
+from tests.contract.postgres_world import PostgresWorld, make_world, world_on
 from tests.contract.server_world import Desk, changes_after, greet, head_of, make_desk, new_id, outcomes, push
 from tests.support.postgres import FreshDatabase
 
@@ -22,47 +21,10 @@ pytestmark = pytest.mark.postgres
 
 
 @pytest.fixture
-async def world(database: FreshDatabase) -> AsyncIterator[PostgresWorld]:
-    engine = create_engine(database.urls.app)
-    try:
-        yield make_world(engine)
-    finally:
-        await engine.dispose()
-
-
-@pytest.fixture
 async def hasty(database: FreshDatabase) -> AsyncIterator[PostgresWorld]:
     """Another server on the same database, which waits for no lock for long."""
-    engine = create_engine(database.urls.app, lock_timeout_ms=300)
-    try:
-        yield make_world(engine)
-    finally:
-        await engine.dispose()
-
-
-@pytest.fixture
-async def owner(database: FreshDatabase) -> AsyncIterator[PostgresWorld]:
-    """The same database as the role that owns its tables."""
-    engine = create_engine(database.urls.owner)
-    try:
-        yield make_world(engine)
-    finally:
-        await engine.dispose()
-
-
-@pytest.fixture
-async def center(world: PostgresWorld) -> str:
-    return await world.make_center()
-
-
-@pytest.fixture
-async def desk(world: PostgresWorld, center: str) -> Desk:
-    return await make_desk(world, center)
-
-
-@pytest.fixture
-async def child(world: PostgresWorld, center: str) -> str:
-    return await world.make_child(center)
+    async with world_on(database.urls.app, lock_timeout_ms=300) as world:
+        yield world
 
 
 @contextmanager

@@ -1,34 +1,23 @@
 """A write that forgets the change log fails, whoever makes it and in whatever way; PostgreSQL itself sees to it."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlmodel import select
 
-from server.core.database import create_engine, sqlstate_of
+from server.core.database import sqlstate_of
 from server.models.people import Alert, ChildProfile, Person, PickupAuthorisation, Relationship, StaffProfile
 from server.models.rooms import Room
 from server.repositories.unit_of_work import UnitOfWork
 from sync.records import Entity, RoomRecord
-from tests.contract.postgres_world import PostgresWorld, make_world
+from tests.contract.postgres_world import PostgresWorld
 from tests.contract.server_world import make_desk, new_id, push
-from tests.support.postgres import FreshDatabase
 
 pytestmark = pytest.mark.postgres
 
 OBJECT_NOT_IN_PREREQUISITE_STATE = "55000"
-
-
-@pytest.fixture
-async def world(database: FreshDatabase) -> AsyncIterator[PostgresWorld]:
-    """As the role that the server runs as."""
-    engine = create_engine(database.urls.app)
-    try:
-        yield make_world(engine)
-    finally:
-        await engine.dispose()
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """What the store of the sync sockets shares between them, and what it keeps in memory."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import datetime
 
 import pytest
@@ -20,29 +19,13 @@ from tests.contract.server_world import (
     Desk,
     greet,
     hello_of,
-    make_desk,
     new_id,
     push,
     read_page,
     read_snapshot,
 )
-from tests.support.postgres import FreshDatabase
 
 pytestmark = pytest.mark.postgres
-
-
-@pytest.fixture
-async def world(database: FreshDatabase) -> AsyncIterator[PostgresWorld]:
-    engine = create_engine(database.urls.app)
-    try:
-        yield make_world(engine)
-    finally:
-        await engine.dispose()
-
-
-@pytest.fixture
-async def desk(world: PostgresWorld) -> Desk:
-    return await make_desk(world, await world.make_center())
 
 
 async def put_rooms(world: PostgresWorld, desk: Desk, count: int) -> None:

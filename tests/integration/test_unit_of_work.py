@@ -7,14 +7,13 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from server.core.database import create_engine
 from server.core.errors import DatabaseUnavailable
 from server.repositories import change_log
 from server.repositories.held_commit import holding, settle_held
 from sync.change_log import genesis
 from sync.limits import PAGE_CHANGES_MAX, UNIT_BYTES_MAX
 from sync.records import Entity, RoomRecord
-from tests.contract.postgres_world import PostgresWorld, make_world
+from tests.contract.postgres_world import PostgresWorld, world_on
 from tests.contract.server_world import changes_after, head_of, make_desk, new_id
 from tests.support.postgres import FreshDatabase
 
@@ -23,11 +22,8 @@ pytestmark = pytest.mark.postgres
 
 @pytest.fixture
 async def world(database: FreshDatabase) -> AsyncIterator[PostgresWorld]:
-    engine = create_engine(database.urls.app, lock_timeout_ms=200)
-    try:
-        yield make_world(engine)
-    finally:
-        await engine.dispose()
+    async with world_on(database.urls.app, lock_timeout_ms=200) as world:
+        yield world
 
 
 async def test_an_exception_undoes_tables_and_log_together(world: PostgresWorld) -> None:
