@@ -8,7 +8,7 @@ from random import Random
 
 from server.core.asking import THE_SERVER, asks
 from server.core.clock import SystemClock
-from server.core.database import create_engine, parts_of
+from server.core.database import close_engine, create_engine, parts_of
 from server.core.ids import Ids
 from server.core.settings import Settings
 from server.core.signed_heads import HeadKey
@@ -77,7 +77,7 @@ async def operation(settings: Settings) -> AsyncIterator[Operation]:
         as_server = create_engine(database.urls.app, pool_size=POOL_SIZE)
         as_owner = create_engine(database.urls.owner, pool_size=POOL_SIZE, statement_timeout_ms=0)
         for engine in (as_server, as_owner):
-            stack.push_async_callback(engine.dispose)
+            stack.push_async_callback(close_engine, engine)
         units = UnitsOfWork(as_server, clock=clock, luck=secrets.token_bytes, new_id=ids.new)
         books = UnitsOfWork(as_owner, clock=clock, luck=secrets.token_bytes, new_id=ids.new)
         stack.enter_context(asks(THE_SERVER))
@@ -112,7 +112,7 @@ async def write_history(settings: Settings, options: HistoryOptions, progress: H
         engine = create_engine(database.urls.app, pool_size=HISTORY_POOL_SIZE)
         as_owner = create_engine(database.urls.owner, pool_size=1, statement_timeout_ms=0)
         for one in (engine, as_owner):
-            stack.push_async_callback(one.dispose)
+            stack.push_async_callback(close_engine, one)
         clock = PlayedClock()
         luck = Random(f"{options.seed}:ids")  # noqa: S311 - ids of a sample; keys and salts are real luck
         ids = Ids(clock, luck.randbytes)

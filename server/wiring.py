@@ -10,7 +10,7 @@ from typing import Final
 
 from server.core.asking import THE_SERVER, asks
 from server.core.clock import Clock, SystemClock
-from server.core.database import create_engine
+from server.core.database import close_engine, create_engine
 from server.core.ids import Ids
 from server.core.mailed_tokens import MailedTokens
 from server.core.migrate import newest_revision
@@ -158,7 +158,7 @@ async def parts_of(
 ) -> tuple[Parts, HeadListener]:
     """Make the parts on an open database; `stack` lets go of it."""
     engine = create_engine(database.urls.app, pool_size=settings.database_pool_size)
-    stack.push_async_callback(engine.dispose)
+    stack.push_async_callback(close_engine, engine)
     ids = Ids(clock)
     units = UnitsOfWork(engine, clock=clock, luck=secrets.token_bytes, new_id=ids.new)
     secret_key = settings.secret_key.get_secret_value()
@@ -178,7 +178,7 @@ async def parts_of(
 def jobs_for(stack: AsyncExitStack, parts: Parts, services: Services, database: OpenDatabase) -> Jobs:
     """What this server does by itself."""
     locks = create_engine(database.urls.app, pool_size=JOB_LOCK_CONNECTIONS, application_name="rollcall jobs")
-    stack.push_async_callback(locks.dispose)
+    stack.push_async_callback(close_engine, locks)
     luck = secrets.SystemRandom().random
     fill = parts.post.tokens.fill
     sender = MailSender(parts.units, mail_server(parts.settings), parts.clock, luck, fill=fill)

@@ -27,6 +27,7 @@ IDLE_IN_TRANSACTION_TIMEOUT_MS: Final = 30_000  # three statements at their limi
 SILENCE_AFTER_TIMEOUT_S: Final = 5.0  # a database that does not even say that a statement took too long
 CONNECT_TIMEOUT_S: Final = 10.0
 POOL_TIMEOUT_S: Final = 5.0
+CLOSE_TIMEOUT_S: Final = 3.0
 _DRIVER: Final = "postgresql+asyncpg"
 _WRONG_LOGIN: Final = "28P01"
 # https://www.postgresql.org/docs/current/errcodes-appendix.html
@@ -135,7 +136,7 @@ def create_engine(
     statement_timeout_ms: int = STATEMENT_TIMEOUT_MS,
     lock_timeout_ms: int = LOCK_TIMEOUT_MS,
 ) -> AsyncEngine:
-    """Make an engine with bounds on everything; it connects when first used, and `dispose` closes it.
+    """Make an engine with bounds on everything; it connects when first used, and `close_engine` closes it.
 
     `pool_size` connections stay open and as many again may open in a rush; a connection is tested before use,
     so that a restart of the database costs nobody a request. A time-out of 0 means none.
@@ -163,6 +164,15 @@ def create_engine(
     )
     event.listen(engine.sync_engine, "handle_error", _drop_what_is_silent)
     return engine
+
+
+async def close_engine(engine: AsyncEngine) -> None:
+    """Say goodbye on all connections, or let go of them after three seconds: a silent database holds up no end."""
+    try:
+        async with asyncio.timeout(CLOSE_TIMEOUT_S):
+            await engine.dispose()
+    except TimeoutError:
+        await engine.dispose(close=False)
 
 
 def _drop_what_is_silent(context: ExceptionContext) -> None:

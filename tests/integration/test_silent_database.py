@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from server.core.database import create_engine
+from server.core.database import close_engine, create_engine
 from server.core.errors import DatabaseUnavailable
 from tests.contract.postgres_world import PostgresWorld, make_world
 from tests.support.postgres import FreshDatabase
@@ -23,6 +23,8 @@ pytestmark = [
 
 # 5.2 s for the statement and 2 s for the connection; the rest is for a machine that runs other tests beside this one.
 TOLD_WITHIN_S = 20.0
+# 3 s and the rest; asyncpg itself would wait for 15 s, once for each connection.
+ENDED_WITHIN_S = 10.0
 
 Silence: TypeAlias = Callable[[int], None]
 
@@ -81,4 +83,13 @@ async def test_a_database_that_falls_silent_holds_nobody_up_for_long(database: F
         assert len(silent) == len(cases)
     finally:
         for engine in engines:
-            await engine.dispose()
+            await close_engine(engine)
+
+
+async def test_a_silent_database_does_not_hold_up_the_end_of_a_program(database: FreshDatabase) -> None:
+    engine = create_engine(database.urls.app)
+    async with engine.connect() as connection:
+        pid = await _process_of(connection)
+    with _silent(pid):
+        async with asyncio.timeout(ENDED_WITHIN_S):
+            await close_engine(engine)
