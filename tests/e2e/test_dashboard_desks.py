@@ -71,7 +71,10 @@ async def _totals_lead_to_names(page: Page) -> None:
     # What the chart says is said in words, too, with what it rests upon.
     chart = page.locator(".panel.curve")
     await expect(chart.locator("figcaption")).to_contain_text("Expected, by bookings and schedules")
-    await expect(chart.locator(".key li")).to_have_count(4)
+    await expect(chart.locator(".key li")).to_have_count(5)
+    await expect(chart.locator("figcaption")).to_contain_text("The ratio was not kept at")
+    await expect(chart.locator(".broken-times li").first).to_contain_text("needed")
+    assert await chart.locator("rect.broken").count() == await chart.locator(".broken-times li").count() + 1
     await chart.locator("summary").press("Enter")
     await expect(chart.locator("tbody tr", has_text="13:00").locator("td")).to_have_text(["–", "47"])
 
@@ -94,7 +97,7 @@ async def _what_a_kiosk_records_is_there_also_after_the_stream_was_cut(
         await desk.check_in(child)
     await expect(number).to_have_text("8")
     # By the stream, which came back by itself, and not by asking; lists that are open ask for their names.
-    assert [one for one in asked if not one.startswith("board/names")] == ["live?names=first"]
+    assert [one for one in asked if one and not one.startswith("board/names")] == ["live?names=first"]
     await ducks.locator("summary").press("Enter")
     for child in late:
         await expect(ducks.locator(f'a[href$="{child}"]')).to_be_visible()

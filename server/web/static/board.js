@@ -10,8 +10,11 @@ import { clock, counted, gapWords, span, STATUS, when } from "./words.js";
 
 const CRITICAL_SHOWN = 5;
 
-/** Make the live page of a board, with the `names` that are open; a wall (`isWall`) shows no name of a child or an adult. */
-export function boardPage(board, { isWall, names }) {
+/**
+ * Make the live page of a board, with the `names` that are open and when the ratio was `broken`; a wall (`isWall`) shows
+ * no name of a child or an adult.
+ */
+export function boardPage(board, { isWall, names, broken }) {
   const parts = isWall
     ? [critical(board, isWall), coverage(board), totals(board, null), rooms(board, null)]
     : [
@@ -21,7 +24,7 @@ export function boardPage(board, { isWall, names }) {
         rooms(board, names),
         h("div", { class: "columns", "data-key": "columns" },
           notHere(board, names), overdue(board, names), afterHours(board, names), forecast(board), findings(board), devices(board), allergies(board, names), leftToday(board, names)),
-        curve(board),
+        curve(board, broken),
       ];
   return h("div", { id: "board", class: "board" }, parts);
 }
@@ -158,6 +161,6 @@ function leftToday(board, names) {
     board.left.count ? behind(names, "of=left", "Who, when and with whom", all) : h("p", { class: "muted" }, "Nobody yet."));
 }
 
-function curve(board) {
-  return section("curve", "Children today", curveFigure(board.curve, board.ratio, board.as_of));
+function curve(board, broken) {
+  return section("curve", "Children today", curveFigure(board, broken));
 }

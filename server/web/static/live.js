@@ -2,6 +2,7 @@
 
 import { ask, send } from "./api.js";
 import { boardPage, spokenCounts } from "./board.js";
+import { Breaches } from "./breaches.js";
 import { notice, say, update } from "./dom.js";
 import { Names } from "./names.js";
 import { follow } from "./stream.js";
@@ -16,6 +17,7 @@ let zone = "UTC";
 let day = "";
 let last = null;
 const names = new Names(center, () => show(last));
+const breaches = new Breaches(center, () => show(last));
 
 // A click on a number, or Enter on it; a "toggle" does not bubble.
 page.addEventListener("toggle", ({ target }) => {
@@ -60,7 +62,7 @@ function show(board) {
   last = board;
   zone = board.center.time_zone;
   day = dayOf(board.as_of);
-  update(document.getElementById("board"), boardPage(board, { isWall, names }));
+  update(document.getElementById("board"), boardPage(board, { isWall, names, broken: breaches.of(day) }));
 }
 
 follow(center, {
@@ -69,6 +71,7 @@ follow(center, {
   onBoard(board) {
     show(board);
     names.again();
+    if (!isWall) breaches.look(board);
     say(spoken, spokenCounts(board));
   },
   onState(state, asOf) {
