@@ -58,8 +58,23 @@ def test_every_text_can_be_read_on_its_ground(theme: str) -> None:
     assert not {pair: ratio for pair, ratio in drawn.items() if ratio < 3}
 
 
-def test_a_page_with_all_it_loads_is_small() -> None:
-    assert sum(len(asset.content) for asset in shipped_assets().by_name.values()) < PAGE_BYTES_MAX / 2
+def _loaded_by(script: str) -> set[str]:
+    """The script and all that it imports, and what that imports."""
+    found: set[str] = set()
+    waiting = [script]
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found.add(name)
+            waiting += re.findall(r'from "\./([a-z_]+\.js)"', (FOLDER / "static" / name).read_text(encoding="utf-8"))
+    return found
+
+
+def test_the_live_page_with_all_it_loads_is_small() -> None:
+    loaded = {"dashboard.css", "icon.svg", *_loaded_by("live.js")}
+    assert {"board.js", "curve.js", "dom.js"} <= loaded
+    weights = {name: (FOLDER / "static" / name).stat().st_size for name in loaded}
+    assert sum(weights.values()) < PAGE_BYTES_MAX / 2, weights
 
 
 def test_nothing_is_loaded_from_elsewhere_and_nothing_is_read_as_html() -> None:
