@@ -7,6 +7,7 @@ from typing import ClassVar
 from textual import events, work
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
+from textual.driver import Driver
 from textual.screen import Screen
 from textual.worker import WorkerFailed
 
@@ -27,7 +28,8 @@ class KioskApp(App[None]):
 
     Ctrl-C only says how to quit, so that nobody closes a front desk by habit; `ctrl_c_quits` lets a person who tries
     it out stop it as any other program. `when_painted` is called when the list was seen for the first time; only then
-    does the link begin. `crash` is what the screen ended of, if it did.
+    does the link begin. `driver_class` is how it is shown, where Textual is not to choose. `crash` is what the screen
+    ended of, if it did.
     """
 
     TITLE = "Rollcall"
@@ -47,8 +49,9 @@ class KioskApp(App[None]):
         *,
         ctrl_c_quits: bool = False,
         when_painted: Callable[[], None] = lambda: None,
+        driver_class: type[Driver] | None = None,
     ) -> None:
-        super().__init__()
+        super().__init__(driver_class)
         self._when_painted = when_painted
         self._ctrl_c_quits = ctrl_c_quits
         self.register_theme(DARK)

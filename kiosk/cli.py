@@ -22,6 +22,9 @@ import typer
 from kiosk.log import Log
 
 if TYPE_CHECKING:
+    from textual.driver import Driver
+
+    from kiosk.services.desk_file import Photos
     from kiosk.settings import DoorSettings
     from kiosk.steady import RunOnce
 
@@ -199,7 +202,13 @@ async def _show_screen(data: Path, door: "DoorSettings", *, ctrl_c_quits: bool) 
     desk.building.labels.settings = wanted.labels
     desk.building.rollcalls.settings = wanted.sheets
     try:
-        app = KioskApp(desk, SystemClock(), ctrl_c_quits=ctrl_c_quits, when_painted=_collect_again)
+        app = KioskApp(
+            desk,
+            SystemClock(),
+            ctrl_c_quits=ctrl_c_quits,
+            when_painted=_collect_again,
+            driver_class=_driver_for(wanted.screen.photos),
+        )
         await app.run_async()
     finally:
         _collect_again()
@@ -207,6 +216,15 @@ async def _show_screen(data: Path, door: "DoorSettings", *, ctrl_c_quits: bool) 
     if app.crash is None:
         _refuse_if_revoked(desk.last_words)
     return app.crash
+
+
+def _driver_for(photos: "Photos") -> "type[Driver] | None":
+    """Photos by graphics only on a terminal of its own; None lets Textual choose."""
+    if photos is not photos.GRAPHICS or WEB_DRIVER in os.environ:
+        return None
+    from kiosk.widgets.photo_driver import PhotoDriver
+
+    return PhotoDriver
 
 
 def _collect_again() -> None:
