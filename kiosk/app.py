@@ -57,6 +57,8 @@ class KioskApp(App[None]):
         self.register_theme(DARK)
         self.register_theme(LIGHT)
         self.theme = DARK.name
+        self.stylesheet.set_variables(self.get_css_variables())
+        self._styled_as = DARK.name
         self._desk = desk
         self._clock = clock
         self._roster: RosterScreen | None = None
@@ -80,6 +82,12 @@ class KioskApp(App[None]):
                 yield SystemCommand(one.title, one.words, partial(self.action_command, one.name))
         yield SystemCommand("Light or dark", "Switch the colours", self.action_switch_theme)
         yield SystemCommand("Quit", "Close the screen; entries that wait are sent next time", self.action_quit)
+
+    def refresh_css(self, animate: bool = True) -> None:  # noqa: FBT001, FBT002 - Textual's
+        """Read the style sheets for another theme; Textual does so at its start, too, just after it read them."""
+        if self._styled_as != self.theme:
+            self._styled_as = self.theme
+            super().refresh_css(animate)
 
     async def action_quit(self) -> None:
         """Leave the desk: not while it is locked, since behind its screen is the machine."""

@@ -18,11 +18,10 @@ from typing import TYPE_CHECKING, Final
 from kiosk.log import Log
 
 if TYPE_CHECKING:
-    from textual.driver import Driver
-
     from kiosk.services.desk_file import Photos
     from kiosk.settings import DoorSettings
     from kiosk.steady import RunOnce
+    from kiosk.widgets.photo_driver import PhotoDriver
 
 # What textual-serve tells a screen that is drawn by a browser.
 WEB_DRIVER: Final = "TEXTUAL_DRIVER"
@@ -148,7 +147,7 @@ async def _show_screen(data: Path, door: "DoorSettings", *, ctrl_c_quits: bool) 
     return app.crash
 
 
-def _driver_for(photos: "Photos") -> "type[Driver] | None":
+def _driver_for(photos: "Photos") -> "type[PhotoDriver] | None":
     """Photos by graphics only on a terminal of its own; None lets Textual choose."""
     if photos is not photos.GRAPHICS or WEB_DRIVER in os.environ:
         return None
