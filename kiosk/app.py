@@ -7,6 +7,7 @@ from typing import ClassVar
 from textual import events, work
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
+from textual.driver import Driver
 from textual.screen import Screen
 from textual.worker import WorkerFailed
 
@@ -27,7 +28,8 @@ class KioskApp(App[None]):
 
     Ctrl-C only says how to quit, so that nobody closes a front desk by habit; `ctrl_c_quits` lets a person who tries
     it out stop it as any other program. `when_painted` is called when the list was seen for the first time; only then
-    does the link begin. `crash` is what the screen ended of, if it did.
+    does the link begin. `driver_class` is how it is shown, where Textual is not to choose. `crash` is what the screen
+    ended of, if it did.
     """
 
     TITLE = "Rollcall"
@@ -47,13 +49,16 @@ class KioskApp(App[None]):
         *,
         ctrl_c_quits: bool = False,
         when_painted: Callable[[], None] = lambda: None,
+        driver_class: type[Driver] | None = None,
     ) -> None:
-        super().__init__()
+        super().__init__(driver_class)
         self._when_painted = when_painted
         self._ctrl_c_quits = ctrl_c_quits
         self.register_theme(DARK)
         self.register_theme(LIGHT)
         self.theme = DARK.name
+        self.stylesheet.set_variables(self.get_css_variables())
+        self._styled_as = DARK.name
         self._desk = desk
         self._clock = clock
         self._roster: RosterScreen | None = None
@@ -77,6 +82,12 @@ class KioskApp(App[None]):
                 yield SystemCommand(one.title, one.words, partial(self.action_command, one.name))
         yield SystemCommand("Light or dark", "Switch the colours", self.action_switch_theme)
         yield SystemCommand("Quit", "Close the screen; entries that wait are sent next time", self.action_quit)
+
+    def refresh_css(self, animate: bool = True) -> None:  # noqa: FBT001, FBT002 - Textual's
+        """Read the style sheets for another theme; Textual does so at its start, too, just after it read them."""
+        if self._styled_as != self.theme:
+            self._styled_as = self.theme
+            super().refresh_css(animate)
 
     async def action_quit(self) -> None:
         """Leave the desk: not while it is locked, since behind its screen is the machine."""

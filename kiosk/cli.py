@@ -5,25 +5,25 @@ Exit codes: 0 done; 1 it could not be done, and standard error says why in one s
 """
 
 import asyncio
-import gc
-import os
 import secrets
-import signal
-import sys
-from collections.abc import Coroutine, Iterator
-from contextlib import contextmanager
-from functools import partial
+from collections.abc import Coroutine
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import Annotated, Any
 
 import msgspec
 import typer
 
-from kiosk.log import Log
-
-if TYPE_CHECKING:
-    from kiosk.settings import DoorSettings
-    from kiosk.steady import RunOnce
+from kiosk.showing import (
+    IDLE_LOCK_S,
+    IDLE_LOCK_S_USUAL,
+    LIST_OLD_HOURS,
+    LIST_OLD_HOURS_USUAL,
+    Wish,
+    calmly,
+    refuse_if_revoked,
+    say,
+    show_desk,
+)
 
 app = typer.Typer(
     name="rollcall-kiosk",
@@ -32,10 +32,6 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-
-# What textual-serve tells a screen that is drawn by a browser.
-WEB_DRIVER: Final = "TEXTUAL_DRIVER"
-EXIT_CODES: Final = {"replica_in_use": 3, "not_enrolled": 4, "already_enrolled": 4, "revoked": 5}
 
 DataOption = Annotated[Path, typer.Option("--data", help="The folder of this desk: its keys, replica and log.")]
 
@@ -52,18 +48,30 @@ def enrol(
     from kiosk.services.enrolment import enrol as enrol_device
 
     request = Request(server=server, code=code, data_dir=data, name=name)
-    _run(enrol_device(request, _say), log_folder=None)
+    _run(enrol_device(request, say), log_folder=None)
 
 
 @app.command()
 def run(  # noqa: PLR0913, PLR0917 - each is an option of the command line
     data: DataOption,
     idle_lock_s: Annotated[
-        int, typer.Option("--idle-lock-seconds", min=10, max=86_400, help="Lock after so long without a key.")
-    ] = 120,
+        int,
+        typer.Option(
+            "--idle-lock-seconds",
+            min=IDLE_LOCK_S.start,
+            max=IDLE_LOCK_S[-1],
+            help="Lock after so long without a key.",
+        ),
+    ] = IDLE_LOCK_S_USUAL,
     list_old_hours: Annotated[
-        int, typer.Option("--list-old-hours", min=1, max=720, help="An older pick-up list is to be checked by phone.")
-    ] = 12,
+        int,
+        typer.Option(
+            "--list-old-hours",
+            min=LIST_OLD_HOURS.start,
+            max=LIST_OLD_HOURS[-1],
+            help="An older pick-up list is to be checked by phone.",
+        ),
+    ] = LIST_OLD_HOURS_USUAL,
     ctrl_c_quits: Annotated[bool, typer.Option("--ctrl-c-quits", hidden=True)] = False,  # noqa: FBT002 - a flag
     web: Annotated[bool, typer.Option("--web", help="Serve it to a browser instead.")] = False,  # noqa: FBT002 - a flag
     host: Annotated[
@@ -72,8 +80,6 @@ def run(  # noqa: PLR0913, PLR0917 - each is an option of the command line
     port: Annotated[int, typer.Option(min=1, max=65_535, help="With --web: the port.")] = 8_787,
 ) -> None:
     """Show the desk on this terminal, or with --web in a browser."""
-    from kiosk.settings import DoorSettings
-
     if web:
         arguments = (
             "--data",
@@ -85,52 +91,7 @@ def run(  # noqa: PLR0913, PLR0917 - each is an option of the command line
         )
         _serve_web(data, host, port, arguments)
         return
-    gc.disable()  # a fifth of a cold start went into looking for garbage; `_collect_again` when the screen is there
-    door = DoorSettings(idle_lock_ms=idle_lock_s * 1_000, list_old_ms=list_old_hours * 3_600_000)
-    show = partial(_show_screen, data, door, ctrl_c_quits=ctrl_c_quits)
-    if WEB_DRIVER in os.environ:
-        _show_behind_web(data, show)
-    elif sys.stdin.isatty() and sys.stdout.isatty():
-        _show_on_terminal(data, show)
-    else:
-        _fail("no_terminal", "There is no terminal here; use rollcall-kiosk agent instead.")
-
-
-def _show_on_terminal(data: Path, show: "RunOnce") -> None:
-    from kiosk.clock import SystemClock
-    from kiosk.screens.calm import BareTerminal
-    from kiosk.settings import DataFolder
-    from kiosk.steady import run_steadily
-
-    with _calmly(data):
-        run_steadily(show, BareTerminal(0, 1), DataFolder(data).crashes, SystemClock())
-
-
-def _show_behind_web(data: Path, show: "RunOnce") -> None:
-    """Once: the page in the browser has the calm words, and starts the desk again; without its server it ends."""
-    from kiosk.clock import SystemClock
-    from kiosk.settings import DataFolder
-    from kiosk.steady import run_once
-
-    with _calmly(data):
-        if run_once(partial(_while_served, show), DataFolder(data).crashes, SystemClock()) is not None:
-            raise SystemExit(1)
-
-
-async def _while_served(show: "RunOnce") -> BaseException | None:
-    """A server that was killed cannot say so: a screen that nobody sees would hold the replica for ever."""
-    served_by = os.getppid()
-
-    async def watch() -> None:
-        while os.getppid() == served_by:  # noqa: ASYNC110 - the kernel sends no event of it
-            await asyncio.sleep(1)
-        os.kill(os.getpid(), signal.SIGTERM)
-
-    watching = asyncio.create_task(watch())
-    try:
-        return await show()
-    finally:
-        watching.cancel()
+    show_desk(Wish(data, idle_lock_s, list_old_hours, ctrl_c_quits=ctrl_c_quits))
 
 
 def _serve_web(data: Path, host: str, port: int, arguments: tuple[str, ...]) -> None:
@@ -139,12 +100,12 @@ def _serve_web(data: Path, host: str, port: int, arguments: tuple[str, ...]) -> 
     from kiosk.settings import DataFolder
     from kiosk.web.server import WebSettings, desk_command, serve
 
-    with _calmly(None):
+    with calmly(None):
         try:
             keys_of_desk(DataFolder(data))
         except LOCAL_ERRORS as error:
             raise desk_error(error) from error
-        serve(WebSettings(host, port, desk_command(arguments)), _say)
+        serve(WebSettings(host, port, desk_command(arguments)), say)
 
 
 @app.command()
@@ -168,7 +129,7 @@ def sheet(data: DataOption) -> None:
 
     On standard output, so: rollcall-kiosk sheet --data FOLDER | lp
     """
-    with _calmly(None):
+    with calmly(None):
         _print_sheet(data)
 
 
@@ -188,34 +149,6 @@ def export(
     _run(_export(data, file, everything=everything, force=force), log_folder=None)
 
 
-async def _show_screen(data: Path, door: "DoorSettings", *, ctrl_c_quits: bool) -> BaseException | None:
-    from kiosk.app import KioskApp
-    from kiosk.clock import SystemClock
-    from kiosk.services.desk import Desk
-    from kiosk.services.desk_file import DESK_FILE, read_desk_file
-
-    wanted = read_desk_file(data / DESK_FILE)
-    desk = await Desk.open(data, door_settings=door, say=_say)
-    desk.building.labels.settings = wanted.labels
-    desk.building.rollcalls.settings = wanted.sheets
-    try:
-        app = KioskApp(desk, SystemClock(), ctrl_c_quits=ctrl_c_quits, when_painted=_collect_again)
-        await app.run_async()
-    finally:
-        _collect_again()
-        await desk.close()
-    if app.crash is None:
-        _refuse_if_revoked(desk.last_words)
-    return app.crash
-
-
-def _collect_again() -> None:
-    """Look for garbage from now on; what was read for the start stays for good, and is not looked through each time."""
-    if not gc.isenabled():
-        gc.freeze()
-        gc.enable()
-
-
 async def _run_agent(data: Path) -> None:
     from kiosk.agent import Agent
     from kiosk.services.desk import Desk
@@ -225,13 +158,7 @@ async def _run_agent(data: Path) -> None:
         await Agent(desk, input_fd=0, output_fd=1).run()
     finally:
         await desk.close()
-    _refuse_if_revoked(desk.last_words)
-
-
-def _refuse_if_revoked(last_words: str) -> None:
-    """The desk ended while it was open: say so, and leave with the code that the next start gives too."""
-    if last_words:
-        _fail("revoked", last_words)
+    refuse_if_revoked(desk.last_words)
 
 
 async def _print_status(data: Path, *, as_json: bool) -> None:
@@ -278,43 +205,5 @@ async def _export(data: Path, file: Path, *, everything: bool, force: bool) -> N
 
 def _run(work: Coroutine[Any, Any, Any], *, log_folder: Path | None) -> None:
     """Run one command to its end; a refusal becomes a sentence and an exit code."""
-    with _calmly(log_folder):
+    with calmly(log_folder):
         asyncio.run(work)
-
-
-@contextmanager
-def _calmly(log_folder: Path | None) -> Iterator[None]:
-    """Log into the folder where there is one; whatever goes wrong becomes a sentence and an exit code."""
-    from kiosk.services.errors import DeskError
-    from kiosk.settings import DataFolder, log_nowhere, log_to_file
-
-    if log_folder is not None and log_folder.is_dir():
-        log_to_file(DataFolder(log_folder).log)
-    else:
-        log_nowhere()
-    try:
-        yield
-    except DeskError as error:
-        _fail(error.code, error.message)
-    except KeyboardInterrupt:
-        raise SystemExit(130) from None
-    except OSError as error:
-        _fail("failed", f"The machine refused something: {error.strerror or error}.")
-    except Exception:  # noqa: BLE001 - a desk is shown a sentence, never a traceback
-        Log().exception("command_failed")
-        where = f" Its cause is in {DataFolder(log_folder).log}." if log_folder is not None else ""
-        _fail("failed", f"Something went wrong that nobody expected; what was recorded is safe.{where}")
-
-
-def _say(text: str) -> None:
-    print(text, flush=True)
-
-
-def _fail(code: str, message: str) -> None:
-    print(f"rollcall-kiosk: {message}", file=sys.stderr)
-    raise SystemExit(EXIT_CODES.get(code, 1))
-
-
-def main() -> None:
-    """Start the program."""
-    app()

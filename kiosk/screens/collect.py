@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Final
 
+from rich.cells import cell_len
 from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -18,12 +19,16 @@ from kiosk.services.counter import Scanned
 from kiosk.services.desk import Collector
 from kiosk.services.roster import NOT_TODAY, is_blocked
 from kiosk.widgets.alert_lines import AlertLines
-from kiosk.widgets.face import Face, Gallery, nobody
+from kiosk.widgets.face import Face, Gallery, nobody, side_for
 from kiosk.widgets.quiet_line import QuietLine
 from sync.records import AlertRecord
 from sync.resemblance import Resemblance, resemblance
 
 ADULT_NAME_CHARACTERS_MAX: Final = 80
+# By the style sheet: how wide a question is, what its frame takes, and the gap before a face.
+_DIALOG_CELLS: Final = 76
+_FRAME_CELLS: Final = 6
+_GAP_CELLS: Final = 2
 
 
 @dataclass(frozen=True)
@@ -72,9 +77,14 @@ class CollectScreen(ModalScreen[Collection | None]):
         self._collectors = sorted(question.collectors, key=_order)
         self._warned_of = ""
         self._said_of_scan = ""
+        self._line_cells = 0
 
     def compose(self) -> ComposeResult:
         """List, other adult, warning."""
+        people = (self._question.child_id, *(each.adult_id for each in self._collectors))
+        has_face = any(self._gallery(each) is not None for each in people)
+        side = side_for(self.app.size.height) + _GAP_CELLS if has_face else 0
+        self._line_cells = min(self.app.size.width, _DIALOG_CELLS) - _FRAME_CELLS - side
         with Vertical(id="dialog"):
             yield QuietLine(id="dialog-title")
             yield AlertLines(self._question.alerts)
@@ -219,14 +229,22 @@ class CollectScreen(ModalScreen[Collection | None]):
         details = (
             collector.relationship,
             collector.status if collector.status == "temporary" else "",
-            collector.phone,
         )
-        return Option(Content(" · ".join([f"  {_name_of(collector)}", *filter(None, details)])))
+        words = " · ".join([f"  {_name_of(collector)}", *filter(None, details)])
+        return Option(Content(_with_phone(words, collector.phone, self._line_cells)))
 
     def _say(self, sentence: str, state: str = "") -> None:
         note = self.query_one("#dialog-note", QuietLine)
         note.say(sentence)
         note.set_class(state == "-stop", "-stop")
+
+
+def _with_phone(words: str, phone: str, cells: int) -> str:
+    """The number behind the words, or below them: it is dialled as it is read, and never cut in two."""
+    if not phone:
+        return words
+    line = f"{words} · {phone}"
+    return line if cell_len(line) <= cells else f"{words}\n    {phone}"
 
 
 def _order(collector: Collector) -> int:

@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 from typing import ClassVar, Final
 
+from rich.cells import cell_len
 from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -208,7 +209,7 @@ class RollCallScreen(Screen[None]):
             self.query_one(f"#roll-{state.name.lower()}", Digits).update(str(view.count(state)))
         counted = "  ".join(f"{SIGNS[state]} {view.count(state)} {state.value}" for state in COUNTED)
         self._line("roll-counts-line", counted)
-        heard, desks = heard_words(view, place, now_ms)
+        heard, desks = heard_words(view, place, now_ms, lambda words: cell_len(words) <= self.size.width - 2)
         self._line("roll-heard", heard)
         self._line("roll-desks", desks)
         wanted = FILTERS[self._filter]

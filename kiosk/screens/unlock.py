@@ -14,6 +14,7 @@ from kiosk.screens.commands import hidden_bindings
 from kiosk.screens.fitting import fit
 from kiosk.screens.port import DoorPort
 from kiosk.services.errors import DeskError
+from kiosk.widgets.face import forget_faces
 from kiosk.widgets.pin_panel import PinPanel
 
 
@@ -40,8 +41,9 @@ class UnlockScreen(Screen[None]):
         yield Footer(show_command_palette=False)
 
     def on_mount(self) -> None:
-        """Fit the page to the terminal."""
+        """Fit the page to the terminal; a question beneath is answered with no."""
         fit(self)
+        forget_faces(self.app)
 
     def hear_scan(self) -> None:
         """A code was scanned: it opens nothing here."""

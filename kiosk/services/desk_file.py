@@ -32,6 +32,13 @@ class LabelWhen(StrEnum):
     ASKED = "asked"
 
 
+class Photos(StrEnum):
+    """How photos are drawn on a terminal."""
+
+    GRAPHICS = "graphics"
+    BLOCKS = "blocks"
+
+
 class LabelSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How labels are printed. Without a command nothing is.
 
@@ -56,11 +63,18 @@ class SheetSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     time_limit_s: Annotated[int, msgspec.Meta(ge=1, le=120)] = 20
 
 
+class ScreenSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How the desk is shown. `graphics` asks the terminal what it can draw, `blocks` never does."""
+
+    photos: Photos = Photos.GRAPHICS
+
+
 class DeskFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The whole file."""
 
     labels: LabelSettings = LabelSettings()
     sheets: SheetSettings = SheetSettings()
+    screen: ScreenSettings = ScreenSettings()
 
 
 def read_desk_file(path: Path) -> DeskFile:

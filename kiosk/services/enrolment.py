@@ -25,6 +25,7 @@ Progress = Callable[[str], None]
 
 CODE_CHARACTERS: Final = 8
 NAME_CHARACTERS_MAX: Final = 100
+KEYS_RETRY_S: Final = 0.5
 _TOO_MANY: Final = 429
 
 _Id = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$")]
@@ -209,17 +210,25 @@ async def _fill(desk: Desk, request: Request, progress: Progress) -> None:
     try:
         async with asyncio.timeout(request.roster_timeout_ms / 1000):
             await _until_current(desk, progress)
-            await desk.keyring.renew()
+            await _until_keys(desk, progress)
     except TimeoutError as error:
         status = await desk.status()
+        missing = "the keys for PINs and family codes have" if desk.is_current else "the roster has"
         message = (
-            f"This device is enrolled, but the roster has not come yet ({status.detail or 'still waiting'}). "
+            f"This device is enrolled, but {missing} not come yet ({status.detail or 'still waiting'}). "
             "Start it with run or agent; it goes on from there."
         )
         raise DeskError("roster_missing", message) from error
     finally:
         link.cancel()
         await asyncio.gather(link, return_exceptions=True)
+
+
+async def _until_keys(desk: Desk, progress: Progress) -> None:
+    """Without them no PIN opens the desk and no family code is read; a server that has none says so."""
+    while not await desk.keyring.renew():
+        progress("Waiting: keys for PINs and family codes")
+        await asyncio.sleep(KEYS_RETRY_S)
 
 
 async def _until_current(desk: Desk, progress: Progress) -> None:

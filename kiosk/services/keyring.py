@@ -44,8 +44,8 @@ class Keyring:
             if isinstance(message, LinkChanged | RosterChanged) and self.following.is_current and self._is_wanted():
                 await self.renew()
 
-    async def renew(self) -> None:
-        """Ask the server now; what goes wrong is tried again later."""
+    async def renew(self) -> bool:
+        """Ask the server now; what goes wrong is tried again later. Whether all that there is was fetched."""
         self._asked_ms = self.following.clock.monotonic_ms()
         try:
             found = await self.fetch(self.keys)
@@ -58,6 +58,7 @@ class Keyring:
         except (ServerUnreachable, Refused, DeskError, KeysUnreadable) as error:
             log.info("door_keys_not_fetched", reason=type(error).__name__)
             self._was_fetched = isinstance(error, Refused)
+        return self._was_fetched
 
     def _is_wanted(self) -> bool:
         now_ms = self.following.clock.monotonic_ms()

@@ -1,6 +1,6 @@
 """The roll-call on paper: a plain text that any printer takes; `sheets.py` keeps it."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import groupby
 from typing import Final
 
@@ -10,6 +10,7 @@ from kiosk.services.rollcalls import RollLine, RollState, RollView
 from sync.presence import Group
 
 WIDTH: Final = 78
+MAY_BE_CUT_OFF: Final = "A silent desk may be cut off."
 _BOX: Final = {
     RollState.TO_DO: "[ ]",
     RollState.MISSING: "[!]",
@@ -55,19 +56,48 @@ def stage_words(view: RollView, place: Place) -> str:
     return f"{begun}, goes on" if view.goes_on else f"{begun}, ended {place.clock(view.ended_at_ms)}"
 
 
-def heard_words(view: RollView, place: Place, now_ms: int) -> list[str]:
-    """What this list can know, and what it cannot."""
-    own = f"Complete to {place.clock(now_ms)} from {place.device_name}"
-    if view.is_current:
-        first = f"{own}; the server is heard now."
-    elif view.as_of_ms is None:
-        first = f"{own}; this desk has never heard the server."
-    else:
-        first = f"{own}; what other desks wrote since {place.clock(view.as_of_ms)} is NOT here."
+def heard_words(
+    view: RollView, place: Place, now_ms: int, fits: Callable[[str], bool] = lambda _: True
+) -> tuple[str, str]:
+    """What this list can know, and what it cannot: of this desk, and of the others.
+
+    Where a line does not fit, names give way and warnings stay: first that of this desk, then those of the desks that
+    were heard last.
+    """
+    names = (place.device_name, "this desk")
+    first = _first_that_fits((_own_words(view, place, now_ms, name) for name in names), fits)
     if not view.desks:
-        return [first, "No other desk has written anything lately."]
-    desks = ", ".join(f"{desk.name} {place.clock(desk.at_ms)}" for desk in view.desks)
-    return [first, f"Last entry elsewhere: {desks}. A silent desk may be cut off."]
+        return first, "No other desk has written anything lately."
+    return first, _first_that_fits(_desks_words(view, place), fits)
+
+
+def _own_words(view: RollView, place: Place, now_ms: int, name: str) -> str:
+    own = f"Complete to {place.clock(now_ms)} from {name}"
+    if view.is_current:
+        return f"{own}; the server is heard now."
+    if view.as_of_ms is None:
+        return f"{own}; this desk has never heard the server."
+    return f"{own}; entries of other desks since {place.clock(view.as_of_ms)} are NOT here."
+
+
+def _desks_words(view: RollView, place: Place) -> Iterator[str]:
+    """All other desks, the last heard first; then ever fewer, the longest silent first; then none by name."""
+    said = [f"{desk.name} {place.clock(desk.at_ms)}" for desk in view.desks]
+    yield f"Last entry elsewhere: {', '.join(said)}. {MAY_BE_CUT_OFF}"
+    silent = said[::-1]
+    for count in range(len(said) - 1, 0, -1):
+        yield f"Longest silent: {', '.join(silent[:count])}, {len(said) - count} later. {MAY_BE_CUT_OFF}"
+    since = place.clock(view.desks[-1].at_ms)
+    yield f"{len(said)} other desks, one silent since {since}!"
+
+
+def _first_that_fits(candidates: Iterable[str], fits: Callable[[str], bool]) -> str:
+    """The first of these that fits, or the last of them, which is the shortest."""
+    words = ""
+    for words in candidates:
+        if fits(words):
+            break
+    return words
 
 
 def brief_words(line: RollLine, place: Place) -> str:

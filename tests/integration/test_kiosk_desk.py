@@ -10,9 +10,10 @@ import pytest
 
 from kiosk.keys import read_keys
 from kiosk.messages import ChildChanged, DeskMessage, EntrySettled, LinkPhase, Mark, Presence
-from kiosk.services.desk import Desk, DeskError
+from kiosk.services.desk import Desk, DeskError, RosterLine
 from kiosk.services.enrolment import Request, enrol
 from kiosk.services.roster import search
+from kiosk.settings import DataFolder
 from sync.errors import CloseCode
 from sync.journal import Outcome, ParkReason
 from tests.support.kiosk_server import ADA, BEN, BLOCKED, CODE, MOTHER, TWIN, ZOE, FakeServer, until
@@ -29,8 +30,10 @@ async def server() -> AsyncIterator[FakeServer]:
         yield server
 
 
-def request(server: FakeServer, folder: Path, code: str = CODE) -> Request:
-    return Request(server=server.url, code=code, data_dir=folder, name="Front door")
+def request(server: FakeServer, folder: Path, code: str = CODE, *, roster_timeout_ms: int = 120_000) -> Request:
+    return Request(
+        server=server.url, code=code, data_dir=folder, name="Front door", roster_timeout_ms=roster_timeout_ms
+    )
 
 
 @contextlib.asynccontextmanager
@@ -55,8 +58,13 @@ async def folder(server: FakeServer, tmp_path: Path) -> Path:
     return tmp_path / "desk"
 
 
-async def line(desk: Desk, child_id: str) -> tuple[Presence, Mark]:
+async def line_of(desk: Desk, child_id: str) -> RosterLine:
     (found,) = [one for one in await desk.roster() if one.child_id == child_id]
+    return found
+
+
+async def line(desk: Desk, child_id: str) -> tuple[Presence, Mark]:
+    found = await line_of(desk, child_id)
     return found.status, found.mark
 
 
@@ -77,6 +85,40 @@ async def test_enrolment_shows_its_progress_and_ends_with_a_full_roster(server: 
     assert (tmp_path / "desk" / "device.json").stat().st_mode & 0o777 == 0o600
     async with opened(tmp_path / "desk", linked=False) as desk:
         assert [one.display_name for one in await desk.roster()] == ["Ada Abel", "Ada Abel", "Ben Brook", "Zoé Żółć"]
+
+
+async def test_a_desk_is_ready_only_with_all_that_it_needs_however_often_the_link_is_cut(
+    server: FakeServer, tmp_path: Path
+) -> None:
+    """Cut in the middle of the snapshot nothing of it is shown; without the keys of PINs it is not ready either."""
+    said: list[str] = []
+    folder = tmp_path / "desk"
+    server.cut_after_frames = 4  # the welcome, and three parts of four
+    server.door_keys = {"pin_pepper": "cHBw" * 10 + "cHA", "family_key": "ZmZm" * 10 + "ZmY"}  # 32 bytes each
+    with pytest.raises(DeskError) as refusal:
+        await enrol(request(server, folder, roster_timeout_ms=2_500), said.append)
+    assert (refusal.value.code, "the roster has not come yet" in refusal.value.message) == ("roster_missing", True)
+    assert server.cut_after_frames == 1  # it was cut
+    assert not any("part 4 of 4" in text or text.startswith("Ready") for text in said)
+    async with opened(folder, linked=False) as desk:
+        assert not desk.is_current
+        assert await desk.roster() == ()
+    server.cut_after_frames = 0
+    async with opened(folder) as desk:
+        await until(lambda: desk.is_current and desk.keyring.pepper())
+        assert {one.display_name for one in await desk.roster()} == {"Ada Abel", "Ben Brook", "Zoé Żółć"}
+        assert [alert.text for alert in (await line_of(desk, ADA)).alerts] == ["Nuts"]
+        assert {one.adult_id for one in await desk.collectors(BEN)} == {MOTHER, BLOCKED}
+
+    server.lose_door_keys = 2
+    said.clear()
+    keys = await enrol(request(server, tmp_path / "second", SECOND_CODE), said.append)
+    assert said.count("Waiting: keys for PINs and family codes") == 2
+    assert said[-1].startswith("Ready")
+    kept = read_keys(DataFolder(tmp_path / "second").keys)
+    assert kept is not None
+    assert kept.pin_pepper == b"p" * 32
+    assert keys.center_name == "Oak House"
 
 
 @pytest.mark.parametrize(

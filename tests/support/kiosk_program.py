@@ -7,6 +7,7 @@ docs there.
 import asyncio
 import os
 import re
+import signal
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -20,6 +21,7 @@ from kiosk.messages import Mark
 from kiosk.screens.calm import BareTerminal
 from kiosk.settings import log_to_file
 from kiosk.steady import run_steadily
+from kiosk.widgets.photo_driver import PhotoDriver
 from tests.support.clock import FakeClock
 from tests.support.faces import face
 from tests.support.fake_desk import MINUTE_MS, FakeDesk
@@ -182,7 +184,7 @@ async def show(make: type[FakeDesk] = FakeDesk) -> BaseException | None:
     """The screen on this terminal, at a standing 07:58; gives what it crashed of."""
     desk, clock = await sample_morning()
     desk.__class__ = make
-    app = KioskApp(desk, clock)
+    app = KioskApp(desk, clock, driver_class=PhotoDriver)
     await app.run_async()
     return app.crash
 
@@ -194,9 +196,23 @@ def show_defective(folder: Path, crashes: int) -> None:
     run_steadily(lambda: show(next(starts, FakeDesk)), BareTerminal(0, 1), folder / "crashes", SystemClock())
 
 
+async def show_photos() -> BaseException | None:
+    """The same with photos, of which that of Rui Costa is none that anything can draw; SIGUSR1 lets an hour go by."""
+    desk, clock = await sample_morning()
+    desk.door.pins, desk.door.by = {"Ruth Appiah": "483920"}, "Ruth Appiah"
+    desk.door.touch()
+    desk.counter.pictures = {"ana": face(), "adult-1": face(), "adult-2": ((),)}
+    asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, clock.advance_ms, 60 * MINUTE_MS)
+    app = KioskApp(desk, clock, driver_class=PhotoDriver)
+    await app.run_async()
+    return app.crash
+
+
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--defective"]:
         show_defective(Path(sys.argv[2]), int(sys.argv[3]))
+    elif sys.argv[1:2] == ["--photos"]:
+        run_steadily(show_photos, BareTerminal(0, 1), Path(sys.argv[2]), SystemClock())
     elif len(sys.argv) > 1:
         for picture in write_pictures(Path(sys.argv[1])):
             print(picture)

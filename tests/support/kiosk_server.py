@@ -44,6 +44,8 @@ class FakeServer(FakeCenter):
         self.codes = {CODE: ""}
         self.lose_acknowledgements = 0
         self.lose_enrolment_answers = 0
+        self.lose_door_keys = 0
+        self.cut_after_frames = 0  # of the next link, and each behind it after its welcome; 0: none is cut
         self.refuse_tokens = 0
         self.close_with: CloseCode | None = None
         self.refused = 0
@@ -114,6 +116,9 @@ class FakeServer(FakeCenter):
         device_id = request.path_params["device_id"]
         if request.headers.get("authorization") != f"Bearer token-of-{device_id}":
             return _problem(401, "unauthenticated")
+        if self.lose_door_keys > 0:
+            self.lose_door_keys -= 1
+            return Response(status_code=502)
         return JSONResponse(self.door_keys) if self.door_keys else _problem(404, "not_found")
 
     async def _sync(self, websocket: WebSocket) -> None:
@@ -200,6 +205,7 @@ class _Link:
         self._websocket = websocket
         self._device_id = device_id
         self._incarnation = ""
+        self._sent = 0
         self._driver: Driver[do.ServerEffect] = Driver(
             ServerSession(now_ms=_monotonic_ms()), self._perform, _monotonic_ms
         )
@@ -284,6 +290,12 @@ class _Link:
         )
 
     async def _send(self, frame: bytes) -> None:
+        self._sent += 1
+        if self._server.cut_after_frames and self._sent > self._server.cut_after_frames:
+            with contextlib.suppress(RuntimeError, WebSocketDisconnect):
+                await self._websocket.close(1011)
+            self._server.cut_after_frames = 1
+            raise LinkLost("cut")
         try:
             await self._websocket.send_bytes(frame)
         except (RuntimeError, WebSocketDisconnect) as error:

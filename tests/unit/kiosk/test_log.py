@@ -7,8 +7,16 @@ from structlog.testing import capture_logs
 
 from kiosk.log import Log, set_up_late
 
-LATE = ("structlog", "importlib.metadata", "cryptography.hazmat.primitives.serialization", "httpx", "fpdf")
-START = "import sys, kiosk.cli, kiosk.app, kiosk.services.desk; print(*sys.modules)"
+LATE = (
+    "typer",
+    "pydantic",
+    "structlog",
+    "importlib.metadata",
+    "cryptography.hazmat.primitives.serialization",
+    "httpx",
+    "fpdf",
+)
+START = "import sys, kiosk.showing, kiosk.app, kiosk.services.desk; print(*sys.modules)"
 
 
 def test_a_desk_that_starts_reads_nothing_that_can_wait() -> None:

@@ -94,6 +94,7 @@ def test_a_font_of_the_system_is_taken_where_there_is_one() -> None:
         "[labels]\nsize_mm = [5, 20]",
         "[labels]\ntime_limit_s = 0",
         "[labels]\nformat = 'escpos'",
+        "[screen]\nphotos = 'sixel'",
         "[labels",
         "x" * 70_000,
     ],

@@ -9,8 +9,8 @@ import pytest
 from kiosk.services.desk_file import SheetSettings
 from kiosk.services.errors import DeskError
 from kiosk.services.revocation import clear_away
-from kiosk.services.rollcall_sheet import heard_words, line_words
-from kiosk.services.rollcalls import RollLine, RollState, RollView
+from kiosk.services.rollcall_sheet import Place, heard_words, line_words
+from kiosk.services.rollcalls import Heard, RollLine, RollState, RollView
 from kiosk.services.sheets import SHEETS_MAX, SheetDrawer
 from kiosk.settings import DataFolder
 from sync.attendance import EventKind
@@ -31,6 +31,8 @@ from tests.support.building_desk import (
 from tests.support.kiosk_clock import StandingClock
 
 OTHER_CALL = id_of(0xCA11)
+HOUR_MS = 60 * MINUTE_MS
+SILENT_SINCE_MS = {"Gate": 10 * HOUR_MS + 41 * MINUTE_MS, "Kitchen": 10 * HOUR_MS + 2 * MINUTE_MS, "Attic": 8 * HOUR_MS}
 
 
 def states(view: RollView) -> dict[str, RollState]:
@@ -218,3 +220,24 @@ async def test_a_sheet_goes_to_the_printer_where_there_is_one(desk: UnlinkedDesk
     kept = await rollcalls.print_now()
     assert "did not take the sheet" in kept.trouble
     assert kept.path is not None
+
+
+@pytest.mark.parametrize(
+    ("width", "own", "others"),
+    [
+        (200, "Front desk of the old house", "Last entry elsewhere: Gate 10:41, Kitchen 10:02, Attic 08:00."),
+        (83, "this desk", "Longest silent: Attic 08:00, Kitchen 10:02, 1 later."),
+        (78, "this desk", "Longest silent: Attic 08:00, 2 later."),
+        (40, "this desk", "3 other desks, one silent since 08:00!"),
+    ],
+)
+def test_where_desks_do_not_fit_names_give_way_and_who_is_silent_longest_stays(
+    width: int, own: str, others: str
+) -> None:
+    silent = tuple(Heard(name, at_ms) for name, at_ms in SILENT_SINCE_MS.items())
+    view = RollView(lines=(), desks=silent, as_of_ms=silent[0].at_ms)
+    place = Place("Oak House", "Front desk of the old house", "UTC")
+    now_ms = silent[0].at_ms + MINUTE_MS
+    first, second = heard_words(view, place, now_ms, lambda words: len(words) <= width)
+    assert first == f"Complete to 10:42 from {own}; entries of other desks since 10:41 are NOT here."
+    assert second.removesuffix(" A silent desk may be cut off.") == others
