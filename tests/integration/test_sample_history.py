@@ -2,13 +2,17 @@
 
 import dataclasses
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
+from server import operation
+from server.core.asking import NOBODY, asks
 from server.core.errors import Conflict
 from server.repositories import bookings
 from server.services.projections import Projections
 from server.services.verification import Verification
+from tests.support.api import settings_for
 from tests.support.books import books_on
 from tests.support.history import SMALL, write_history
 from tests.support.postgres import FreshDatabase, PostgresServer
@@ -16,13 +20,21 @@ from tests.support.postgres import FreshDatabase, PostgresServer
 pytestmark = pytest.mark.postgres
 
 
-async def test_the_books_of_a_history_are_right(database: FreshDatabase, postgres_server: PostgresServer) -> None:
+async def test_the_books_of_a_history_are_right(
+    database: FreshDatabase, postgres_server: PostgresServer, tmp_path: Path
+) -> None:
     async with books_on(postgres_server, database) as books:
         await books.take_in()
         with pytest.raises(Conflict, match="There are 2 centres in this database"):
             await write_history(database)
         beside = dataclasses.replace(SMALL, into_existing=True)
-        written = await write_history(database, beside)
+        told: list[tuple[int, int]] = []
+        # As the command does it: who typed it is nobody yet.
+        with asks(NOBODY):
+            written = await operation.write_history(
+                settings_for(database, tmp_path), beside, lambda done, total: told.append((done, total))
+            )
+        assert told[-1] == (total := told[-1][1], total)
         assert written.centers == 2
         assert min(written.children, written.events, written.bookings, written.absences) > 0
         with pytest.raises(Conflict, match="The sample is here already: lantern-hill, lantern-quay"):
