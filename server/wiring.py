@@ -78,6 +78,7 @@ from server.services.log_in_notes import LogInNotes
 from server.services.mail import Outbox
 from server.services.mail_sender import MailSender
 from server.services.members import Members
+from server.services.my_absences import MyAbsences
 from server.services.my_attendance import MyAttendance
 from server.services.my_children import MyChildren
 from server.services.my_notifications import MyNotifications
@@ -292,6 +293,7 @@ def _parent_apps(parts: Parts, ways: "_WaysIn") -> ParentApps:
     desk_entries = DeskEntries(units, parts.desk, clock, parts.ids.new)
     secret_key = parts.settings.secret_key.get_secret_value()
     return ParentApps(
+        absences=MyAbsences(units, clock),
         attendance=MyAttendance(units, desk_entries, ways.throttles, clock, secret_key),
         calendar=CalendarFeeds(units, ways.throttles, clock, secrets.token_bytes),
         exports=_exports(parts, ways),

@@ -34,6 +34,7 @@ from server.services.incidents import Incidents
 from server.services.invitations import Invitations
 from server.services.live_board import LiveBoards
 from server.services.members import Members
+from server.services.my_absences import MyAbsences
 from server.services.my_attendance import MyAttendance
 from server.services.my_children import MyChildren
 from server.services.my_notifications import MyNotifications
@@ -70,6 +71,7 @@ from server.services.webhooks import Webhooks
 class ParentApps:
     """What parents' apps ask; exports are asked for by managers too."""
 
+    absences: MyAbsences
     attendance: MyAttendance
     calendar: CalendarFeeds
     exports: Exports
