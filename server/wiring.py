@@ -93,6 +93,7 @@ from server.services.password_again import PasswordAgain
 from server.services.people_days import PeopleDays
 from server.services.photos import Photos
 from server.services.pickups import Pickups
+from server.services.premises import Premises
 from server.services.presence import PresenceReports
 from server.services.projections import Projections
 from server.services.ratio import Ratio
@@ -110,6 +111,7 @@ from server.services.server_desk import ServerDesk
 from server.services.sessions import SessionKeys, SessionRules, Sessions
 from server.services.set_aside import SetAside
 from server.services.signed_heads import SignedHeads
+from server.services.staff import Staff
 from server.services.statements import Statements
 from server.services.stay_evidence import StayEvidence
 from server.services.throttles import Throttles
@@ -250,11 +252,13 @@ def services_of(parts: Parts, is_draining: Callable[[], bool]) -> Services:
         set_aside=SetAside(units, desk, clock),
         reports=Reports(units, clock, Statements(units, clock)),
         reviews=Reviews(units, desk, clock, new_id),
+        premises=Premises(units),
         presence=PresenceReports(units, clock),
         rollcalls=RollCallReports(units, clock),
         roster_import=RosterImport(units, new_id, clock),
         notifications=parts.notifications,
         schedules=Schedules(units, clock, new_id),
+        staff=Staff(units),
         statements=Statements(units, clock),
         stay_evidence=StayEvidence(units, clock),
         ratio=Ratio(units, clock),

@@ -8,7 +8,7 @@ import base64
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any, Final, TypeVar
 
 from fastapi import Depends, Query
@@ -48,7 +48,7 @@ class PageQuery:
             told = json.loads(base64.b64decode(self.cursor, altchars=b"-_", validate=True))
             return tuple(read(_text(part)) for read, part in zip((_same(name), *readers), told, strict=True))[1:]
         # Whatever made-up cursors hold: no base64, no text, no list, other parts than the readers know.
-        except (AttributeError, TypeError, ValueError, RecursionError):
+        except (AttributeError, OverflowError, TypeError, ValueError, RecursionError):
             detail = "This cursor was not given out for this list"
             raise InvalidInput(detail, (FieldProblem("#query/cursor", detail),)) from None
 
@@ -86,11 +86,17 @@ PageDep = Annotated[PageQuery, Depends(get_page_query)]
 
 
 def read_moment(part: str) -> datetime:
-    """Read a moment of a cursor, as `isoformat` writes it. Raises ValueError without an offset."""
+    """Read a moment of a cursor, as `isoformat` writes it; gives it in UTC.
+
+    Raises:
+        ValueError: it has no offset.
+        OverflowError: it lies at an end of the calendar, beyond which it would be in UTC.
+
+    """
     moment = datetime.fromisoformat(part)
     if moment.tzinfo is None:
         raise ValueError
-    return moment
+    return moment.astimezone(UTC)
 
 
 def next_cursor(name: str, key: tuple[object, ...] | None) -> str:

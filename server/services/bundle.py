@@ -48,6 +48,7 @@ from server.services.own_erasure import OwnErasure
 from server.services.people_days import PeopleDays
 from server.services.photos import Photos
 from server.services.pickups import Pickups
+from server.services.premises import Premises
 from server.services.presence import PresenceReports
 from server.services.projections import Projections
 from server.services.ratio import Ratio
@@ -62,6 +63,7 @@ from server.services.roster_import import RosterImport
 from server.services.schedules import Schedules
 from server.services.sessions import Sessions
 from server.services.set_aside import SetAside
+from server.services.staff import Staff
 from server.services.statements import Statements
 from server.services.stay_evidence import StayEvidence
 from server.services.webhooks import Webhooks
@@ -123,6 +125,7 @@ class Services:
     reviews: Reviews
     sessions: Sessions
     set_aside: SetAside
+    premises: Premises
     presence: PresenceReports
     rollcalls: RollCallReports
     notifications: Notifications
@@ -130,6 +133,7 @@ class Services:
     ratio_rules: RatioRules
     roster_import: RosterImport
     schedules: Schedules
+    staff: Staff
     statements: Statements
     stay_evidence: StayEvidence
     adults: Adults

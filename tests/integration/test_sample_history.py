@@ -50,7 +50,7 @@ async def test_the_books_of_a_history_are_right(
         assert await books.value(arrivals) > SMALL.days * 5, "each push arrives at a time of its own"
         # Who came has `attended`, by the rule of the job that says so every minute.
         async with books.units.begin() as unit:
-            always = {"since": datetime(2020, 1, 1, tzinfo=UTC), "before": datetime(2030, 1, 1, tzinfo=UTC)}
-            assert await bookings.settle_used(unit.session, **always) == 0
+            first, last = datetime(2020, 1, 1, tzinfo=UTC), datetime(2030, 1, 1, tzinfo=UTC)
+            assert await bookings.settle_used(unit.session, since=first, before=last, now=last) == 0
         assert await books.value("SELECT count(*) FROM review WHERE kind = 'presence_on_closure'") > 0
         assert await books.value("SELECT count(*) FROM stay WHERE ended_at IS NULL") == 0

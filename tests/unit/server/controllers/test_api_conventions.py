@@ -90,6 +90,10 @@ MOMENT: Final = re.compile(r"_at$")
 NOT_A_MOMENT: Final = {
     "CenterOut.opens_at": "a time of every day, on the clock of the centre",
     "CenterOut.closes_at": "the same",
+    "CenterIn.opens_at": "the same",
+    "CenterIn.closes_at": "the same",
+    "CenterChangeIn.opens_at": "the same",
+    "CenterChangeIn.closes_at": "the same",
 }
 DOCUMENT: Final = build_app(load_settings(env_file=None, environment="test", secret_key=SECRET), FakeClock()).openapi()
 SCHEMAS: Final[Mapping[str, Schema]] = DOCUMENT["components"]["schemas"]

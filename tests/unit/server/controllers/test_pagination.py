@@ -54,6 +54,12 @@ def test_a_moment_without_an_offset_is_none_of_ours() -> None:
         after(next_cursor("reviews", (AT.replace(tzinfo=None), "x")), "reviews", read_moment, str)
 
 
+@pytest.mark.parametrize("moment", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"])
+def test_a_moment_that_no_calendar_has_in_utc_is_refused(moment: str) -> None:
+    with pytest.raises(InvalidInput):
+        after(next_cursor("reviews", (moment, "x")), "reviews", read_moment, str)
+
+
 def test_a_list_that_is_read_whole_is_given_out_in_parts() -> None:
     items = [f"item {number}" for number in range(7)]
     seen: list[str] = []
