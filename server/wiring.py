@@ -65,6 +65,7 @@ from server.services.family_live import FamilyLive
 from server.services.guardian_accounts import GuardianAccounts
 from server.services.guardian_notices import GuardianNotices
 from server.services.guardian_rights import GuardianRights
+from server.services.heads_mail import HeadsMail
 from server.services.health import Health
 from server.services.incidents import Incidents
 from server.services.invitations import Invitations
@@ -186,7 +187,7 @@ def jobs_for(stack: AsyncExitStack, parts: Parts, services: Services, database: 
     fill = parts.post.tokens.fill
     sender = MailSender(parts.units, mail_server(parts.settings), parts.clock, luck, fill=fill)
     hooks = _webhook_sender(parts)
-    heads = SignedHeads(parts.units, parts.clock, HeadKey(parts.secret_key), parts.settings.heads_path)
+    heads = _signed_heads(parts)
     work: dict[str, Callable[[], Awaitable[object]]] = {
         SEND_MAIL: sender.send_due,
         "forget_mail": sender.forget_old,
@@ -339,6 +340,12 @@ def _exports(parts: Parts, ways: "_WaysIn") -> Exports:
     sealed = SealedFiles(parts.secret_key)
     keys = ExportKeys(sealed, parts.post.tokens, parts.ids.new, parts.export_bell.ring)
     return Exports(parts.units, parts.clock, keys, ways.again, ways.throttles)
+
+
+def _signed_heads(parts: Parts) -> SignedHeads:
+    settings, outbox = parts.settings, parts.post.outbox
+    mail = HeadsMail(outbox, settings.signed_heads_to) if settings.signed_heads_to else None
+    return SignedHeads(parts.units, parts.clock, HeadKey(parts.secret_key), settings.heads_path, mail)
 
 
 def _export_maker(parts: Parts) -> ExportMaker:
