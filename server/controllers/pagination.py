@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final, TypeVar
+from uuid import UUID
 
 from fastapi import Depends, Query
 
@@ -51,6 +52,11 @@ class PageQuery:
         except (AttributeError, OverflowError, TypeError, ValueError, RecursionError):
             detail = "This cursor was not given out for this list"
             raise InvalidInput(detail, (FieldProblem("#query/cursor", detail),)) from None
+
+    def after_id(self, name: str) -> str | None:
+        """Give the id behind which the page of a list by ids begins; None at first. Raises as `after`."""
+        found = self.after(name, UUID)
+        return str(found[0]) if found else None
 
     def part(self, name: str, items: Sequence[T], key: Callable[[T], str]) -> tuple[Sequence[T], str]:
         """Give the page of a list that is read whole, since it is short by its nature, and the cursor of the next one.
@@ -105,6 +111,11 @@ def next_cursor(name: str, key: tuple[object, ...] | None) -> str:
         return ""
     told = json.dumps([name, *map(str, key)], separators=(",", ":"))
     return base64.urlsafe_b64encode(told.encode()).decode("ascii")
+
+
+def next_id(name: str, after: str | None) -> str:
+    """Give the cursor for what comes after an id in the list `name`; empty for None, at the end."""
+    return next_cursor(name, (after,) if after else None)
 
 
 def _place(part: str) -> int:

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends, Response, status
 
 from server.controllers.children import given_values
 from server.controllers.dependencies import CurrentUser, ServicesDep, require_role
-from server.controllers.pagination import PageDep, next_cursor
+from server.controllers.pagination import PageDep, next_id
 from server.controllers.preconditions import ExpectedDep, set_etag
 from server.schemas.staff import StaffChangeIn, StaffIn, StaffList, StaffOut
 from server.services.access import MANAGER_AND_UP, Center
@@ -23,9 +23,8 @@ ManagedCenter = Annotated[Center, Depends(require_role(MANAGER_AND_UP))]
 @router.get("/staff")
 async def list_staff(center: ManagedCenter, services: ServicesDep, page: PageDep) -> StaffList:
     """List the members of staff of a centre by name (manager)."""
-    key = page.after(STAFF, UUID)
-    found = await services.staff.page(center, after=str(key[0]) if key else None, limit=page.limit)
-    cursor = next_cursor(STAFF, (found.after,) if found.after else None)
+    found = await services.staff.page(center, after=page.after_id(STAFF), limit=page.limit)
+    cursor = next_id(STAFF, found.after)
     return StaffList(items=[_out(one) for one in found.items], next_cursor=cursor)
 
 
