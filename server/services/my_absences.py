@@ -10,7 +10,6 @@ import structlog
 from server.core.clock import Clock
 from server.core.errors import Conflict, FieldProblem, InvalidInput, NotEntitled, NotFound
 from server.models.absences import Absence, AbsenceKind
-from server.models.columns import NAME_MAX
 from server.models.rooms import Center
 from server.repositories import absences, centers
 from server.repositories.guardian_accounts import FamilyChild
@@ -32,6 +31,8 @@ __all__ = ["AHEAD_DAYS_MAX", "Absence", "AbsenceKind", "MyAbsences", "SaidAbsenc
 
 # A year ahead, like the longest absence: a school year's holidays are known by then.
 AHEAD_DAYS_MAX: Final = 366
+# What the adult is to the child says who it was, and outlives an erasure of theirs, which a name must not.
+GUARDIAN: Final = "guardian"
 
 _log = structlog.get_logger(__name__)
 
@@ -92,7 +93,7 @@ class MyAbsences:
             now = self._clock.now()
             announcement = Announcement(
                 absence_id=said.id, first_day=said.first_day, last_day=said.last_day,
-                terms=Terms(said.kind, note=said.note), informed_at=now, informed_by=user.display_name[:NAME_MAX],
+                terms=Terms(said.kind, note=said.note), informed_at=now, informed_by=child.kind or GUARDIAN,
             )  # fmt: skip
             check_announcement(announcement, self._clock)
             _refuse_far(said, today_at(center, self._clock))

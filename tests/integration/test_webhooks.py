@@ -16,6 +16,7 @@ from server.core.outgoing import Outgoing
 from server.core.webhook_signatures import WebhookSecrets, signature
 from server.repositories.job_locks import JobLocks
 from server.services.device_silences import DeviceSilences
+from server.services.guardian_notices import GuardianNotices
 from server.services.mail import Outbox
 from server.services.notifications import Notifications
 from server.services.webhook_sender import KEPT, SignedPost, Told, WebhookSender
@@ -166,6 +167,14 @@ async def _noting_ends_with_the_last_webhook_and_begins_with_the_next(
     await post.good("DELETE", f"/webhooks/{again['id']}", tag="*")
     await post.good("PUT", f"/children/{{C2}}/absences/{absence}", tag="*", json={"kind": "sick", "note": "z"})
     assert await noted() == 1
+    # That the last webhook went cuts nobody else off: a guardian is told of what happens after it.
+    (service,) = (await post.good("GET", "/services"))["items"]
+    booking = {"id": new_id(), "child_id": post.ids["C-1"], "service_id": service["id"], "day": "2026-10-06"}
+    await post.good("POST", "/bookings", json=booking)
+    outbox = Outbox(post.api.clock, Ids(post.api.clock).new)
+    await GuardianNotices(post.families.units, outbox, post.api.clock, "https://rollcall.example.org").run()
+    told = "SELECT count(*) FROM mail_outbox WHERE dedupe_key LIKE 'guardian_notice:%'"
+    assert await post.families.value(told) == 1
     nothing = {"items": [{"child_id": post.ids["C-1"], "kinds": []}]}
     await post.families.good("mother", "PUT", "/my/notifications", json=nothing)
     await post.sender.forget_old()
