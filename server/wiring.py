@@ -214,8 +214,7 @@ def jobs_for(stack: AsyncExitStack, parts: Parts, services: Services, database: 
 
 def services_of(parts: Parts, is_draining: Callable[[], bool]) -> Services:
     """Make the use-cases; `is_draining` tells whether this server is about to stop."""
-    units, clock, new_id, desk = parts.units, parts.clock, parts.ids.new, parts.desk
-    secret_key, ways = parts.secret_key, _ways_in(parts)
+    units, clock, new_id, desk, ways = parts.units, parts.clock, parts.ids.new, parts.desk, _ways_in(parts)
     return Services(
         analytics=Analytics(units, clock),
         audit=Audit(units),
@@ -226,15 +225,15 @@ def services_of(parts: Parts, is_draining: Callable[[], bool]) -> Services:
         absences=Absences(units, clock),
         accounts=Accounts(units, ways.passwords, clock, new_id),
         attendance=Attendance(units, clock),
-        browser_sessions=BrowserSessions(units, ways.auth, clock, secrets.token_bytes, new_id, secret_key),
-        barcodes=Barcodes(units, clock, secret_key),
+        browser_sessions=BrowserSessions(units, ways.auth, clock, secrets.token_bytes, new_id, parts.secret_key),
+        barcodes=Barcodes(units, clock, parts.secret_key),
         bookings=Bookings(units, clock, GuardianRights(units)),
         center_days=CenterDays(units, clock, new_id),
         centers=Centers(units),
         desk_entries=DeskEntries(units, desk, clock, new_id),
         devices=Devices(units, clock, secrets.token_bytes, parts.tokens),
-        door=Door(units, clock, secrets.token_bytes, parts.tokens, secret_key),
-        enrolment=Enrolment(units, clock, secrets.token_bytes, new_id, secret_key),
+        door=Door(units, clock, secrets.token_bytes, parts.tokens, parts.secret_key),
+        enrolment=Enrolment(units, clock, secrets.token_bytes, new_id, parts.secret_key),
         expected=Expected(units, clock),
         health=Health(units, newest_revision(), is_draining),
         incidents=Incidents(units),
@@ -253,13 +252,12 @@ def services_of(parts: Parts, is_draining: Callable[[], bool]) -> Services:
         set_aside=SetAside(units, desk, clock),
         reports=Reports(units, clock, Statements(units, clock)),
         reviews=Reviews(units, desk, clock, new_id),
-        premises=Premises(units),
+        premises=Premises(units), staff=Staff(units),
         presence=PresenceReports(units, clock),
         rollcalls=RollCallReports(units, clock),
         roster_import=RosterImport(units, new_id, clock),
         notifications=parts.notifications,
         schedules=Schedules(units, clock, new_id),
-        staff=Staff(units),
         statements=Statements(units, clock),
         stay_evidence=StayEvidence(units, clock),
         ratio=Ratio(units, clock),
@@ -273,7 +271,7 @@ def services_of(parts: Parts, is_draining: Callable[[], bool]) -> Services:
         relationships=Relationships(units, clock),
         repeats=_repeats(parts),
         webhooks=_webhooks(parts),
-    )
+    )  # fmt: skip
 
 
 @asynccontextmanager

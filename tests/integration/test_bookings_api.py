@@ -75,6 +75,7 @@ async def what_was_made_or_changed_since_is_told(planning: Planning) -> None:
         return [booking["id"] for booking in page["items"]], page["as_of"]
 
     first = (await planning.book(one, service, TOMORROW + timedelta(days=7)))["id"]
+    planning.api.clock.advance_ms(60_000)
     begun = (await planning.get("bookings", service_id=service))["as_of"]
     planning.api.clock.advance_ms(3 * 60_000)
     second = (await planning.book(two, service, TOMORROW + timedelta(days=7)))["id"]
