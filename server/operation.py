@@ -118,6 +118,7 @@ async def write_history(settings: Settings, options: HistoryOptions, progress: H
         ids = Ids(clock, luck.randbytes)
         units = UnitsOfWork(engine, clock=clock, luck=secrets.token_bytes, new_id=ids.new)
         history = History(units, clock, luck, settings.secret_key.get_secret_value())
-        written = await history.write(options, progress)
-        await history.tell_planner(UnitsOfWork(as_owner, clock=clock, luck=secrets.token_bytes, new_id=ids.new))
+        with asks(THE_SERVER):
+            written = await history.write(options, progress)
+            await history.tell_planner(UnitsOfWork(as_owner, clock=clock, luck=secrets.token_bytes, new_id=ids.new))
         return written

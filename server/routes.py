@@ -38,6 +38,7 @@ from server.controllers import (
     live,
     mailed_links,
     members,
+    my_absences,
     my_attendance,
     my_children,
     my_exports,
@@ -60,6 +61,7 @@ from server.controllers import (
     reviews,
     schedules,
     set_aside,
+    staff,
     statements,
     stay_evidence,
     sync_socket,
@@ -93,12 +95,13 @@ def build_app(settings: Settings, clock: Clock) -> FastAPI:
     # `presence` first: no `/attendance/{...}` that comes later takes its address.
     attendances = (presence, attendance, desk_entries, stay_evidence, reviews, set_aside)
     people = (auth, users, members)
-    roster = (children, adults, relationships, pickups, alerts, photos, barcodes, exports)
+    roster = (children, adults, staff, relationships, pickups, alerts, photos, barcodes, exports)
     families = (
         my_children,
         my_live,
         my_stays,
         my_pickups,
+        my_absences,
         my_photos,
         my_statements,
         my_family_codes,

@@ -65,6 +65,7 @@ from server.services.family_live import FamilyLive
 from server.services.guardian_accounts import GuardianAccounts
 from server.services.guardian_notices import GuardianNotices
 from server.services.guardian_rights import GuardianRights
+from server.services.heads_mail import HeadsMail
 from server.services.health import Health
 from server.services.incidents import Incidents
 from server.services.invitations import Invitations
@@ -78,6 +79,7 @@ from server.services.log_in_notes import LogInNotes
 from server.services.mail import Outbox
 from server.services.mail_sender import MailSender
 from server.services.members import Members
+from server.services.my_absences import MyAbsences
 from server.services.my_attendance import MyAttendance
 from server.services.my_children import MyChildren
 from server.services.my_notifications import MyNotifications
@@ -92,6 +94,7 @@ from server.services.password_again import PasswordAgain
 from server.services.people_days import PeopleDays
 from server.services.photos import Photos
 from server.services.pickups import Pickups
+from server.services.premises import Premises
 from server.services.presence import PresenceReports
 from server.services.projections import Projections
 from server.services.ratio import Ratio
@@ -109,6 +112,7 @@ from server.services.server_desk import ServerDesk
 from server.services.sessions import SessionKeys, SessionRules, Sessions
 from server.services.set_aside import SetAside
 from server.services.signed_heads import SignedHeads
+from server.services.staff import Staff
 from server.services.statements import Statements
 from server.services.stay_evidence import StayEvidence
 from server.services.throttles import Throttles
@@ -183,7 +187,7 @@ def jobs_for(stack: AsyncExitStack, parts: Parts, services: Services, database: 
     fill = parts.post.tokens.fill
     sender = MailSender(parts.units, mail_server(parts.settings), parts.clock, luck, fill=fill)
     hooks = _webhook_sender(parts)
-    heads = SignedHeads(parts.units, parts.clock, HeadKey(parts.secret_key), parts.settings.heads_path)
+    heads = _signed_heads(parts)
     work: dict[str, Callable[[], Awaitable[object]]] = {
         SEND_MAIL: sender.send_due,
         "forget_mail": sender.forget_old,
@@ -210,8 +214,7 @@ def jobs_for(stack: AsyncExitStack, parts: Parts, services: Services, database: 
 
 def services_of(parts: Parts, is_draining: Callable[[], bool]) -> Services:
     """Make the use-cases; `is_draining` tells whether this server is about to stop."""
-    units, clock, new_id, desk = parts.units, parts.clock, parts.ids.new, parts.desk
-    secret_key, ways = parts.secret_key, _ways_in(parts)
+    units, clock, new_id, desk, ways = parts.units, parts.clock, parts.ids.new, parts.desk, _ways_in(parts)
     return Services(
         analytics=Analytics(units, clock),
         audit=Audit(units),
@@ -222,15 +225,15 @@ def services_of(parts: Parts, is_draining: Callable[[], bool]) -> Services:
         absences=Absences(units, clock),
         accounts=Accounts(units, ways.passwords, clock, new_id),
         attendance=Attendance(units, clock),
-        browser_sessions=BrowserSessions(units, ways.auth, clock, secrets.token_bytes, new_id, secret_key),
-        barcodes=Barcodes(units, clock, secret_key),
+        browser_sessions=BrowserSessions(units, ways.auth, clock, secrets.token_bytes, new_id, parts.secret_key),
+        barcodes=Barcodes(units, clock, parts.secret_key),
         bookings=Bookings(units, clock, GuardianRights(units)),
         center_days=CenterDays(units, clock, new_id),
         centers=Centers(units),
         desk_entries=DeskEntries(units, desk, clock, new_id),
         devices=Devices(units, clock, secrets.token_bytes, parts.tokens),
-        door=Door(units, clock, secrets.token_bytes, parts.tokens, secret_key),
-        enrolment=Enrolment(units, clock, secrets.token_bytes, new_id, secret_key),
+        door=Door(units, clock, secrets.token_bytes, parts.tokens, parts.secret_key),
+        enrolment=Enrolment(units, clock, secrets.token_bytes, new_id, parts.secret_key),
         expected=Expected(units, clock),
         health=Health(units, newest_revision(), is_draining),
         incidents=Incidents(units),
@@ -249,6 +252,7 @@ def services_of(parts: Parts, is_draining: Callable[[], bool]) -> Services:
         set_aside=SetAside(units, desk, clock),
         reports=Reports(units, clock, Statements(units, clock)),
         reviews=Reviews(units, desk, clock, new_id),
+        premises=Premises(units), staff=Staff(units),
         presence=PresenceReports(units, clock),
         rollcalls=RollCallReports(units, clock),
         roster_import=RosterImport(units, new_id, clock),
@@ -267,7 +271,7 @@ def services_of(parts: Parts, is_draining: Callable[[], bool]) -> Services:
         relationships=Relationships(units, clock),
         repeats=_repeats(parts),
         webhooks=_webhooks(parts),
-    )
+    )  # fmt: skip
 
 
 @asynccontextmanager
@@ -292,6 +296,7 @@ def _parent_apps(parts: Parts, ways: "_WaysIn") -> ParentApps:
     desk_entries = DeskEntries(units, parts.desk, clock, parts.ids.new)
     secret_key = parts.settings.secret_key.get_secret_value()
     return ParentApps(
+        absences=MyAbsences(units, clock),
         attendance=MyAttendance(units, desk_entries, ways.throttles, clock, secret_key),
         calendar=CalendarFeeds(units, ways.throttles, clock, secrets.token_bytes),
         exports=_exports(parts, ways),
@@ -333,6 +338,12 @@ def _exports(parts: Parts, ways: "_WaysIn") -> Exports:
     sealed = SealedFiles(parts.secret_key)
     keys = ExportKeys(sealed, parts.post.tokens, parts.ids.new, parts.export_bell.ring)
     return Exports(parts.units, parts.clock, keys, ways.again, ways.throttles)
+
+
+def _signed_heads(parts: Parts) -> SignedHeads:
+    settings, outbox = parts.settings, parts.post.outbox
+    mail = HeadsMail(outbox, settings.signed_heads_to) if settings.signed_heads_to else None
+    return SignedHeads(parts.units, parts.clock, HeadKey(parts.secret_key), settings.heads_path, mail)
 
 
 def _export_maker(parts: Parts) -> ExportMaker:

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Response, status
 
 from server.controllers.children import given_values
 from server.controllers.dependencies import CurrentUser, ServicesDep, require_role
-from server.controllers.pagination import PageDep, next_cursor
+from server.controllers.pagination import PageDep, next_id
 from server.controllers.preconditions import ExpectedDep, set_etag
 from server.schemas.adults import AccountLinkIn, AccountLinkOut, AdultChangeIn, AdultIn, AdultList, AdultOut
 from server.services.access import MANAGER_AND_UP, STAFF_AND_UP, Center
@@ -25,9 +25,8 @@ StaffedCenter = Annotated[Center, Depends(require_role(STAFF_AND_UP))]
 @router.get("/adults")
 async def list_adults(center: StaffedCenter, services: ServicesDep, page: PageDep) -> AdultList:
     """List the adults of a centre by name (staff)."""
-    key = page.after(ADULTS, UUID)
-    found = await services.adults.page(center, after=str(key[0]) if key else None, limit=page.limit)
-    cursor = next_cursor(ADULTS, (found.after,) if found.after else None)
+    found = await services.adults.page(center, after=page.after_id(ADULTS), limit=page.limit)
+    cursor = next_id(ADULTS, found.after)
     return AdultList(items=[_adult_out(adult) for adult in found.items], next_cursor=cursor)
 
 

@@ -6,11 +6,11 @@ from typing import Annotated, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query
-from pydantic import AwareDatetime
 
 from server.controllers.dependencies import CurrentUser, ServicesDep
 from server.controllers.pagination import PageDep, next_cursor
 from server.schemas.audit import AuditEntryOut, AuditList
+from server.schemas.base import Moment
 from server.services.access import MANAGER_AND_UP
 from server.services.audit import AuditEntry, AuditPage, Wanted
 
@@ -29,8 +29,8 @@ class _Filter:
     actor: Annotated[UUID | None, Query(description="Only what this person did")] = None
     entity_id: Annotated[UUID | None, Query(description="Only what was done to this")] = None
     verb: Annotated[_Verb | None, Query(description="Only these")] = None
-    since: Annotated[AwareDatetime | None, Query(alias="from", description="Not before this moment")] = None
-    until: Annotated[AwareDatetime | None, Query(alias="to", description="Before this moment")] = None
+    since: Annotated[Moment | None, Query(alias="from", description="Not before this moment")] = None
+    until: Annotated[Moment | None, Query(alias="to", description="Before this moment")] = None
 
     def wanted(self) -> Wanted:
         actor, entity_id = (str(one) if one else None for one in (self.actor, self.entity_id))

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends, Path, Query, status
 
 from server.controllers.dependencies import CurrentUser, ServicesDep, require_role
 from server.controllers.pagination import PageDep, next_cursor, read_moment
+from server.schemas.base import Moment
 from server.schemas.bookings import (
     BatchIn,
     BatchOut,
@@ -52,20 +53,29 @@ async def list_bookings(  # noqa: PLR0913 - each is a part of the request
     child_id: Annotated[UUID | None, Query(description="One child only; a parent must name one of theirs")] = None,
     service_id: Annotated[UUID | None, Query(description="One service only")] = None,
     booking_status: Annotated[Status | None, Query(alias="status", description="Only these")] = None,
+    updated_since: Annotated[
+        Moment | None, Query(description="`as_of` of an earlier answer: only what was made or changed since")
+    ] = None,
 ) -> BookingList:
-    """List bookings by their begin (staff; parents, of their own children)."""
+    """List bookings by their begin (staff; parents, of their own children).
+
+    Nothing is ever taken away: what ended is there with its status. With `updated_since`, a place in the row of those
+    that wait (`waitlist_position`) may be another one without a change of its booking.
+    """
     wanted = Filter(
         first_day=first_day,
         last_day=last_day,
         child_id=str(child_id) if child_id else None,
         service_id=str(service_id) if service_id else None,
         status=booking_status or "",
+        updated_since=updated_since,
     )
     key = page.after(BOOKINGS, read_moment, UUID)
     after = (key[0], str(key[1])) if key else None
     found = await services.bookings.page(center, user, wanted, after=after, limit=page.limit)
     items = [_booking_out(one, center) for one in found.items]
-    return BookingList(items=items, next_cursor=next_cursor(BOOKINGS, found.after))
+    as_of = found.as_of.astimezone(ZoneInfo(center.time_zone))
+    return BookingList(items=items, next_cursor=next_cursor(BOOKINGS, found.after), as_of=as_of)
 
 
 @router.post("", status_code=status.HTTP_201_CREATED)

@@ -6,7 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Query, Response, status
 
 from server.controllers.dependencies import CurrentUser, ServicesDep, require_role
-from server.controllers.pagination import PageDep, next_cursor
+from server.controllers.pagination import PageDep, next_id
 from server.controllers.preconditions import ExpectedDep, set_etag
 from server.schemas.base import Input
 from server.schemas.children import ChildChangeIn, ChildIn, ChildList, ChildOut, ListedChildOut
@@ -38,13 +38,12 @@ async def list_children(
 
     A child that moved to another centre is on no list any more, with `updated_since` neither.
     """
-    key = page.after(CHILDREN, UUID)
     wanted = ChildFilter(enrolled, str(room_id) if room_id else None, updated_since)
-    after = str(key[0]) if key else None
+    after = page.after_id(CHILDREN)
     found = await services.children.page(center, wanted, after=after, limit=page.limit)
     return ChildList(
         items=[ListedChildOut(**child_values(child), version=version) for child, version in found.items],
-        next_cursor=next_cursor(CHILDREN, (found.after,) if found.after else None),
+        next_cursor=next_id(CHILDREN, found.after),
         version=found.version,
     )
 

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 from fastapi import APIRouter, Depends, status
 
 from server.controllers.dependencies import CurrentUser, ServicesDep, require_role
-from server.controllers.pagination import PageDep, next_cursor
+from server.controllers.pagination import PageDep, next_id
 from server.schemas.erasures import (
     ConfirmationIn,
     ErasureAsked,
@@ -32,9 +32,8 @@ ManagedCenter = Annotated[Center, Depends(require_role(MANAGER_AND_UP))]
 @router.get("/erasures")
 async def list_erasures(center: ManagedCenter, services: ServicesDep, page: PageDep) -> ErasureList:
     """List who is to be erased, and who was (manager)."""
-    key = page.after(ERASURES, UUID)
-    found = await services.erasures.page(center, after=str(key[0]) if key else None, limit=page.limit)
-    cursor = next_cursor(ERASURES, (found.after,) if found.after else None)
+    found = await services.erasures.page(center, after=page.after_id(ERASURES), limit=page.limit)
+    cursor = next_id(ERASURES, found.after)
     return ErasureList(items=[ErasureOut(**_out(center, one)) for one in found.items], next_cursor=cursor)
 
 

@@ -6,7 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Response, status
 
 from server.controllers.dependencies import CurrentUser, ServicesDep, require_role
-from server.controllers.pagination import PageDep, next_cursor
+from server.controllers.pagination import PageDep, next_id
 from server.controllers.preconditions import ExpectedDep, set_etag
 from server.schemas.users import (
     InvitationIn,
@@ -32,9 +32,8 @@ ManagedCenter = Annotated[Center, Depends(require_role(MANAGER_AND_UP))]
 @router.get("/users")
 async def list_users(center: ManagedCenter, services: ServicesDep, page: PageDep) -> MemberList:
     """List the people with a role at a centre, and the admins of its organisation (manager)."""
-    key = page.after(USERS, UUID)
-    found = await services.members.page(center, after=str(key[0]) if key else None, limit=page.limit)
-    cursor = next_cursor(USERS, (found.after,) if found.after else None)
+    found = await services.members.page(center, after=page.after_id(USERS), limit=page.limit)
+    cursor = next_id(USERS, found.after)
     return MemberList(items=[_member_out(one) for one in found.items], next_cursor=cursor)
 
 
@@ -83,9 +82,8 @@ async def invite(body: InvitationIn, center: ManagedCenter, user: CurrentUser, s
 @router.get("/invitations")
 async def list_invitations(center: ManagedCenter, services: ServicesDep, page: PageDep) -> InvitationList:
     """List the invitations that nobody accepted yet (manager)."""
-    key = page.after(INVITATIONS, UUID)
-    found = await services.invitations.page(center, after=str(key[0]) if key else None, limit=page.limit)
-    cursor = next_cursor(INVITATIONS, (found.after,) if found.after else None)
+    found = await services.invitations.page(center, after=page.after_id(INVITATIONS), limit=page.limit)
+    cursor = next_id(INVITATIONS, found.after)
     return InvitationList(items=[_invitation_out(one) for one in found.items], next_cursor=cursor)
 
 

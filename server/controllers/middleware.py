@@ -8,10 +8,11 @@ import structlog
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from server.controllers.problems import internal_error, too_large
+from server.controllers.problems import error_response, internal_error, too_large
 from server.controllers.rate_limits import noted_limit
 from server.core.asking import NOBODY, Asking, asks
 from server.core.clock import Clock
+from server.core.errors import InvalidInput
 
 BODY_BYTES_MAX: Final = 1024 * 1024
 REQUEST_ID_HEADER: Final = "x-request-id"
@@ -72,6 +73,9 @@ class RequestFrame:
         if _announced_length(scope) > BODY_BYTES_MAX:
             await too_large()(scope, receive, answer.send)
             return
+        if _has_nul(scope):
+            await error_response(InvalidInput("The address holds a NUL"))(scope, receive, answer.send)
+            return
         try:
             await self._app(scope, _BoundedBody(receive).receive, answer.send)
         except Exception:  # noqa: BLE001 - the last one to see it: logged, and never shown
@@ -117,6 +121,11 @@ class _Answer:
 def _announced_length(scope: Scope) -> int:
     text = dict(scope["headers"]).get(b"content-length", b"0")
     return int(text) if text.isdigit() else 0
+
+
+def _has_nul(scope: Scope) -> bool:
+    """Whether the address holds what no table and no name can; of bodies the shapes say it (`schemas/base.py`)."""
+    return "\0" in scope["path"] or b"%00" in scope["query_string"] or b"\0" in scope["query_string"]
 
 
 def _route_of(scope: Scope) -> str:

@@ -6,7 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Path, Response, status
 
 from server.controllers.dependencies import CurrentUser, ServicesDep
-from server.controllers.pagination import PageDep, next_cursor
+from server.controllers.pagination import PageDep, next_id
 from server.controllers.repeats import NOT_REPEATABLE
 from server.controllers.reports import ReportStream
 from server.schemas.exports import ExportList, ExportOut, ExportPasswordIn, ExportTokenIn, ExportTokenOut
@@ -32,9 +32,8 @@ async def ask_for_my_export(user: CurrentUser, services: ServicesDep) -> ExportO
 @router.get("")
 async def list_my_exports(user: CurrentUser, services: ServicesDep, page: PageDep) -> ExportList:
     """List what I asked for, the newest first; requests are forgotten 90 days after their end."""
-    key = page.after(EXPORTS, UUID)
-    found = await services.parents.exports.page(user, after=str(key[0]) if key else None, limit=page.limit)
-    cursor = next_cursor(EXPORTS, (found.after,) if found.after else None)
+    found = await services.parents.exports.page(user, after=page.after_id(EXPORTS), limit=page.limit)
+    cursor = next_id(EXPORTS, found.after)
     return ExportList(items=[export_out(one) for one in found.items], next_cursor=cursor)
 
 

@@ -8,8 +8,9 @@ import base64
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any, Final, TypeVar
+from uuid import UUID
 
 from fastapi import Depends, Query
 
@@ -48,9 +49,14 @@ class PageQuery:
             told = json.loads(base64.b64decode(self.cursor, altchars=b"-_", validate=True))
             return tuple(read(_text(part)) for read, part in zip((_same(name), *readers), told, strict=True))[1:]
         # Whatever made-up cursors hold: no base64, no text, no list, other parts than the readers know.
-        except (AttributeError, TypeError, ValueError, RecursionError):
+        except (AttributeError, OverflowError, TypeError, ValueError, RecursionError):
             detail = "This cursor was not given out for this list"
             raise InvalidInput(detail, (FieldProblem("#query/cursor", detail),)) from None
+
+    def after_id(self, name: str) -> str | None:
+        """Give the id behind which the page of a list by ids begins; None at first. Raises as `after`."""
+        found = self.after(name, UUID)
+        return str(found[0]) if found else None
 
     def part(self, name: str, items: Sequence[T], key: Callable[[T], str]) -> tuple[Sequence[T], str]:
         """Give the page of a list that is read whole, since it is short by its nature, and the cursor of the next one.
@@ -86,11 +92,17 @@ PageDep = Annotated[PageQuery, Depends(get_page_query)]
 
 
 def read_moment(part: str) -> datetime:
-    """Read a moment of a cursor, as `isoformat` writes it. Raises ValueError without an offset."""
+    """Read a moment of a cursor, as `isoformat` writes it; gives it in UTC.
+
+    Raises:
+        ValueError: it has no offset.
+        OverflowError: it lies at an end of the calendar, beyond which it would be in UTC.
+
+    """
     moment = datetime.fromisoformat(part)
     if moment.tzinfo is None:
         raise ValueError
-    return moment
+    return moment.astimezone(UTC)
 
 
 def next_cursor(name: str, key: tuple[object, ...] | None) -> str:
@@ -99,6 +111,11 @@ def next_cursor(name: str, key: tuple[object, ...] | None) -> str:
         return ""
     told = json.dumps([name, *map(str, key)], separators=(",", ":"))
     return base64.urlsafe_b64encode(told.encode()).decode("ascii")
+
+
+def next_id(name: str, after: str | None) -> str:
+    """Give the cursor for what comes after an id in the list `name`; empty for None, at the end."""
+    return next_cursor(name, (after,) if after else None)
 
 
 def _place(part: str) -> int:

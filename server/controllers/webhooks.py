@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 from fastapi import APIRouter, Depends, Path, Response, status
 
 from server.controllers.dependencies import CurrentUser, ServicesDep, require_role
-from server.controllers.pagination import PageDep, next_cursor
+from server.controllers.pagination import PageDep, next_id
 from server.controllers.preconditions import ExpectedDep, set_etag
 from server.schemas.webhooks import (
     DeliveryList,
@@ -123,14 +123,11 @@ async def list_deliveries(
     webhook_id: WebhookId, center: ManagedCenter, services: ServicesDep, page: PageDep
 ) -> DeliveryList:
     """List the attempts of the last 30 days, the newest first (manager); what was sent is not kept."""
-    key = page.after(DELIVERIES, UUID)
     found = await services.webhooks.deliveries(
-        center, str(webhook_id), before=str(key[0]) if key else None, limit=page.limit
+        center, str(webhook_id), before=page.after_id(DELIVERIES), limit=page.limit
     )
-    last = (found.before,) if found.before is not None else None
-    return DeliveryList(
-        items=[_delivery(one, center) for one in found.items], next_cursor=next_cursor(DELIVERIES, last)
-    )
+    cursor = next_id(DELIVERIES, found.before)
+    return DeliveryList(items=[_delivery(one, center) for one in found.items], next_cursor=cursor)
 
 
 def _out(row: Webhook, center: Center, response: Response) -> WebhookOut:

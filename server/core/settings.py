@@ -102,6 +102,11 @@ class Settings(BaseSettings):
         description="File to which the signed heads of all chains are added each day, best where whoever reaches the "
         "database does not; unset: `DATA_DIR/signed-heads.jsonl`.",
     )
+    signed_heads_to: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="E-mail addresses, separated by commas, to which each day's signed heads are sent, as to an "
+        "auditor: they name nobody. Needs a mail server.",
+    )
     host: str = Field("127.0.0.1", description="Address to listen on; `0.0.0.0` for every network.")
     port: int = Field(8000, ge=0, le=65535, description="TCP port to listen on; 0 takes any free one.")
     public_url: str = Field(
@@ -192,12 +197,19 @@ class Settings(BaseSettings):
             return value
         return tuple(origin.strip().rstrip("/") for origin in value.split(",") if origin.strip())
 
-    @field_validator("trusted_proxies", mode="before")
+    @field_validator("trusted_proxies", "signed_heads_to", mode="before")
     @classmethod
-    def _split_proxies(cls, value: object) -> object:
+    def _split_list(cls, value: object) -> object:
         if not isinstance(value, str):
             return value
-        return tuple(proxy.strip() for proxy in value.split(",") if proxy.strip())
+        return tuple(part.strip() for part in value.split(",") if part.strip())
+
+    @field_validator("signed_heads_to")
+    @classmethod
+    def _are_addresses(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not all(_PLAIN_ADDRESS.fullmatch(one) for one in value):
+            raise ValueError("it must be e-mail addresses, without names beside them, separated by commas")
+        return value
 
     @field_validator("trusted_proxies")
     @classmethod

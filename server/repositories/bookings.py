@@ -55,13 +55,17 @@ class Listed:
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Which bookings: of days (both included), a child, a service, a status; an empty part asks for all."""
+    """Which bookings: of days (both included), a child, a service, a status; an empty part asks for all.
+
+    `updated_since` (aware) asks for those that were made or changed since.
+    """
 
     first_day: date | None = None
     last_day: date | None = None
     child_id: str | None = None
     service_id: str | None = None
     status: str = ""
+    updated_since: datetime | None = None
 
 
 async def children(session: AsyncSession, center_id: str, child_ids: Collection[str]) -> dict[str, bool]:
@@ -239,7 +243,7 @@ async def give_places(
     await (await session.connection()).execute(statement)
 
 
-async def settle_used(session: AsyncSession, *, since: datetime, before: datetime) -> int:
+async def settle_used(session: AsyncSession, *, since: datetime, before: datetime, now: datetime) -> int:
     """Say of the bookings that ended in `[since, before)` whether the child came; returns how many changed.
 
     It follows from the stays as they are, so a fact that comes late, or a correction, changes it at the next run.
@@ -261,7 +265,7 @@ async def settle_used(session: AsyncSession, *, since: datetime, before: datetim
                 col(Booking.status) != status.value,
                 condition,
             )
-            .values(status=status.value)
+            .values(status=status.value, changed_at=now, changed_by=None)
         )
         changed += (await (await session.connection()).execute(statement)).rowcount
     return changed
@@ -283,6 +287,8 @@ def _conditions(wanted: Filter) -> list[ColumnElement[bool]]:
         found.append(col(Booking.service_id) == wanted.service_id)
     if wanted.status:
         found.append(col(Booking.status) == wanted.status)
+    if wanted.updated_since is not None:
+        found.append(func.coalesce(col(Booking.changed_at), col(Booking.created_at)) >= wanted.updated_since)
     return found
 
 

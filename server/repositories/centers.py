@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 
+from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import col, or_, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -27,6 +28,12 @@ async def visible(session: AsyncSession, *, center_ids: Collection[str], organis
     wanted = or_(col(Center.id).in_(list(center_ids)), col(Center.organisation_id) == organisation_id)
     statement = select(Center).where(wanted).order_by(col(Center.name), col(Center.id)).limit(CENTERS_MAX)
     return list(await session.exec(statement))
+
+
+async def add(session: AsyncSession, center: Center) -> bool:
+    """Store a new centre; False when one has its id or its code, also one that this transaction cannot see."""
+    statement = insert(Center).values(**center.model_dump()).on_conflict_do_nothing()
+    return (await session.exec(statement.returning(col(Center.id)))).scalar_one_or_none() is not None
 
 
 async def ids_of_organisation(session: AsyncSession, organisation_id: str) -> list[str]:

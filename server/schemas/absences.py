@@ -4,9 +4,9 @@ from datetime import date, datetime
 from typing import Literal
 from uuid import UUID
 
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
-from server.schemas.base import Input, Line, Output
+from server.schemas.base import Input, Line, Moment, Output
 
 Kind = Literal["sick", "holiday", "appointment", "other", "unexplained"]
 Result = Literal["reached", "no_answer", "message_left", "other"]
@@ -30,7 +30,7 @@ class AbsenceIn(AbsenceTermsIn):
     absence_id: UUID = Field(strict=False)
     first_day: date = Field(strict=False)
     last_day: date = Field(strict=False)
-    informed_at: AwareDatetime | None = Field(default=None, strict=False)
+    informed_at: Moment | None = Field(default=None, strict=False)
     informed_by: Line = Field(default="", max_length=200)
 
 

@@ -4,9 +4,9 @@ from datetime import date, datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
-from server.schemas.base import Input, Line, Output
+from server.schemas.base import Input, Line, Moment, Output
 
 BATCH_MAX = 100
 Status = Literal[
@@ -25,8 +25,8 @@ class BookingIn(Input):
     child_id: UUID = Field(strict=False)
     service_id: UUID = Field(strict=False)
     day: date = Field(strict=False)
-    starts_at: AwareDatetime | None = Field(default=None, strict=False)
-    ends_at: AwareDatetime | None = Field(default=None, strict=False)
+    starts_at: Moment | None = Field(default=None, strict=False)
+    ends_at: Moment | None = Field(default=None, strict=False)
     if_full: Literal["waitlist", "refuse"] = "waitlist"
 
 
@@ -78,10 +78,15 @@ class BookingOut(Output):
 
 
 class BookingList(Output):
-    """By begin; `next_cursor` empty: there are no more."""
+    """By begin; `next_cursor` empty: there are no more.
+
+    `as_of` of the first page: what to send as `updated_since` to learn of later changes. It lies two minutes back, so
+    that nothing is missed; some of what is new comes twice.
+    """
 
     items: list[BookingOut]
     next_cursor: str
+    as_of: datetime
 
 
 class RefusalOut(Output):

@@ -3,9 +3,9 @@
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
-from server.schemas.base import Input, Line, Output
+from server.schemas.base import Input, Line, Moment, Output
 
 
 class EntryIn(Input):
@@ -19,13 +19,13 @@ class EntryIn(Input):
     kind: Literal["check_in", "check_out", "room_move", "void", "correct", "confirm"]
     event_id: UUID | None = Field(default=None, strict=False, description="Makes a repeat harmless")
     child_id: UUID | None = Field(default=None, strict=False)
-    occurred_at: AwareDatetime | None = Field(default=None, strict=False)
+    occurred_at: Moment | None = Field(default=None, strict=False)
     room_id: UUID | None = Field(default=None, strict=False)
     to_room_id: UUID | None = Field(default=None, strict=False)
     adult_id: UUID | None = Field(default=None, strict=False)
     adult_name: Line = Field(default="", max_length=200)
     named: list[Annotated[UUID, Field(strict=False)]] = Field(default_factory=list, max_length=16)
-    right_time: AwareDatetime | None = Field(default=None, strict=False)
+    right_time: Moment | None = Field(default=None, strict=False)
     disputes: bool = False
     reason_code: str = Field(default="", max_length=40, pattern=r"^[a-z0-9_]*$")
     reason: Line = Field(default="", max_length=200)

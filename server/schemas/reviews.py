@@ -2,9 +2,9 @@
 
 from datetime import datetime
 
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
-from server.schemas.base import Input, Line, Output
+from server.schemas.base import Input, Line, Moment, Output
 
 
 class WitnessOut(Output):
@@ -84,8 +84,8 @@ class AnswerIn(Input):
 
     finding: str = Field(min_length=1, max_length=400)
     answer: str = Field(min_length=1, max_length=40)
-    left_at: AwareDatetime | None = Field(default=None, strict=False)
-    occurred_at: AwareDatetime | None = Field(default=None, strict=False)
+    left_at: Moment | None = Field(default=None, strict=False)
+    occurred_at: Moment | None = Field(default=None, strict=False)
     reason: Line = Field(default="", max_length=200)
 
 

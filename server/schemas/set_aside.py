@@ -4,9 +4,9 @@ from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
-from server.schemas.base import Input, Line, Output
+from server.schemas.base import Input, Line, Moment, Output
 
 
 class SetAsideOut(Output):
@@ -53,7 +53,7 @@ class VerdictIn(Input):
     verdict: Literal["taken_in", "dismissed"]
     child_id: UUID | None = Field(default=None, strict=False)
     name: Line = Field(default="", max_length=200)
-    occurred_at: AwareDatetime | None = Field(default=None, strict=False)
+    occurred_at: Moment | None = Field(default=None, strict=False)
     reason: Line = Field(default="", max_length=160)
 
 

@@ -74,21 +74,10 @@ class Absences:
             Conflict: another absence has this id, the figures of one of the days stand, or the child has too many.
 
         """
-        self._check(said)
+        check_announcement(said, self._clock)
         async with self._units.begin(actor=user.id, origin="api") as unit:
             await unit.lock_head(center.id)
-            await child_of(unit, center.id, child_id)
-            known = await absences.find(unit.session, center.id, said.absence_id)
-            row = self._row(center, user, child_id, said)
-            if known is not None:
-                if _days_of(known) != _days_of(row):
-                    raise Conflict("There is another absence with this id")
-                return known
-            await self._refuse_too_many(unit, center, child_id, said)
-            await _refuse_locked(unit, row)
-            await absences.add(unit.session, row)
-            await tell_child(unit, center.id, child_id)
-        return row
+            return await announce_absence(unit, center, user, child_id, said, self._clock.now())
 
     async def change(
         self, center: Center, user: User, *, child_id: str, absence_id: str, terms: Terms, expected: Expected
@@ -126,52 +115,88 @@ class Absences:
         async with self._units.begin(actor=user.id, origin="api") as unit:
             await unit.lock_head(center.id)
             row = await _find(unit, center, child_id, absence_id)
-            if row.withdrawn_at is None:
-                await _refuse_locked(unit, row)
-                row.withdrawn_at = row.changed_at = self._clock.now()
-                await tell_child(unit, center.id, child_id)
+            await withdraw_absence(unit, row, self._clock.now())
         return row
 
-    def _row(self, center: Center, user: User, child_id: str, said: Announcement) -> Absence:
-        now = self._clock.now()
-        return Absence(
-            center_id=center.id,
-            id=said.absence_id,
-            child_id=child_id,
-            first_day=said.first_day,
-            last_day=said.last_day,
-            kind=said.terms.kind.value,
-            informed_at=said.informed_at,
-            informed_by=said.informed_by,
-            justified=said.terms.justified,
-            billable=said.terms.billable,
-            note=said.terms.note,
-            created_at=now,
-            created_by=user.id or None,
-            changed_at=now,
-        )
 
-    async def _refuse_too_many(self, unit: UnitOfWork, center: Center, child_id: str, said: Announcement) -> None:
-        """Desks hold so many of a child: one that counts today must be among them."""
-        today = self._clock.now().astimezone(ZoneInfo(center.time_zone)).date()
-        # A desk may live where it is still yesterday, and one day is soon over.
-        counted = await absences.count_not_over(unit.session, center.id, child_id, today - timedelta(days=1))
-        if said.last_day >= today and counted >= ABSENCES_MAX:
-            raise Conflict(f"A child can have {ABSENCES_MAX} absences that are not over; withdraw some, or join them")
+def check_announcement(said: Announcement, clock: Clock) -> None:
+    """Refuse days and times that make no sense, as `Absences.announce` says. Raises InvalidInput."""
+    if said.last_day < said.first_day:
+        raise InvalidInput("The last day lies before the first")
+    if not YEAR_MIN <= said.first_day.year <= said.last_day.year <= YEAR_MAX:
+        raise InvalidInput(f"Give days in the years {YEAR_MIN} to {YEAR_MAX}")
+    if (said.last_day - said.first_day).days >= DAYS_MAX:
+        raise InvalidInput(f"Give at most {DAYS_MAX} days at once")
+    if said.informed_at is None:
+        return
+    if said.informed_at.tzinfo is None:
+        raise InvalidInput("A time needs an offset, such as +01:00")
+    if not WALL_MS_MIN <= ms_of(said.informed_at) <= clock.wall_ms():
+        raise InvalidInput("The family told it in the future, or before the year 2000")
 
-    def _check(self, said: Announcement) -> None:
-        if said.last_day < said.first_day:
-            raise InvalidInput("The last day lies before the first")
-        if not YEAR_MIN <= said.first_day.year <= said.last_day.year <= YEAR_MAX:
-            raise InvalidInput(f"Give days in the years {YEAR_MIN} to {YEAR_MAX}")
-        if (said.last_day - said.first_day).days >= DAYS_MAX:
-            raise InvalidInput(f"Give at most {DAYS_MAX} days at once")
-        if said.informed_at is None:
-            return
-        if said.informed_at.tzinfo is None:
-            raise InvalidInput("A time needs an offset, such as +01:00")
-        if not WALL_MS_MIN <= ms_of(said.informed_at) <= self._clock.wall_ms():
-            raise InvalidInput("The family told it in the future, or before the year 2000")
+
+async def announce_absence(
+    unit: UnitOfWork, center: Center, user: User, child_id: str, said: Announcement, now: datetime
+) -> Absence:
+    """Store what was announced and checked, once, and tell every desk; the caller holds the centre's head.
+
+    Raises:
+        NotFound, Conflict: as `Absences.announce`.
+
+    """
+    await child_of(unit, center.id, child_id)
+    known = await absences.find(unit.session, center.id, said.absence_id)
+    row = _row(center, user, child_id, said, now)
+    if known is not None:
+        if _days_of(known) != _days_of(row):
+            raise Conflict("There is another absence with this id")
+        return known
+    await _refuse_too_many(unit, center, child_id, said.last_day, now)
+    await _refuse_locked(unit, row)
+    await absences.add(unit.session, row)
+    await tell_child(unit, center.id, child_id)
+    return row
+
+
+async def withdraw_absence(unit: UnitOfWork, row: Absence, now: datetime) -> None:
+    """Take an absence back that stands, and tell every desk; the caller holds the centre's head.
+
+    Raises:
+        Conflict: the figures of one of its days stand.
+
+    """
+    if row.withdrawn_at is None:
+        await _refuse_locked(unit, row)
+        row.withdrawn_at = row.changed_at = now
+        await tell_child(unit, row.center_id, row.child_id)
+
+
+def _row(center: Center, user: User, child_id: str, said: Announcement, now: datetime) -> Absence:
+    return Absence(
+        center_id=center.id,
+        id=said.absence_id,
+        child_id=child_id,
+        first_day=said.first_day,
+        last_day=said.last_day,
+        kind=said.terms.kind.value,
+        informed_at=said.informed_at,
+        informed_by=said.informed_by,
+        justified=said.terms.justified,
+        billable=said.terms.billable,
+        note=said.terms.note,
+        created_at=now,
+        created_by=user.id or None,
+        changed_at=now,
+    )
+
+
+async def _refuse_too_many(unit: UnitOfWork, center: Center, child_id: str, last_day: date, now: datetime) -> None:
+    """Desks hold so many of a child: one that counts today must be among them."""
+    today = now.astimezone(ZoneInfo(center.time_zone)).date()
+    # A desk may live where it is still yesterday, and one day is soon over.
+    counted = await absences.count_not_over(unit.session, center.id, child_id, today - timedelta(days=1))
+    if last_day >= today and counted >= ABSENCES_MAX:
+        raise Conflict(f"A child can have {ABSENCES_MAX} absences that are not over; withdraw some, or join them")
 
 
 def etag_of_absence(row: Absence) -> str:

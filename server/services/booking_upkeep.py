@@ -47,7 +47,8 @@ class BookingUpkeep:
             services = await bookings.overdue(unit.session, now, limit=SERVICES_A_RUN_MAX)
         ended = sum([await self._end(center_id, service_id, now) for center_id, service_id in services])
         async with self._units.begin(origin="job") as unit:
-            settled = await bookings.settle_used(unit.session, since=now - SETTLE_WITHIN, before=now - SETTLE_AFTER)
+            since, before = now - SETTLE_WITHIN, now - SETTLE_AFTER
+            settled = await bookings.settle_used(unit.session, since=since, before=before, now=now)
         if ended or settled:
             _log.info("bookings_kept_up", ended=ended, settled=settled)
         return ended

@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
+from server.core.asking import asking_now
 from server.core.clock import Clock
 from server.core.errors import Conflict, FieldProblem, InvalidInput, NotFound, RollcallError
 from server.models.planning import Booking, BookingSource, BookingStatus, EndCause, Service
@@ -30,6 +31,9 @@ BATCH_MAX: Final = 100
 # A rush is for one service mostly, whose row is held by one at a time: who waits here holds no connection meanwhile,
 # and does not run into the time-out of a lock.
 AT_ONCE_MAX: Final = 3
+# A change bears the time at which its request began, and is seen when it commits: so much later at most. A request
+# waits for locks and for other tasks, and the database ends it long before (`core/database.py`).
+UNSEEN: Final = timedelta(minutes=2)
 # What is asked for is looked for in a span that holds every window of its day.
 _MARGIN: Final = timedelta(days=2)
 _ENDED_BY: Final = {
@@ -74,10 +78,14 @@ After = tuple[datetime, str]
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Some bookings, and behind which (its begin and its id) there are more; None at the end."""
+    """Some bookings, and behind which (its begin and its id) there are more; None at the end.
+
+    `as_of` (aware): whoever asks for what was updated since then misses nothing, and is told some again.
+    """
 
     items: Sequence[Listed]
     after: After | None
+    as_of: datetime
 
 
 class Bookings:
@@ -122,10 +130,11 @@ class Bookings:
 
         """
         await self._asker(center, user, {wanted.child_id or ""})
+        as_of = self._clock.now() - UNSEEN
         async with self._units.begin() as unit:
             found = await bookings.page(unit.session, center.id, wanted, after=after, limit=limit + 1)
         last = found[limit - 1].booking if len(found) > limit else None
-        return Page(found[:limit], (last.starts_at, last.id) if last else None)
+        return Page(found[:limit], (last.starts_at, last.id) if last else None, as_of)
 
     async def find(self, center: Center, user: User, booking_id: str) -> Listed:
         """Give a booking. Raises NotFound when there is none that the user may see."""
@@ -210,6 +219,8 @@ class Bookings:
                     raise _of_batch(refusal, number)
                 outcomes.append((wish, refusal))
             await _store(unit, made)
+            for booking_id in made:  # a statement stored them, past the session
+                unit.note_change(center.id, asking_now(), "booking", booking_id)
             found = await bookings.listed(unit.session, center.id, {wish.id for wish in wishes})
         return [Result(wish, None if refusal else found[wish.id], refusal) for wish, refusal in outcomes]
 

@@ -34,6 +34,7 @@ from server.services.incidents import Incidents
 from server.services.invitations import Invitations
 from server.services.live_board import LiveBoards
 from server.services.members import Members
+from server.services.my_absences import MyAbsences
 from server.services.my_attendance import MyAttendance
 from server.services.my_children import MyChildren
 from server.services.my_notifications import MyNotifications
@@ -47,6 +48,7 @@ from server.services.own_erasure import OwnErasure
 from server.services.people_days import PeopleDays
 from server.services.photos import Photos
 from server.services.pickups import Pickups
+from server.services.premises import Premises
 from server.services.presence import PresenceReports
 from server.services.projections import Projections
 from server.services.ratio import Ratio
@@ -61,6 +63,7 @@ from server.services.roster_import import RosterImport
 from server.services.schedules import Schedules
 from server.services.sessions import Sessions
 from server.services.set_aside import SetAside
+from server.services.staff import Staff
 from server.services.statements import Statements
 from server.services.stay_evidence import StayEvidence
 from server.services.webhooks import Webhooks
@@ -70,6 +73,7 @@ from server.services.webhooks import Webhooks
 class ParentApps:
     """What parents' apps ask; exports are asked for by managers too."""
 
+    absences: MyAbsences
     attendance: MyAttendance
     calendar: CalendarFeeds
     exports: Exports
@@ -121,6 +125,7 @@ class Services:
     reviews: Reviews
     sessions: Sessions
     set_aside: SetAside
+    premises: Premises
     presence: PresenceReports
     rollcalls: RollCallReports
     notifications: Notifications
@@ -128,6 +133,7 @@ class Services:
     ratio_rules: RatioRules
     roster_import: RosterImport
     schedules: Schedules
+    staff: Staff
     statements: Statements
     stay_evidence: StayEvidence
     adults: Adults

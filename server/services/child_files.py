@@ -27,6 +27,7 @@ class Part(StrEnum):
     STATUS = "status"
     STAYS = "stays"
     ANNOUNCEMENTS = "announcements"
+    ABSENCES = "absences"
     PHOTO = "photo"
     STATEMENT = "statement"
     EXPORT = "export"

@@ -133,6 +133,22 @@ class Frame:
     base_url: str
 
 
+def letter(frame: Frame, lines: Sequence[str]) -> str:
+    """Give the text of a mail to a guardian around what it tells."""
+    return "\n".join(
+        (
+            f"At {frame.name} (times there):",
+            "",
+            *lines,
+            "",
+            f"Open Rollcall to see more, or to choose what you are told: {frame.base_url}",
+            "",
+            "It names nobody on purpose: mail is read on many screens.",
+            "",
+        )
+    )
+
+
 def notice_of(message: webhook_messages.Message) -> Notice | None:
     """Give what a message tells guardians; None when it is nothing that they can choose."""
     choice = _OF_KIND.get(message.kind)
@@ -168,20 +184,7 @@ def _mail(frame: Frame, hearer: Hearer, told: Sequence[Notice], subject: str) ->
     lines = [f"- {one.at.astimezone(frame.zone):%Y-%m-%d %H:%M}: {one.words}." for one in in_order[:LINES_MAX]]
     more = len(in_order) - len(lines)
     late = ["", "A desk had no network, or much happened at once: this is not of now."] if len(told) > 1 else []
-    body = "\n".join(
-        (
-            f"At {frame.name} (times there):",
-            "",
-            *lines,
-            *([f"- and {more} more"] if more else []),
-            *late,
-            "",
-            f"Open Rollcall to see more, or to choose what you are told: {frame.base_url}",
-            "",
-            "It names nobody on purpose: mail is read on many screens.",
-            "",
-        )
-    )
+    body = letter(frame, [*lines, *([f"- and {more} more"] if more else []), *late])
     material = "\0".join((frame.center_id, hearer.user_id, hearer.child_id, *sorted(one.key for one in told)))
     key = f"guardian_notice:{hashlib.sha256(material.encode()).hexdigest()}"
     return Mail(key, hearer.email, f"{frame.name}: {subject}", body, frame.center_id, hearer.child_id, hearer.user_id)

@@ -15,7 +15,7 @@ from server.repositories import bookings, notices, offers
 from server.repositories.notices import Hearer, LateStay
 from server.repositories.unit_of_work import UnitOfWork, UnitsOfWork
 from server.services.analytics_usage import stayed_of
-from server.services.guardian_notices import CHOICES, Frame
+from server.services.guardian_notices import CHOICES, Frame, letter
 from server.services.mail import Mail, Outbox
 from server.services.notifications import one_line
 from server.services.places import SPAN_MAX
@@ -98,18 +98,7 @@ def _is_sure(line: UsageLine) -> bool:
 def _mail(frame: Frame, owed: LateStay, email: str, line: UsageLine) -> Mail:
     left = _local(line.attended_to or owed.ends_at, frame)
     said = f"{CHOICES[LATE]}, {int(line.quantity)} min after the booked end ({_local(owed.ends_at, frame):%H:%M})"
-    body = "\n".join(
-        (
-            f"At {frame.name} (times there):",
-            "",
-            f"- {left:%Y-%m-%d %H:%M}: {said}.",
-            "",
-            f"Open Rollcall to see more, or to choose what you are told: {frame.base_url}",
-            "",
-            "It names nobody on purpose: mail is read on many screens.",
-            "",
-        )
-    )
+    body = letter(frame, [f"- {left:%Y-%m-%d %H:%M}: {said}."])
     key = notices.late_key(owed.user_id, owed.booking_id)
     return Mail(key, email, f"{frame.name}: {CHOICES[LATE]}", body, frame.center_id, owed.child_id, owed.user_id)
 

@@ -67,7 +67,7 @@ class PeopleDays:
     async def employment(self, center: Center, person_id: str) -> StaffProfile:
         """Give when somebody was on the staff of a centre. Raises NotFound."""
         async with self._units.begin() as unit:
-            return (await _member_of_staff(unit, center.id, person_id))[1]
+            return (await member_of_staff(unit, center.id, person_id))[1]
 
     async def employ(
         self, center: Center, user: User, person_id: str, period: Period, expected: Expected
@@ -83,7 +83,7 @@ class PeopleDays:
         _check(period)
         async with self._units.begin(actor=user.id, origin="api") as unit:
             await unit.lock_head(center.id)
-            person, profile = await _member_of_staff(unit, center.id, person_id)
+            person, profile = await member_of_staff(unit, center.id, person_id)
             expected.require(etag_of_employment(profile))
             before = Period(profile.employed_from, profile.employed_to)
             profile.employed_from, profile.employed_to = period.first_day, period.last_day
@@ -133,7 +133,8 @@ async def attested_by(unit: UnitOfWork, center_id: str, staff_ids: list[str]) ->
     return await projections.attested_by(unit.connection, center_id, staff_ids, since=since, before=until)
 
 
-async def _member_of_staff(unit: UnitOfWork, center_id: str, person_id: str) -> tuple[Person, StaffProfile]:
+async def member_of_staff(unit: UnitOfWork, center_id: str, person_id: str) -> tuple[Person, StaffProfile]:
+    """Give a member of staff of a centre. Raises NotFound."""
     found = await people_days.member_of_staff(unit.session, center_id, person_id)
     if found is None:
         raise NotFound("There is no such member of staff at this centre")

@@ -11,6 +11,7 @@ from server.repositories import signed_heads
 from server.repositories.audit_writes import micros
 from server.repositories.unit_of_work import UnitsOfWork
 from server.services.heads_file import add_sheets
+from server.services.heads_mail import HeadsMail
 
 _log = structlog.get_logger(__name__)
 
@@ -18,12 +19,15 @@ _log = structlog.get_logger(__name__)
 class SignedHeads:
     """Adds a sheet a day; one of several servers on a database signs, and each keeps a file."""
 
-    def __init__(self, units: UnitsOfWork, clock: Clock, key: HeadKey, path: Path) -> None:
-        """Sign with `key`, and keep all sheets in the file at `path` too."""
+    def __init__(
+        self, units: UnitsOfWork, clock: Clock, key: HeadKey, path: Path, mail: HeadsMail | None = None
+    ) -> None:
+        """Sign with `key`, keep all sheets in the file at `path` too, and send each by `mail`, if there is one."""
         self._units = units
         self._clock = clock
         self._key = key
         self._path = path
+        self._mail = mail
         self._kept = 0
 
     async def run(self) -> None:
@@ -54,6 +58,8 @@ class SignedHeads:
             heads = await signed_heads.moved(unit.connection)
             signed = self._key.sign(Sheet(number, day, micros(now), previous, heads))
             await signed_heads.add(unit.connection, signed, now)
+            if self._mail is not None:
+                await self._mail.queue(unit, signed)
         return signed
 
     async def _keep(self) -> None:

@@ -97,6 +97,11 @@ async def test_a_body_that_makes_no_sense_is_a_problem(api: Api) -> None:
         assert problem(answer) == expected, body[:40]
 
 
+@pytest.mark.parametrize("address", ["/api/v1/reviews?kind=%00", "/api/v1/centers/%00", "/dashboard?x=a%00"])
+async def test_an_address_with_a_nul_is_refused_wherever_it_leads(api: Api, address: str) -> None:
+    assert problem(await api.client.get(address)) == (422, "invalid_input")
+
+
 async def test_a_body_of_unknown_length_is_bounded_while_it_is_read(api: Api) -> None:
     async def endless() -> AsyncIterator[bytes]:
         for _ in range(2_000):

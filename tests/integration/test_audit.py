@@ -86,6 +86,10 @@ async def test_who_changed_and_who_read_what_is_told_with_the_request(families: 
     assert [one["actor"] for one in entries] == [manager, manager, manager, manager, mother, manager]
     assert entries[0]["request_id"] == answer.headers["x-request-id"]
     assert entries[-1]["request_id"] == desk.headers["x-request-id"]
+    for moment in ("0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "1999-12-31T23:59:59Z"):
+        for end in ("from", "to"):
+            asked = {"center_id": families.center, end: moment}
+            assert problem(await families.ask("manager", "GET", "/audit", params=asked)) == (422, "invalid_input")
     # Filters, and who may look.
     assert [one["verb"] for one in await told(families, actor=mother)] == ["read"]
     assert [one["entity"] for one in await told(families, entity_id=alert["id"])] == ["alert"]

@@ -63,6 +63,34 @@ async def test_places_are_asked_for_given_waited_for_and_given_back(planning: Pl
     await fewer_places_are_refused_where_they_are_taken_and_more_go_to_who_waits(planning)
     await hours_are_booked_within_the_window_and_a_short_wish_takes_the_gap(planning)
     await a_closure_cancels_what_is_booked_and_nobody_books_on_it(planning)
+    await what_was_made_or_changed_since_is_told(planning)
+
+
+async def what_was_made_or_changed_since_is_told(planning: Planning) -> None:
+    service = await planning.service(capacity=1)
+    one, two = await planning.children(2)
+
+    async def since(as_of: str) -> tuple[list[str], str]:
+        page = await planning.get("bookings", service_id=service, updated_since=as_of)
+        return [booking["id"] for booking in page["items"]], page["as_of"]
+
+    first = (await planning.book(one, service, TOMORROW + timedelta(days=7)))["id"]
+    planning.api.clock.advance_ms(60_000)
+    begun = (await planning.get("bookings", service_id=service))["as_of"]
+    planning.api.clock.advance_ms(3 * 60_000)
+    second = (await planning.book(two, service, TOMORROW + timedelta(days=7)))["id"]
+    # What is of the last two minutes comes again: a transaction may bear the time and not be seen yet.
+    found, later = await since(begun)
+    assert found == [first, second]
+    assert (await since(later))[0] == [second]
+    # Who waited is changed by somebody else's cancelling.
+    planning.api.clock.advance_ms(3 * 60_000)
+    _, latest = await since(later)
+    await planning.cancel(first)
+    assert (await since(latest))[0] == [first, second]
+    for wrong in ("2026-09-21T08:00:00", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "yesterday"):
+        answer = await planning.ask("GET", "bookings", "staff", updated_since=wrong)
+        assert problem(answer) == (422, "invalid_input"), wrong
 
 
 async def an_id_is_used_once_and_a_repeat_gives_the_same_booking(planning: Planning) -> None:
@@ -88,6 +116,10 @@ async def an_id_is_used_once_and_a_repeat_gives_the_same_booking(planning: Plann
     assert Counter(answer.status_code for answer in answers) == {201: 4, 422: 4}
     again = planning.wish(one, service)
     assert problem(await planning.ask("POST", "bookings", "staff", json=again)) == (409, "already_booked")
+    # An auditor finds the booking by its id, once.
+    params = {"center_id": planning.api.centers["north"], "entity_id": wish["id"]}
+    log = await planning.client.get("/api/v1/audit", params=params, headers=await planning.inbox.who("manager"))
+    assert [(told["verb"], told["entity"]) for told in log.json()["items"]] == [("changed", "booking")]
 
 
 async def a_place_that_is_given_back_goes_to_who_waits_and_the_terms_say_what_it_costs(planning: Planning) -> None:

@@ -160,6 +160,7 @@ class Trial:
         ids = {"session_id": place.ids["child_id"], **place.ids, "center_id": north.center}
         ids["adult_id"] = ids["guardian_id" if "/relationships/" in route.path else "adult_id"]
         ids["pickup_id"] = ids["my_pickup_id" if route.path.startswith("/my/") else "pickup_id"]
+        ids["absence_id"] = ids["my_absence_id" if route.path.startswith("/my/") else "absence_id"]
         ids["barcode_id"] = ids["barcode_of_child" if "child_id" in named else "barcode_of_adult"]
         ids |= {"name": "daily", "month": "2026-09", "token": "A" * 43}
         if route.path.startswith("/devices/") and who in ("device", "revoked"):
@@ -213,6 +214,8 @@ class Trial:
             await self.world.link_again()
         if route.name == "DELETE /my/children/{child_id}/pickups/{pickup_id}":
             await self.world.announce()
+        if route.name == "DELETE /my/children/{child_id}/absences/{absence_id}":
+            await self.world.stay_away()
         if route.name == "DELETE /my/exports/{export_id}":
             await self.world.export()
 

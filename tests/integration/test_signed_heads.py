@@ -12,10 +12,13 @@ from sqlalchemy.exc import DBAPIError
 from server.core.asking import NOBODY, THE_SERVER, asks, operator_asks
 from server.core.audit_chain import GENESIS, next_hash
 from server.core.database import sqlstate_of
-from server.core.signed_heads import HeadKey
+from server.core.ids import Ids
+from server.core.signed_heads import HeadKey, from_line
 from server.repositories import audit, signed_heads
 from server.repositories.unit_of_work import UnitsOfWork
 from server.services.heads_file import read_sheets
+from server.services.heads_mail import HeadsMail
+from server.services.mail import Outbox
 from server.services.signed_heads import SignedHeads
 from server.services.verification import Verification
 from server.services.verification_heads import HeadsVerification
@@ -54,7 +57,8 @@ class Keeper:
         self.books, self.path = books, path
         self.key = HeadKey(SECRET)
         self.units = books.units
-        self.job = SignedHeads(books.world.units, books.clock, self.key, path)
+        mail = HeadsMail(Outbox(books.clock, Ids(books.clock).new), ["auditor@example.org"])
+        self.job = SignedHeads(books.world.units, books.clock, self.key, path, mail)
 
     async def sign_a_day(self) -> None:
         with asks(THE_SERVER):
@@ -94,6 +98,15 @@ async def test_a_day_is_signed_once_carried_out_and_right(books: Books, tmp_path
         await second.job.run()
     (sheet,) = read_sheets(path)[0]
     assert read_sheets(second.path)[0] == [sheet]
+    # Whom the operator names gets it by mail, once, and what a mail holds is what `verify` takes.
+    async with books.units.read() as connection:
+        mails = (await connection.execute(text("SELECT recipient, subject, body FROM mail_outbox"))).all()
+    assert [(one.recipient, one.subject) for one in mails] == [
+        ("auditor@example.org", f"Rollcall: signed heads of {sheet.sheet.day}, number 1")
+    ]
+    (line,) = [one for one in mails[0].body.splitlines() if one.startswith("{")]
+    assert from_line(line.encode()) == sheet
+    assert sheet.sheet.digest.hex() in mails[0].body
     assert {(head.kind, head.chain_id) for head in sheet.sheet.heads} >= {
         ("log", await books.center("elm")), ("log", await books.center("oak")),
         ("journal", await books.center("elm")), ("audit", await books.center("elm")),

@@ -16,6 +16,7 @@ from server.core.outgoing import Outgoing
 from server.core.webhook_signatures import WebhookSecrets, signature
 from server.repositories.job_locks import JobLocks
 from server.services.device_silences import DeviceSilences
+from server.services.guardian_notices import GuardianNotices
 from server.services.mail import Outbox
 from server.services.notifications import Notifications
 from server.services.webhook_sender import KEPT, SignedPost, Told, WebhookSender
@@ -81,7 +82,7 @@ async def post(api: Api, database: FreshDatabase) -> AsyncIterator[Post]:
         hooks = Webhooks(families.units, api.clock, ids.new, secrets, private=True)
         api.app.state.services = replace(api.services, webhooks=hooks)
         notifications = Notifications(Outbox(api.clock, ids.new), "https://rollcall.example.org")
-        signed = SignedPost(Outgoing(private=True, deadline_s=0.5), secrets)
+        signed = SignedPost(Outgoing(private=True, deadline_s=DEADLINE_S), secrets)
         sender = WebhookSender(families.units, signed, notifications, api.clock, luck=lambda: 0.5, new_id=ids.new)
         yield Post(families, sender, there, notifications)
     await engine.dispose()
@@ -166,6 +167,14 @@ async def _noting_ends_with_the_last_webhook_and_begins_with_the_next(
     await post.good("DELETE", f"/webhooks/{again['id']}", tag="*")
     await post.good("PUT", f"/children/{{C2}}/absences/{absence}", tag="*", json={"kind": "sick", "note": "z"})
     assert await noted() == 1
+    # That the last webhook went cuts nobody else off: a guardian is told of what happens after it.
+    (service,) = (await post.good("GET", "/services"))["items"]
+    booking = {"id": new_id(), "child_id": post.ids["C-1"], "service_id": service["id"], "day": "2026-10-06"}
+    await post.good("POST", "/bookings", json=booking)
+    outbox = Outbox(post.api.clock, Ids(post.api.clock).new)
+    await GuardianNotices(post.families.units, outbox, post.api.clock, "https://rollcall.example.org").run()
+    told = "SELECT count(*) FROM mail_outbox WHERE dedupe_key LIKE 'guardian_notice:%'"
+    assert await post.families.value(told) == 1
     nothing = {"items": [{"child_id": post.ids["C-1"], "kinds": []}]}
     await post.families.good("mother", "PUT", "/my/notifications", json=nothing)
     await post.sender.forget_old()
@@ -216,12 +225,13 @@ async def _a_manager_keeps_webhooks_and_what_is_no_good_is_refused(post: Post) -
     assert len(there.got[1][0]["webhook-signature"].split(" ")) == 1
     # Who changes it while a message is under way: what comes of that is written nowhere.
     await post.good("POST", f"/webhooks/{made['id']}/ping")
-    there.answers = [there.hang]
-    there.came.clear()
+    there.held.add("/")
     running = asyncio.create_task(post.sender.run())
-    await asyncio.wait_for(there.came.wait(), DEADLINE_S)
+    await asyncio.wait_for(there.until(len(there.got) + 1), DEADLINE_S)
+    there.held.clear()
     state = await post.state(made)
     await post.good("PATCH", f"/webhooks/{made['id']}", json={"description": "New"}, tag=f'"{state["etag"]}"')
+    there.released.set()
     # The change lets it be tried at once, in the same run, and then it is taken.
     assert await running == Told(delivered=1, failed=1)
     state = await post.state(made)
@@ -264,6 +274,19 @@ async def _a_desk_that_is_not_heard_is_told_of_once(post: Post) -> None:
     await post.good("DELETE", f"/webhooks/{hook['id']}", tag="*")
 
 
+async def _one_hangs_and_the_other_is_told_meanwhile(post: Post, good: dict[str, Any]) -> None:
+    """How long a hanging one is waited for, `test_outgoing.py` knows."""
+    there, running = post.there, asyncio.create_task(post.sender.run())
+    await asyncio.wait_for(there.until(len(there.got) + 2), DEADLINE_S)
+    async with asyncio.timeout(DEADLINE_S):
+        while not (told := (await post.log(good))["items"]):
+            await asyncio.sleep(0)
+    assert (told[0]["outcome"], running.done()) == ("delivered", False)
+    there.held.clear()
+    there.released.set()
+    assert await running == Told(delivered=1, failed=1)
+
+
 async def test_who_does_not_answer_holds_up_nobody_else_and_is_paused_after_three_days(post: Post) -> None:
     there, desk = post.there, await post.families.desk()
     bad = await post.hook("attendance.checked_in")
@@ -278,10 +301,10 @@ async def test_who_does_not_answer_holds_up_nobody_else_and_is_paused_after_thre
     there.answers = [there.redirect]
     assert await post.sender.run() == Told(failed=1)
     post.wait(minutes=1)
-    there.answers = [there.hang]
+    there.held.add("/")
     good = await post.hook("attendance.checked_in", path="/good")
     await post.families.push(desk, desk.check_in(post.ids["C-2"], minute=1))
-    assert await post.sender.run() == Told(delivered=1, failed=1)
+    await _one_hangs_and_the_other_is_told_meanwhile(post, good)
     assert (await post.state(good))["failing_since"] is None
     assert there.kinds[-1] == "attendance.checked_in"
     # Several messages of one webhook wait behind the first, and come in its order when it is taken.

@@ -16,7 +16,7 @@ Answer = Callable[[web.Request], Any]
 @dataclass
 class Receiver:
     """`got` is what arrived, as headers and body; `answers` is said in turn, and then 204 for ever. `came` is set when
-    something arrived, `left` when the other side went.
+    something arrived, `left` when the other side went. Paths that are `held` are answered 500 when `released` is set.
 
     An answer is a status, or a coroutine that makes a response.
     """
@@ -26,6 +26,8 @@ class Receiver:
     answers: list[int | Answer] = field(default_factory=list)
     left: asyncio.Event = field(default_factory=asyncio.Event)
     came: asyncio.Event = field(default_factory=asyncio.Event)
+    held: set[str] = field(default_factory=set)
+    released: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
     def kinds(self) -> list[str]:
@@ -40,6 +42,12 @@ class Receiver:
     def data(self, place: int) -> dict[str, Any]:
         """What a message says."""
         return dict(json.loads(self.got[place][1])["data"])
+
+    async def until(self, count: int) -> None:
+        """Wait until so many messages have come."""
+        while len(self.got) < count:
+            self.came.clear()
+            await self.came.wait()
 
     async def hang(self, _request: web.Request) -> web.Response:
         """Say nothing for as long as the other side waits."""
@@ -67,6 +75,9 @@ class Receiver:
         """Take a message."""
         self.got.append(({name.lower(): value for name, value in request.headers.items()}, await request.read()))
         self.came.set()
+        if request.path in self.held:
+            await self.released.wait()
+            return web.Response(status=500)
         answer = self.answers.pop(0) if self.answers else 204
         if isinstance(answer, int):
             return web.Response(status=answer, text="so be it")

@@ -95,7 +95,9 @@ class RightsWorld:
         self.north.ids["guardian_id"] = self.families.ids["G-1"]
         self.other.ids["guardian_id"] = self.other.ids["adult_id"]
         self.other.ids["my_pickup_id"] = self.other.ids["pickup_id"]
+        self.other.ids["my_absence_id"] = self.other.ids["absence_id"]
         await self.announce()
+        await self.stay_away()
         await self.export()
         for who in ("device", "revoked"):
             await self._device(who)
@@ -131,6 +133,11 @@ class RightsWorld:
         statement = "SELECT adult_id FROM pickup_authorisation WHERE id = :id"
         self.north.ids["my_adult_id"] = str(await self.families.value(statement, id=made["id"]))
         await self.show(self.north)
+
+    async def stay_away(self) -> None:
+        """Let the mother say that her child does not come on a day of its own."""
+        made = await self.families.good("mother", "POST", "/my/children/{C1}/absences", json=my_absence(self.north))
+        self.north.ids["my_absence_id"] = made["id"]
 
     async def export(self) -> None:
         """Let the mother ask for what is held of her, and the manager of the other centre for a child's file."""
@@ -301,6 +308,12 @@ def absence(place: Place) -> dict[str, Any]:
     """An absence of one day."""
     one = day()
     return {"absence_id": new_id(), "kind": "sick", "first_day": one, "last_day": one, "note": f"{place.word} note"}
+
+
+def my_absence(_place: Place) -> dict[str, Any]:
+    """An absence of one day, as a guardian announces it."""
+    one = day()
+    return {"id": new_id(), "kind": "sick", "first_day": one, "last_day": one}
 
 
 def alert(place: Place) -> dict[str, Any]:

@@ -59,6 +59,7 @@ NO_STATE: Final = {
     "DELETE /centers/{center_id}/legal-holds/{hold_id}": "a hold never changes, it is lifted",
     "DELETE /centers/{center_id}/staff/{person_id}/pin": "nobody can read a PIN, nor know its state",
     "DELETE /my/calendar": "an address never changes, it ends",
+    "DELETE /my/children/{child_id}/absences/{absence_id}": "what I announced never changes, it is withdrawn",
     "DELETE /my/children/{child_id}/pickups/{pickup_id}": "an announcement never changes, it is withdrawn",
     "DELETE /my/exports/{export_id}": "what is made or taken meanwhile is gone all the same",
     "PUT /centers/{center_id}/adults/{adult_id}/account": "another account is refused, not overwritten (409)",
@@ -89,6 +90,10 @@ MOMENT: Final = re.compile(r"_at$")
 NOT_A_MOMENT: Final = {
     "CenterOut.opens_at": "a time of every day, on the clock of the centre",
     "CenterOut.closes_at": "the same",
+    "CenterIn.opens_at": "the same",
+    "CenterIn.closes_at": "the same",
+    "CenterChangeIn.opens_at": "the same",
+    "CenterChangeIn.closes_at": "the same",
 }
 DOCUMENT: Final = build_app(load_settings(env_file=None, environment="test", secret_key=SECRET), FakeClock()).openapi()
 SCHEMAS: Final[Mapping[str, Schema]] = DOCUMENT["components"]["schemas"]

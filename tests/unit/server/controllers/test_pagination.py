@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from server.controllers.pagination import CURSOR_CHARACTERS_MAX, PageQuery, next_cursor, read_moment
+from server.controllers.pagination import CURSOR_CHARACTERS_MAX, PageQuery, next_cursor, next_id, read_moment
 from server.core.errors import InvalidInput
 
 ID = UUID("0192f0c1-9999-7abc-8def-0123456789ab")
@@ -52,6 +52,20 @@ def test_a_part_that_is_no_plain_text_is_refused(told: str) -> None:
 def test_a_moment_without_an_offset_is_none_of_ours() -> None:
     with pytest.raises(InvalidInput):
         after(next_cursor("reviews", (AT.replace(tzinfo=None), "x")), "reviews", read_moment, str)
+
+
+@pytest.mark.parametrize("moment", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"])
+def test_a_moment_that_no_calendar_has_in_utc_is_refused(moment: str) -> None:
+    with pytest.raises(InvalidInput):
+        after(next_cursor("reviews", (moment, "x")), "reviews", read_moment, str)
+
+
+def test_a_list_by_ids_goes_on_behind_the_last_one() -> None:
+    id_ = "0192f0c1-7a3e-7abc-8def-0123456789ab"
+    assert (next_id("words", None), PageQuery("", 50).after_id("words")) == ("", None)
+    assert PageQuery(next_id("words", id_), 50).after_id("words") == id_
+    with pytest.raises(InvalidInput):
+        PageQuery(next_id("words", "no id"), 50).after_id("words")
 
 
 def test_a_list_that_is_read_whole_is_given_out_in_parts() -> None:

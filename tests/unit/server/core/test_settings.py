@@ -225,3 +225,11 @@ def test_a_proxy_that_is_no_network_is_refused(monkeypatch: pytest.MonkeyPatch, 
     monkeypatch.setenv("TRUSTED_PROXIES", odd)
     with pytest.raises(SettingsError, match=r"TRUSTED_PROXIES: .*nor \* by itself"):
         load_settings()
+
+
+def test_heads_are_mailed_to_addresses_and_to_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SIGNED_HEADS_TO", " a@example.org, b@example.org,")
+    assert load_settings().signed_heads_to == ("a@example.org", "b@example.org")
+    monkeypatch.setenv("SIGNED_HEADS_TO", "The auditor <a@example.org>")
+    with pytest.raises(SettingsError, match=r"SIGNED_HEADS_TO: .*e-mail addresses"):
+        load_settings()
