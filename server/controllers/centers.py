@@ -2,14 +2,15 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends
+from fastapi import Depends
 
+from server.controllers.api_router import api_router
 from server.controllers.dependencies import CurrentUser, ServicesDep, require_role
 from server.controllers.pagination import PageDep
 from server.schemas.centers import CenterList, CenterOut, RoomList, RoomOut, SyncStateOut
 from server.services.access import STAFF_AND_UP, Center, Room
 
-router = APIRouter(prefix="/centers", tags=["centers"])
+router = api_router("/centers", tags=["centers"])
 StaffedCenter = Annotated[Center, Depends(require_role(STAFF_AND_UP))]
 
 
@@ -32,14 +33,14 @@ async def list_centers(user: CurrentUser, services: ServicesDep, page: PageDep) 
     return CenterList(items=items, next_cursor=cursor)
 
 
-@router.get("/{center_id}/rooms")  # noqa: FAST003 - StaffedCenter takes it
+@router.get("/{center_id}/rooms")
 async def list_rooms(center: StaffedCenter, services: ServicesDep, page: PageDep) -> RoomList:
     """List the rooms of a centre (staff)."""
     shown, cursor = page.part("rooms", await services.centers.rooms(center), lambda one: one.id)
     return RoomList(items=[_room_out(room) for room in shown], next_cursor=cursor)
 
 
-@router.get("/{center_id}/sync-state")  # noqa: FAST003 - StaffedCenter takes it
+@router.get("/{center_id}/sync-state")
 async def sync_state(center: StaffedCenter, services: ServicesDep) -> SyncStateOut:
     """Tell what every device of the centre holds once it is up to date (staff); to compare replicas with."""
     state = await services.attendance.sync_state(center)
