@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
-from typing import Final
 
 from fastapi import APIRouter, FastAPI
 from starlette.middleware.cors import CORSMiddleware
@@ -69,16 +68,14 @@ from server.controllers import (
     webhooks,
 )
 from server.controllers.api_document import ApiApp
+from server.controllers.api_router import API_PREFIX
 from server.controllers.browser import browser_door
 from server.controllers.conditional import ConditionalReads
-from server.controllers.dependencies import PROBLEM_RESPONSES
 from server.controllers.middleware import HTTPS_ONLY, SAFE_HEADERS, RequestFrame
 from server.controllers.repeats import AnsweredBefore, RepeatableRequests, answer_again
 from server.core.clock import Clock
 from server.core.ids import Ids
 from server.core.settings import Settings
-
-API_PREFIX: Final = "/api/v1"
 
 
 def build_app(settings: Settings, clock: Clock) -> FastAPI:
@@ -91,7 +88,6 @@ def build_app(settings: Settings, clock: Clock) -> FastAPI:
         redoc_url=None,
         openapi_url=api_docs.OPENAPI_PATH if settings.docs_enabled else None,
     )
-    api = APIRouter(prefix=API_PREFIX, responses=PROBLEM_RESPONSES)
     # `presence` first: no `/attendance/{...}` that comes later takes its address.
     attendances = (presence, attendance, desk_entries, stay_evidence, reviews, set_aside)
     people = (auth, users, members)
@@ -114,13 +110,12 @@ def build_app(settings: Settings, clock: Clock) -> FastAPI:
     center = (centers, center_days, absences, people_days, devices, door, *attendances, ratio, *managing)
     planning = (offers, schedules, bookings, expected, statements)
     for part in (*people, *center, *roster, *families, *planning):
-        api.include_router(part.router)
-    app.include_router(api)
-    app.include_router(health.router)
-    app.include_router(sync_socket.router)
+        open_routes(app, part.router, under=API_PREFIX)
+    open_routes(app, health.router)
+    open_routes(app, sync_socket.router)
     pages = (dashboard_assets, dashboard_sign_in, dashboard, dashboard_reports, dashboard_analytics, mailed_links)
     for page in (dashboard.root, *(part.router for part in pages)):
-        app.include_router(page)
+        open_routes(app, page)
     app.state.browser_door = browser_door(settings)
     app.state.base_url = settings.base_url
     app.state.report_font = settings.report_font
@@ -135,6 +130,15 @@ def build_app(settings: Settings, clock: Clock) -> FastAPI:
     headers = (*SAFE_HEADERS, HTTPS_ONLY) if settings.environment == "production" else SAFE_HEADERS
     app.add_middleware(RequestFrame, clock=clock, new_id=Ids(clock).new, headers=headers)
     return app
+
+
+def open_routes(app: FastAPI, router: APIRouter, *, under: str = "/") -> None:
+    """Let the app answer at the routes of a router, as they are: to include it would make each of them again."""
+    for route in router.routes:
+        if not getattr(route, "path", "").startswith(under):
+            message = f"{route} does not lie under {under}: its router comes from APIRouter in place of api_router"
+            raise TypeError(message)
+    app.router.routes.extend(router.routes)
 
 
 def _open_to(app: FastAPI, origins: Sequence[str]) -> None:

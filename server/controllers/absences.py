@@ -5,8 +5,9 @@ from typing import Annotated
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from fastapi import APIRouter, Depends, Path, Query, Response, status
+from fastapi import Depends, Path, Query, Response, status
 
+from server.controllers.api_router import api_router
 from server.controllers.dependencies import CurrentUser, ServicesDep, require_role
 from server.controllers.pagination import PageDep
 from server.controllers.preconditions import ExpectedDep, set_etag
@@ -27,7 +28,7 @@ from server.services.absence_days import AbsenceFollowUp, CalledChild, FollowUp,
 from server.services.absences import Absence, AbsenceKind, Announcement, Terms, etag_of_absence
 from server.services.access import STAFF_AND_UP, Center
 
-router = APIRouter(prefix="/centers", tags=["absences"])
+router = api_router("/centers", tags=["absences"])
 StaffedCenter = Annotated[Center, Depends(require_role(STAFF_AND_UP))]
 ChildIdInPath = Annotated[UUID, Path(description="Id of a child of the centre")]
 AbsenceIdInPath = Annotated[UUID, Path(description="Id of an absence of the child")]
@@ -35,7 +36,7 @@ Day = Annotated[date | None, Query(description="YYYY-MM-DD; today at the centre 
 _OF_CHILD = "/{center_id}/children/{child_id}"
 
 
-@router.get("/{center_id}/absences")  # noqa: FAST003 - StaffedCenter takes it
+@router.get("/{center_id}/absences")
 async def list_absences_of_day(
     center: StaffedCenter, services: ServicesDep, page: PageDep, day: Day = None
 ) -> DayAbsenceList:
@@ -55,7 +56,7 @@ async def list_absences_of_day(
     return DayAbsenceList(day=wanted, items=items, next_cursor=cursor)
 
 
-@router.get("/{center_id}/absences/unexplained")  # noqa: FAST003 - the same
+@router.get("/{center_id}/absences/unexplained")
 async def list_unexplained(
     center: StaffedCenter,
     services: ServicesDep,

@@ -5,8 +5,9 @@ from datetime import date, datetime
 from typing import Annotated, Any, Final
 from zoneinfo import ZoneInfo
 
-from fastapi import APIRouter, Depends, Header, Query, Response
+from fastapi import Depends, Header, Query, Response
 
+from server.controllers.api_router import api_router
 from server.controllers.dependencies import CurrentUser, ServicesDep, require_role
 from server.core.etags import etag_of
 from server.core.money import money_text
@@ -33,7 +34,7 @@ from server.services.bundle import Services
 CENTERS_SHOWN_MAX: Final = 50
 OF_CENTER: Final = "/centers/{center_id}/analytics"
 
-router = APIRouter(tags=["analytics"])
+router = api_router(tags=["analytics"])
 ManagedCenter = Annotated[Center, Depends(require_role(MANAGER_AND_UP))]
 First = Annotated[date, Query(alias="from", description="First day, YYYY-MM-DD")]
 Last = Annotated[date, Query(alias="to", description="Last day, YYYY-MM-DD; it counts, too")]

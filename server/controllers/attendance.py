@@ -5,8 +5,9 @@ from typing import Annotated
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from fastapi import APIRouter, Header, Query, Response
+from fastapi import Header, Query, Response
 
+from server.controllers.api_router import api_router
 from server.controllers.dependencies import CenterIdInQuery, CurrentUser, ServicesDep
 from server.schemas.attendance import (
     AnnouncedOut,
@@ -26,7 +27,7 @@ from server.services.attendance import (
 )
 from sync.attendance import Stay
 
-router = APIRouter(tags=["attendance"])
+router = api_router(tags=["attendance"])
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 

@@ -5,8 +5,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import Depends, Query
 
+from server.controllers.api_router import api_router
 from server.controllers.dependencies import CurrentUser, ServicesDep
 from server.controllers.pagination import PageDep, next_cursor
 from server.schemas.audit import AuditEntryOut, AuditList
@@ -19,7 +20,7 @@ SEQ_MAX = 2**63 - 1
 _Verb = Literal["changed", "read", "signed_in", "signed_out", "sign_in_failed", "locked_out"]
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
-router = APIRouter(prefix="/audit", tags=["audit"])
+router = api_router("/audit", tags=["audit"])
 
 
 @dataclass(frozen=True, slots=True)

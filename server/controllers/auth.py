@@ -3,9 +3,10 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Response, status
+from fastapi import Depends, Response, status
 from fastapi.security import OAuth2PasswordRequestForm
 
+from server.controllers.api_router import api_router
 from server.controllers.dependencies import ClientDep, CurrentUser, ServicesDep
 from server.controllers.pagination import PageDep
 from server.controllers.who_asks import let_somebody_ask
@@ -25,7 +26,7 @@ from server.services.sessions import SignedIn
 
 RECOVERY_ANSWER = "If there is an account with this address, a mail is on its way. It is good for an hour."
 
-router = APIRouter(prefix="/auth", tags=["auth"], dependencies=[Depends(let_somebody_ask)])
+router = api_router("/auth", tags=["auth"], dependencies=[Depends(let_somebody_ask)])
 
 
 @router.post("/token")

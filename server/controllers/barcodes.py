@@ -5,8 +5,9 @@ from typing import Annotated
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from fastapi import APIRouter, Depends, Response, status
+from fastapi import Depends, Response, status
 
+from server.controllers.api_router import api_router
 from server.controllers.dependencies import CurrentUser, ServicesDep, require_role
 from server.controllers.pagination import PageDep, PageQuery
 from server.schemas.barcodes import BarcodeIn, BarcodeList, BarcodeOut
@@ -15,7 +16,7 @@ from server.services.barcodes import Barcode, NewBarcode
 from server.services.photos import Whose, WhoseKind
 
 # ManagedCenter and StaffedCenter take `center_id` from the path.
-router = APIRouter(prefix="/centers/{center_id}", tags=["people"])
+router = api_router("/centers/{center_id}", tags=["people"])
 ManagedCenter = Annotated[Center, Depends(require_role(MANAGER_AND_UP))]
 StaffedCenter = Annotated[Center, Depends(require_role(STAFF_AND_UP))]
 _NO_STORE = {"cache-control": "no-store"}

@@ -5,8 +5,9 @@ from typing import Annotated
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from fastapi import APIRouter, Depends, Path, Query, status
+from fastapi import Depends, Path, Query, status
 
+from server.controllers.api_router import api_router
 from server.controllers.dependencies import CurrentUser, ServicesDep, require_role
 from server.controllers.pagination import PageDep, next_cursor, read_moment
 from server.schemas.base import Moment
@@ -35,7 +36,7 @@ from server.services.bookings import (
 
 BOOKINGS = "bookings"
 
-router = APIRouter(prefix="/centers/{center_id}/bookings", tags=["planning"])
+router = api_router("/centers/{center_id}/bookings", tags=["planning"])
 StaffedCenter = Annotated[Center, Depends(require_role(STAFF_AND_UP))]
 VisitedCenter = Annotated[Center, Depends(require_role(ANYBODY_THERE))]
 BookingIdInPath = Annotated[UUID, Path(description="Id of a booking")]

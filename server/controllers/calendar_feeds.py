@@ -3,15 +3,16 @@
 import hashlib
 from typing import Annotated
 
-from fastapi import APIRouter, Header, Path, Request, Response, status
+from fastapi import Header, Path, Request, Response, status
 
+from server.controllers.api_router import api_router
 from server.controllers.dependencies import ClientDep, CurrentUser, ServicesDep
 from server.controllers.preconditions import set_etag
 from server.core.icalendar import MEDIA_TYPE
 from server.schemas.calendar_feeds import MyCalendarOut, MyNewCalendarOut
 from server.services.calendar_feeds import TOKEN_CHARACTERS
 
-router = APIRouter(tags=["families"])
+router = api_router(tags=["families"])
 _NO_STORE = {"cache-control": "no-store"}
 
 

@@ -3,8 +3,9 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Response, status
+from fastapi import Depends, Response, status
 
+from server.controllers.api_router import api_router
 from server.controllers.children import given_values
 from server.controllers.dependencies import CurrentUser, ServicesDep, require_role
 from server.controllers.pagination import PageDep
@@ -23,7 +24,7 @@ from server.schemas.centers import (
 from server.services.access import ANYBODY_THERE, MANAGER_AND_UP, STAFF_AND_UP, Center, Room, User
 from server.services.premises import NewCenter, NewRoom, etag_of_center, etag_of_room
 
-router = APIRouter(prefix="/centers", tags=["centers"])
+router = api_router("/centers", tags=["centers"])
 OwnCenter = Annotated[Center, Depends(require_role(ANYBODY_THERE))]
 StaffedCenter = Annotated[Center, Depends(require_role(STAFF_AND_UP))]
 ManagedCenter = Annotated[Center, Depends(require_role(MANAGER_AND_UP))]

@@ -3,8 +3,9 @@
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query, Response, status
+from fastapi import Depends, Query, Response, status
 
+from server.controllers.api_router import api_router
 from server.controllers.dependencies import CurrentUser, ServicesDep, require_role
 from server.controllers.pagination import PageDep, next_id
 from server.controllers.preconditions import ExpectedDep, set_etag
@@ -17,7 +18,7 @@ CHILDREN = "children"
 VERSION_MAX = 2**63 - 1
 
 # ManagedCenter and StaffedCenter take `center_id` from the path.
-router = APIRouter(prefix="/centers/{center_id}", tags=["people"])
+router = api_router("/centers/{center_id}", tags=["people"])
 ManagedCenter = Annotated[Center, Depends(require_role(MANAGER_AND_UP))]
 StaffedCenter = Annotated[Center, Depends(require_role(STAFF_AND_UP))]
 

@@ -1,7 +1,7 @@
 """What routes ask for, as named types: the use-cases, the user, and the centre with the right to it."""
 
 from collections.abc import Awaitable, Callable
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
 from fastapi import Depends, Path, Query, Request
@@ -12,17 +12,11 @@ from server.controllers.rate_limits import note_limit
 from server.controllers.repeats import claim_if_keyed
 from server.controllers.who_asks import let_user_ask
 from server.core.errors import Unauthenticated, Unavailable
-from server.schemas.base import Problem
 from server.services.access import Center, RoleId, User
 from server.services.auth import AccountInactive
 from server.services.bundle import Services
 from server.services.clients import Client, client_of
 from server.services.live_hub import LiveHub
-
-PROBLEM_RESPONSES: dict[int | str, dict[str, Any]] = {
-    "4XX": {"model": Problem, "description": "Refused; `code` says why (application/problem+json)"},
-    "5XX": {"model": Problem, "description": "Not possible now; `Retry-After` says when again"},
-}
 
 oauth2_scheme = OAuth2PasswordBearer(tokenUrl="/api/v1/auth/token", auto_error=False)
 

@@ -2,14 +2,15 @@
 
 from uuid import UUID
 
-from fastapi import APIRouter, status
+from fastapi import status
 
+from server.controllers.api_router import api_router
 from server.controllers.dependencies import CenterIdInQuery, CurrentUser, ServicesDep
 from server.schemas.desk_entries import EnteredOut, EntryIn
 from server.services.access import MANAGER_AND_UP
 from server.services.desk_entries import Entry, EventKind
 
-router = APIRouter(tags=["attendance"])
+router = api_router(tags=["attendance"])
 
 
 @router.post("/attendance/events", status_code=status.HTTP_201_CREATED)

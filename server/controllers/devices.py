@@ -3,8 +3,9 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import Depends, Request, Response
 
+from server.controllers.api_router import api_router
 from server.controllers.dependencies import CurrentUser, ServicesDep, require_role
 from server.controllers.pagination import PageDep
 from server.core.errors import FieldProblem, InvalidInput, NotFound
@@ -26,11 +27,11 @@ from server.services.enrolment import Applicant
 
 PUBLIC_KEY_BYTES = 32
 
-router = APIRouter(tags=["devices"])
+router = api_router(tags=["devices"])
 ManagedCenter = Annotated[Center, Depends(require_role(MANAGER_AND_UP))]
 
 
-@router.post("/centers/{center_id}/enrolment-codes", status_code=201)  # noqa: FAST003 - ManagedCenter takes it
+@router.post("/centers/{center_id}/enrolment-codes", status_code=201)
 async def new_enrolment_code(
     center: ManagedCenter, asked: EnrolmentCodeIn, services: ServicesDep, response: Response
 ) -> EnrolmentCodeOut:
@@ -40,7 +41,7 @@ async def new_enrolment_code(
     return EnrolmentCodeOut(code=made.code, expires_at=made.expires_at)
 
 
-@router.get("/centers/{center_id}/devices")  # noqa: FAST003 - the same
+@router.get("/centers/{center_id}/devices")
 async def list_devices(center: ManagedCenter, services: ServicesDep, page: PageDep) -> DeviceList:
     """List the kiosks of a centre (manager)."""
     shown, cursor = page.part("devices", await services.devices.of_center(center), lambda one: one.id)

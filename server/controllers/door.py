@@ -4,8 +4,9 @@ from datetime import UTC, datetime
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Response, status
+from fastapi import Depends, Response, status
 
+from server.controllers.api_router import api_router
 from server.controllers.dependencies import CurrentUser, ServicesDep, oauth2_scheme, require_role
 from server.core.clock import datetime_of
 from server.core.errors import Unauthenticated
@@ -13,12 +14,12 @@ from server.schemas.door import DoorKeysOut, FamilyCodeIn, FamilyCodeOut, PinIn,
 from server.services.access import MANAGER_AND_UP, STAFF_AND_UP, Center
 from server.services.devices import to_base64url
 
-router = APIRouter(tags=["door"])
+router = api_router(tags=["door"])
 StaffedCenter = Annotated[Center, Depends(require_role(STAFF_AND_UP))]
 ManagedCenter = Annotated[Center, Depends(require_role(MANAGER_AND_UP))]
 
 
-@router.put("/centers/{center_id}/staff/{person_id}/pin")  # noqa: FAST003 - StaffedCenter takes it
+@router.put("/centers/{center_id}/staff/{person_id}/pin")
 async def set_pin(
     center: StaffedCenter, person_id: UUID, user: CurrentUser, asked: PinIn, services: ServicesDep
 ) -> PinOut:
@@ -27,13 +28,13 @@ async def set_pin(
     return PinOut(person_id=str(person_id), set_at=datetime_of(record.set_at_ms))
 
 
-@router.delete("/centers/{center_id}/staff/{person_id}/pin", status_code=status.HTTP_204_NO_CONTENT)  # noqa: FAST003
+@router.delete("/centers/{center_id}/staff/{person_id}/pin", status_code=status.HTTP_204_NO_CONTENT)
 async def remove_pin(center: StaffedCenter, person_id: UUID, user: CurrentUser, services: ServicesDep) -> None:
     """Take a PIN away (a manager, or the person); safe to repeat."""
     await services.door.remove_pin(center, user, str(person_id))
 
 
-@router.post("/centers/{center_id}/adults/{adult_id}/family-code", status_code=status.HTTP_201_CREATED)  # noqa: FAST003
+@router.post("/centers/{center_id}/adults/{adult_id}/family-code", status_code=status.HTTP_201_CREATED)
 async def new_family_code(
     center: ManagedCenter, adult_id: UUID, asked: FamilyCodeIn, services: ServicesDep, response: Response
 ) -> FamilyCodeOut:

@@ -4,8 +4,9 @@ from typing import Annotated, Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from fastapi import APIRouter, Depends, status
+from fastapi import Depends, status
 
+from server.controllers.api_router import api_router
 from server.controllers.dependencies import CurrentUser, ServicesDep, require_role
 from server.controllers.pagination import PageDep, next_id
 from server.schemas.erasures import (
@@ -25,7 +26,7 @@ from server.services.legal_holds import LegalHold
 ERASURES = "erasures"
 
 # ManagedCenter takes `center_id` from the path.
-router = APIRouter(prefix="/centers/{center_id}", tags=["erasure"])
+router = api_router("/centers/{center_id}", tags=["erasure"])
 ManagedCenter = Annotated[Center, Depends(require_role(MANAGER_AND_UP))]
 
 

@@ -4,14 +4,15 @@ from datetime import date
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import Depends, Query
 
+from server.controllers.api_router import api_router
 from server.controllers.dependencies import ServicesDep, require_role
 from server.schemas.expected import ExpectedChildOut, ExpectedOut, ExpectedTimeOut
 from server.services.access import STAFF_AND_UP, Center
 from server.services.expected import ExpectedChild
 
-router = APIRouter(prefix="/centers/{center_id}/expected", tags=["planning"])
+router = api_router("/centers/{center_id}/expected", tags=["planning"])
 StaffedCenter = Annotated[Center, Depends(require_role(STAFF_AND_UP))]
 
 

@@ -3,15 +3,16 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Path, status
+from fastapi import Depends, Path, status
 
+from server.controllers.api_router import api_router
 from server.controllers.dependencies import CurrentUser, ServicesDep, require_role
 from server.controllers.my_exports import export_out
 from server.schemas.exports import ExportOut
 from server.services.access import MANAGER_AND_UP, Center
 
 # ManagedCenter takes `center_id` from the path.
-router = APIRouter(prefix="/centers/{center_id}/children/{child_id}/exports", tags=["exports"])
+router = api_router("/centers/{center_id}/children/{child_id}/exports", tags=["exports"])
 ManagedCenter = Annotated[Center, Depends(require_role(MANAGER_AND_UP))]
 
 

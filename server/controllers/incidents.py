@@ -2,19 +2,20 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends
+from fastapi import Depends
 
+from server.controllers.api_router import api_router
 from server.controllers.dependencies import ServicesDep, require_role
 from server.controllers.pagination import PageDep
 from server.schemas.incidents import IncidentList, IncidentOut, RestoreOut
 from server.services.access import MANAGER_AND_UP, Center
 from server.services.incidents import IncidentRow, RestoredLife
 
-router = APIRouter(prefix="/centers", tags=["devices"])
+router = api_router("/centers", tags=["devices"])
 ManagedCenter = Annotated[Center, Depends(require_role(MANAGER_AND_UP))]
 
 
-@router.get("/{center_id}/incidents")  # noqa: FAST003 - ManagedCenter takes it
+@router.get("/{center_id}/incidents")
 async def list_incidents(center: ManagedCenter, services: ServicesDep, page: PageDep) -> IncidentList:
     """List what went wrong on the kiosks of a centre, and what each restore lost and got back (manager)."""
     found = await services.incidents.of_center(center)

@@ -5,9 +5,10 @@ from functools import partial
 from typing import Annotated, Final
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Header, Query, Response
+from fastapi import Depends, Header, Query, Response
 from fastapi.sse import EventSourceResponse, format_sse_event
 
+from server.controllers.api_router import api_router
 from server.controllers.board_lists import names_out
 from server.controllers.board_shape import encoded_board
 from server.controllers.dependencies import (
@@ -24,7 +25,7 @@ from server.services.board import LiveBoard, Mark
 from server.services.bundle import Services
 from server.services.live_hub import Frame, Seat, Topic
 
-router = APIRouter(prefix="/centers", tags=["live"])
+router = api_router("/centers", tags=["live"])
 StaffedCenter = Annotated[Center, Depends(require_role(STAFF_AND_UP))]
 _EVENT_ID_MAX: Final = 200
 _STREAMED: Final = "`event: board` with the document of /board as its data; `event: bye` with a reason at the end"
@@ -50,7 +51,7 @@ WishDep = Annotated[Wish, Depends(wish_of)]
 
 
 @router.get(
-    "/{center_id}/board",  # noqa: FAST003 - StaffedCenter takes it
+    "/{center_id}/board",
     response_model=BoardOut,
     responses={304: {"description": "Nothing is new"}},
 )  # fmt: skip
@@ -75,7 +76,7 @@ async def board(
     return Response(content, media_type="application/json", headers=headers)
 
 
-@router.get("/{center_id}/board/names")  # noqa: FAST003 - the same
+@router.get("/{center_id}/board/names")
 async def names(
     center: StaffedCenter,
     services: ServicesDep,
@@ -93,7 +94,7 @@ async def names(
 
 
 @router.get(
-    "/{center_id}/live",  # noqa: FAST003 - StaffedCenter takes it
+    "/{center_id}/live",
     # Not `response_class`: FastAPI would encode each event for each viewer anew.
     response_class=Response,
     responses={200: {"description": _STREAMED, "content": {EventSourceResponse.media_type: {}}}},

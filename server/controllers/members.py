@@ -3,8 +3,9 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Response, status
+from fastapi import Depends, Response, status
 
+from server.controllers.api_router import api_router
 from server.controllers.dependencies import CurrentUser, ServicesDep, require_role
 from server.controllers.pagination import PageDep, next_id
 from server.controllers.preconditions import ExpectedDep, set_etag
@@ -25,7 +26,7 @@ USERS = "users"
 INVITATIONS = "invitations"
 
 # ManagedCenter takes `center_id` from the path.
-router = APIRouter(prefix="/centers/{center_id}", tags=["users"])
+router = api_router("/centers/{center_id}", tags=["users"])
 ManagedCenter = Annotated[Center, Depends(require_role(MANAGER_AND_UP))]
 
 

@@ -4,15 +4,16 @@ from typing import Annotated
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from fastapi import APIRouter, Path, Response, status
+from fastapi import Path, Response, status
 
+from server.controllers.api_router import api_router
 from server.controllers.dependencies import CurrentUser, ServicesDep
 from server.controllers.pagination import PageDep
 from server.schemas.my_absences import MyAbsenceIn, MyAbsenceList, MyAbsenceOut
 from server.services.access import User
 from server.services.my_absences import Absence, AbsenceKind, SaidAbsence
 
-router = APIRouter(prefix="/my/children/{child_id}", tags=["families"])
+router = api_router("/my/children/{child_id}", tags=["families"])
 ChildId = Annotated[UUID, Path(description="Id of a child of mine")]
 _NO_STORE = {"cache-control": "no-store"}
 

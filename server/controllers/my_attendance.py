@@ -3,14 +3,15 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Path, status
+from fastapi import Path, status
 
+from server.controllers.api_router import api_router
 from server.controllers.dependencies import CurrentUser, ServicesDep
 from server.schemas.my_attendance import AppEntryIn, AppEntryOut
 from server.services.desk_entries import EventKind
 from server.services.my_attendance import AppEntry
 
-router = APIRouter(prefix="/my/children/{child_id}/attendance", tags=["families"])
+router = api_router("/my/children/{child_id}/attendance", tags=["families"])
 
 
 @router.post("", status_code=status.HTTP_201_CREATED)

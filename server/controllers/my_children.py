@@ -3,15 +3,16 @@
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from fastapi import APIRouter, Response
+from fastapi import Response
 
+from server.controllers.api_router import api_router
 from server.controllers.dependencies import CurrentUser, ServicesDep
 from server.controllers.pagination import PageDep
 from server.core.clock import datetime_of
 from server.schemas.my_children import DeskHeardOut, HeardOut, MyChildList, MyChildOut, MyRightsOut, StatusOut
 from server.services.my_children import MyChild
 
-router = APIRouter(prefix="/my", tags=["families"])
+router = api_router("/my", tags=["families"])
 
 
 @router.get("/children")

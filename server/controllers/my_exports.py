@@ -3,8 +3,9 @@
 from typing import Annotated, Any, Final
 from uuid import UUID
 
-from fastapi import APIRouter, Path, Response, status
+from fastapi import Path, Response, status
 
+from server.controllers.api_router import api_router
 from server.controllers.dependencies import CurrentUser, ServicesDep
 from server.controllers.pagination import PageDep, next_id
 from server.controllers.repeats import NOT_REPEATABLE
@@ -14,7 +15,7 @@ from server.services.exports import DataExport
 
 EXPORTS: Final = "exports"
 
-router = APIRouter(prefix="/my/exports", tags=["exports"])
+router = api_router("/my/exports", tags=["exports"])
 ExportId = Annotated[UUID, Path(description="Id of an export that I asked for")]
 _NO_STORE: Final = {"cache-control": "no-store"}
 _FILE: Final[dict[int | str, dict[str, Any]]] = {200: {"description": "The file", "content": {"application/zip": {}}}}

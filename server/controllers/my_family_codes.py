@@ -4,15 +4,16 @@ from datetime import UTC, datetime
 from typing import Annotated, Final
 from uuid import UUID
 
-from fastapi import APIRouter, Path, Response
+from fastapi import Path, Response
 
+from server.controllers.api_router import api_router
 from server.controllers.dependencies import CurrentUser, ServicesDep
 from server.controllers.pagination import PageDep
 from server.core.errors import NotFound
 from server.schemas.door import MyFamilyCodeList, MyFamilyCodeOut
 from server.web.qr import qr_svg
 
-router = APIRouter(prefix="/my/family-codes", tags=["families"])
+router = api_router("/my/family-codes", tags=["families"])
 _SVG: Final = "image/svg+xml"
 _NO_STORE: Final = {"cache-control": "no-store"}
 # As a file by itself it runs nothing and loads nothing.

@@ -5,9 +5,10 @@ from functools import partial
 from typing import Annotated, Final
 from zoneinfo import ZoneInfo
 
-from fastapi import APIRouter, Header, Response
+from fastapi import Header, Response
 from fastapi.sse import EventSourceResponse, format_sse_event
 
+from server.controllers.api_router import api_router
 from server.controllers.dependencies import CurrentUser, GoodUntilMs, LiveHubDep, ServicesDep
 from server.controllers.event_stream import EventStream
 from server.core.clock import datetime_of
@@ -18,7 +19,7 @@ from server.services.family_live import FamilyNow, centers_of
 from server.services.family_status import ChildNow
 from server.services.live_hub import Frame, Seat, Topic
 
-router = APIRouter(prefix="/my", tags=["families"])
+router = api_router("/my", tags=["families"])
 _EVENT_ID_MAX: Final = 200
 _STREAMED: Final = (
     "`event: children` with all my children as its data (MyLiveOut); `event: still` when nothing is new; "

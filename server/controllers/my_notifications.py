@@ -2,14 +2,15 @@
 
 from collections.abc import Sequence
 
-from fastapi import APIRouter, Response
+from fastapi import Response
 
+from server.controllers.api_router import api_router
 from server.controllers.dependencies import CurrentUser, ServicesDep
 from server.controllers.pagination import PageDep
 from server.schemas.my_notifications import ChoiceOut, NotificationsIn, NotificationsOut
 from server.services.my_notifications import Choice
 
-router = APIRouter(prefix="/my", tags=["families"])
+router = api_router("/my", tags=["families"])
 
 
 @router.get("/notifications")

@@ -3,12 +3,13 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Path, Response
+from fastapi import Path, Response
 
+from server.controllers.api_router import api_router
 from server.controllers.dependencies import CurrentUser, ServicesDep
 from server.controllers.photo_files import PHOTO_RESPONSES, IfNoneMatch, photo_response
 
-router = APIRouter(prefix="/my/children/{child_id}", tags=["families"])
+router = api_router("/my/children/{child_id}", tags=["families"])
 ChildId = Annotated[UUID, Path(description="Id of a child of mine")]
 
 

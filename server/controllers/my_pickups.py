@@ -3,14 +3,15 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Path, Response, status
+from fastapi import Path, Response, status
 
+from server.controllers.api_router import api_router
 from server.controllers.dependencies import CurrentUser, ServicesDep
 from server.controllers.pagination import PageDep
 from server.schemas.my_pickups import AnnouncementIn, AnnouncementList, AnnouncementOut
 from server.services.my_pickups import Announcement, PickupRows
 
-router = APIRouter(prefix="/my/children/{child_id}", tags=["families"])
+router = api_router("/my/children/{child_id}", tags=["families"])
 ChildId = Annotated[UUID, Path(description="Id of a child of mine")]
 _NO_STORE = {"cache-control": "no-store"}
 

@@ -5,8 +5,9 @@ from typing import Annotated, Any, Final, Literal
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from fastapi import APIRouter, Header, Path, Query, Response
+from fastapi import Header, Path, Query, Response
 
+from server.controllers.api_router import api_router
 from server.controllers.dependencies import CurrentUser, ServicesDep
 from server.controllers.pagination import CURSOR_CHARACTERS_MAX, PageQuery, next_cursor
 from server.controllers.preconditions import set_etag
@@ -18,7 +19,7 @@ from server.schemas.offers import MoneyOut
 from server.schemas.statements import StatementOut, UsageLineOut
 from server.services.my_statements import STATEMENTS, STATEMENTS_MAX, USAGE_RULES, MyStatement
 
-router = APIRouter(prefix="/my", tags=["families"])
+router = api_router("/my", tags=["families"])
 IfNoneMatch = Annotated[str | None, Header(max_length=200)]
 _LIST: Final = "my-statements"
 _NOT_NEW: Final[dict[str, Any]] = {"description": "It is what you have"}

@@ -6,8 +6,9 @@ from typing import Annotated, Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from fastapi import APIRouter, Path, Query, Response, status
+from fastapi import Path, Query, Response, status
 
+from server.controllers.api_router import api_router
 from server.controllers.dependencies import CurrentUser, ServicesDep
 from server.core.clock import datetime_of
 from server.schemas.my_stays import (
@@ -24,7 +25,7 @@ from server.services.desk_entries import Entered
 from server.services.my_stays import About, MyStay, StayPage, Word
 from server.services.stay_history import Handover, OwnWord
 
-router = APIRouter(prefix="/my/children/{child_id}", tags=["families"])
+router = api_router("/my/children/{child_id}", tags=["families"])
 ChildId = Annotated[UUID, Path(description="Id of a child of mine")]
 StayId = Annotated[UUID, Path(description="Id of a stay of the child")]
 _NO_STORE: Final = {"cache-control": "no-store"}

@@ -5,8 +5,9 @@ from typing import Annotated
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from fastapi import APIRouter, Depends, Path, Query, Response
+from fastapi import Depends, Path, Query, Response
 
+from server.controllers.api_router import api_router
 from server.controllers.dependencies import CurrentUser, ServicesDep, require_role
 from server.controllers.pagination import PageDep
 from server.controllers.preconditions import ExpectedDep, MaybeExpectedDep, set_etag
@@ -25,7 +26,7 @@ from server.services.access import ANYBODY_THERE, MANAGER_AND_UP, Center
 from server.services.day_windows import mask_of, weekdays_of
 from server.services.offers import Offer, OfferWish, ServiceTerms, ServiceUnit, TermsWish
 
-router = APIRouter(prefix="/centers/{center_id}/services", tags=["planning"])
+router = api_router("/centers/{center_id}/services", tags=["planning"])
 ManagedCenter = Annotated[Center, Depends(require_role(MANAGER_AND_UP))]
 VisitedCenter = Annotated[Center, Depends(require_role(ANYBODY_THERE))]
 ServiceIdInPath = Annotated[UUID, Path(description="Id of a service; of a new one, an id of yours")]

@@ -3,8 +3,9 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Path, Response
+from fastapi import Depends, Path, Response
 
+from server.controllers.api_router import api_router
 from server.controllers.dependencies import CurrentUser, ServicesDep, require_role
 from server.controllers.preconditions import ExpectedDep, set_etag
 from server.schemas.people_days import EmploymentIn, EmploymentOut, EnrolmentIn, EnrolmentOut
@@ -17,7 +18,7 @@ from server.services.people_days import (
     etag_of_enrolment,
 )
 
-router = APIRouter(prefix="/centers", tags=["centers"])
+router = api_router("/centers", tags=["centers"])
 ManagedCenter = Annotated[Center, Depends(require_role(MANAGER_AND_UP))]
 StaffedCenter = Annotated[Center, Depends(require_role(STAFF_AND_UP))]
 ChildIdInPath = Annotated[UUID, Path(description="Id of a child of the centre")]

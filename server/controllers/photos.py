@@ -4,8 +4,9 @@ from typing import Annotated
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from fastapi import APIRouter, Depends, Header, Response, status
+from fastapi import Depends, Header, Response, status
 
+from server.controllers.api_router import api_router
 from server.controllers.dependencies import CurrentUser, ServicesDep, require_role
 from server.controllers.photo_files import PHOTO_BODY, PHOTO_RESPONSES, IfNoneMatch, UploadDep, photo_response
 from server.controllers.preconditions import IF_MATCH_CHARACTERS_MAX, ExpectedDep, read_if_match, set_etag
@@ -14,7 +15,7 @@ from server.services.access import MANAGER_AND_UP, STAFF_AND_UP, Center
 from server.services.photos import Shown, Whose, WhoseKind
 
 # ManagedCenter and StaffedCenter take `center_id` from the path.
-router = APIRouter(prefix="/centers/{center_id}", tags=["people"])
+router = api_router("/centers/{center_id}", tags=["people"])
 ManagedCenter = Annotated[Center, Depends(require_role(MANAGER_AND_UP))]
 StaffedCenter = Annotated[Center, Depends(require_role(STAFF_AND_UP))]
 IfMatch = Annotated[

@@ -6,8 +6,9 @@ from typing import Annotated
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 
+from server.controllers.api_router import api_router
 from server.controllers.dependencies import CenterIdInQuery, CurrentUser, ServicesDep
 from server.controllers.pagination import PageDep
 from server.schemas.presence import (
@@ -35,7 +36,7 @@ from sync.desk_coverage import Coverage
 from sync.presence import Group, Present
 from sync.rollcall import Marked, RollCall, RollMark, RoomCount
 
-router = APIRouter(tags=["attendance"])
+router = api_router(tags=["attendance"])
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 DayInQuery = Annotated[date | None, Query(description="YYYY-MM-DD; today at the centre when left out")]
 

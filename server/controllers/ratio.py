@@ -5,8 +5,9 @@ from typing import Annotated
 from zoneinfo import ZoneInfo
 
 import msgspec
-from fastapi import APIRouter, Depends, Query, Response
+from fastapi import Depends, Query, Response
 
+from server.controllers.api_router import api_router
 from server.controllers.dependencies import CenterIdInQuery, CurrentUser, ServicesDep, require_role
 from server.controllers.pagination import PageDep
 from server.controllers.preconditions import ExpectedDep, set_etag
@@ -31,18 +32,18 @@ from server.services.ratio_rules import Wish, etag_of_rules
 from sync.ratio_presets import PRESETS
 from sync.ratio_rules import AGE_MONTHS_MAX, WHOLE_PERCENT, RatioRuleSet
 
-router = APIRouter(tags=["ratio"])
+router = api_router(tags=["ratio"])
 ManagedCenter = Annotated[Center, Depends(require_role(MANAGER_AND_UP))]
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-@router.get("/centers/{center_id}/ratio-rules")  # noqa: FAST003 - ManagedCenter takes it
+@router.get("/centers/{center_id}/ratio-rules")
 async def list_rules(center: ManagedCenter, services: ServicesDep, response: Response) -> RatioRulesOut:
     """List the ratio rules of a centre by the day from which they hold, and the examples there are (manager)."""
     return _rules_out(await services.ratio_rules.of_center(center), response)
 
 
-@router.put("/centers/{center_id}/ratio-rules")  # noqa: FAST003 - the same
+@router.put("/centers/{center_id}/ratio-rules")
 async def put_rules(
     center: ManagedCenter,
     user: CurrentUser,

@@ -3,8 +3,9 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Response, status
+from fastapi import Depends, Response, status
 
+from server.controllers.api_router import api_router
 from server.controllers.dependencies import CurrentUser, ServicesDep, require_role
 from server.controllers.pagination import PageDep
 from server.controllers.preconditions import ExpectedDep, MaybeExpectedDep, set_etag
@@ -13,7 +14,7 @@ from server.services.access import MANAGER_AND_UP, STAFF_AND_UP, Center
 from server.services.relationships import Kinship, Stated
 
 # ManagedCenter and StaffedCenter take `center_id` from the path.
-router = APIRouter(prefix="/centers/{center_id}/children/{child_id}", tags=["people"])
+router = api_router("/centers/{center_id}/children/{child_id}", tags=["people"])
 ManagedCenter = Annotated[Center, Depends(require_role(MANAGER_AND_UP))]
 StaffedCenter = Annotated[Center, Depends(require_role(STAFF_AND_UP))]
 

@@ -8,10 +8,11 @@ from typing import Annotated, Any, Final, Literal
 from zoneinfo import ZoneInfo
 
 import structlog
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import Depends, Query, Request, Response
 from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
+from server.controllers.api_router import api_router
 from server.controllers.dependencies import CurrentUser, ServicesDep, require_role
 from server.controllers.pagination import PageDep
 from server.core.csv_text import BOM, csv_line
@@ -23,7 +24,7 @@ from server.services.reports import KINDS, ReportName, ReportPlan, ReportRow, lo
 from server.web.fonts import letters
 from server.web.report_pdf import PdfColumn, PdfHead, PdfReport
 
-router = APIRouter(prefix="/centers/{center_id}/reports", tags=["reports"])
+router = api_router("/centers/{center_id}/reports", tags=["reports"])
 StaffedCenter = Annotated[Center, Depends(require_role(STAFF_AND_UP))]
 ReportForm = Literal["csv", "pdf"]
 PARTS_HEADER: Final = "x-report-parts"

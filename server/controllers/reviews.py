@@ -5,8 +5,9 @@ from typing import Annotated, Literal
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from fastapi import APIRouter, Query, status
+from fastapi import Query, status
 
+from server.controllers.api_router import api_router
 from server.controllers.dependencies import CenterIdInQuery, CurrentUser, ServicesDep
 from server.controllers.pagination import PageDep, next_cursor, read_moment
 from server.core.clock import datetime_of
@@ -16,7 +17,7 @@ from server.services.reviews import Filter, Given, Review, Witness
 
 REVIEWS = "reviews"
 
-router = APIRouter(prefix="/reviews", tags=["reviews"])
+router = api_router("/reviews", tags=["reviews"])
 
 
 @router.get("")

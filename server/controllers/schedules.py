@@ -4,8 +4,9 @@ from datetime import time
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Path, Query, status
+from fastapi import Depends, Path, Query, status
 
+from server.controllers.api_router import api_router
 from server.controllers.dependencies import CurrentUser, ServicesDep, require_role
 from server.controllers.pagination import PageDep
 from server.schemas.schedules import (
@@ -22,7 +23,7 @@ from server.services.access import MANAGER_AND_UP, STAFF_AND_UP, Center
 from server.services.day_windows import mask_of, weekdays_of
 from server.services.schedules import Made, Schedule, ScheduleWish
 
-router = APIRouter(prefix="/centers/{center_id}/schedules", tags=["planning"])
+router = api_router("/centers/{center_id}/schedules", tags=["planning"])
 ManagedCenter = Annotated[Center, Depends(require_role(MANAGER_AND_UP))]
 StaffedCenter = Annotated[Center, Depends(require_role(STAFF_AND_UP))]
 ScheduleIdInPath = Annotated[UUID, Path(description="Id of a schedule")]

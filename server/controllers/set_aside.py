@@ -4,8 +4,9 @@ from datetime import datetime
 from typing import Annotated, Final, Literal
 from zoneinfo import ZoneInfo
 
-from fastapi import APIRouter, Query, status
+from fastapi import Query, status
 
+from server.controllers.api_router import api_router
 from server.controllers.dependencies import CenterIdInQuery, CurrentUser, ServicesDep
 from server.controllers.pagination import PageDep, next_cursor
 from server.core.clock import datetime_of
@@ -15,7 +16,7 @@ from server.services.access import MANAGER_AND_UP, STAFF_AND_UP
 from server.services.set_aside import Kept, SetAsideVerdict, Verdict
 from sync.attendance import corrected_at_ms
 
-router = APIRouter(prefix="/set-aside", tags=["reviews"])
+router = api_router("/set-aside", tags=["reviews"])
 
 LIST: Final = "set_aside"
 ANSWERED: Final = {"open": False, "answered": True, "all": None}

@@ -5,8 +5,9 @@ from typing import Annotated
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from fastapi import APIRouter, Depends, Path, Query
+from fastapi import Depends, Path, Query
 
+from server.controllers.api_router import api_router
 from server.controllers.dependencies import ServicesDep, require_role
 from server.core.money import money_text
 from server.schemas.offers import MoneyOut
@@ -14,7 +15,7 @@ from server.schemas.statements import StatementOut, UsageLineOut
 from server.services.access import STAFF_AND_UP, Center
 from server.services.statements import USAGE_RULES, Statement, UsageLine
 
-router = APIRouter(prefix="/centers/{center_id}/children/{child_id}/statement", tags=["planning"])
+router = api_router("/centers/{center_id}/children/{child_id}/statement", tags=["planning"])
 StaffedCenter = Annotated[Center, Depends(require_role(STAFF_AND_UP))]
 
 

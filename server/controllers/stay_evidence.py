@@ -7,9 +7,10 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import msgspec
-from fastapi import APIRouter, Path, Response
+from fastapi import Path, Response
 from fastapi.responses import HTMLResponse
 
+from server.controllers.api_router import api_router
 from server.controllers.dependencies import CenterIdInQuery, CurrentUser, ServicesDep
 from server.schemas.stay_evidence import (
     AnswerOut,
@@ -35,7 +36,7 @@ from sync.journal import Outcome, ParkReason
 from sync.limits import WALL_MS_MAX, WALL_MS_MIN
 from sync.stays import Stay
 
-router = APIRouter(tags=["attendance"])
+router = api_router(tags=["attendance"])
 StayId = Annotated[UUID, Path(description="The event that begins the stay: its check-in, or a check-out without one")]
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _NO_STORE: Final = {"cache-control": "no-store"}

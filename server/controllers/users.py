@@ -1,13 +1,14 @@
 """The user who asks: who they are, and what they change of their own account."""
 
-from fastapi import APIRouter, Response, status
+from fastapi import Response, status
 
+from server.controllers.api_router import api_router
 from server.controllers.dependencies import CurrentUser, ServicesDep
 from server.controllers.preconditions import ExpectedDep, set_etag
 from server.schemas.users import Me, MeChange, Membership, OwnErasureIn, PasswordChange
 from server.services.access import User
 
-router = APIRouter(prefix="/users", tags=["users"])
+router = api_router("/users", tags=["users"])
 
 
 @router.get("/me")

@@ -4,8 +4,9 @@ from typing import Annotated, Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from fastapi import APIRouter, Depends, Path, Response, status
+from fastapi import Depends, Path, Response, status
 
+from server.controllers.api_router import api_router
 from server.controllers.dependencies import CurrentUser, ServicesDep, require_role
 from server.controllers.pagination import PageDep, next_id
 from server.controllers.preconditions import ExpectedDep, set_etag
@@ -25,7 +26,7 @@ from server.services.webhooks import Change, NewWebhook, Webhook, WebhookDeliver
 DELIVERIES = "webhook-deliveries"
 
 # ManagedCenter takes `center_id` from the path.
-router = APIRouter(prefix="/centers/{center_id}/webhooks", tags=["webhooks"])
+router = api_router("/centers/{center_id}/webhooks", tags=["webhooks"])
 ManagedCenter = Annotated[Center, Depends(require_role(MANAGER_AND_UP))]
 WebhookId = Annotated[UUID, Path(description="Id of a webhook of the centre")]
 

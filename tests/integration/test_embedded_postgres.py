@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
@@ -59,9 +60,27 @@ def data_dir() -> Iterator[Path]:
     shutil.rmtree(path, ignore_errors=True)
 
 
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def _made() -> AsyncIterator[Path]:
+    """A data directory with a cluster in it that is stopped: to make one is most of what a test here costs."""
+    path = Path(tempfile.mkdtemp(prefix="rc-"))
+    cluster = EmbeddedPostgres(path, prepare_cluster)
+    await cluster.start()
+    await cluster.stop()
+    yield path
+    shutil.rmtree(path, ignore_errors=True)
+
+
 @pytest.fixture
-async def postgres(data_dir: Path) -> AsyncIterator[EmbeddedPostgres]:
-    cluster = EmbeddedPostgres(data_dir, prepare_cluster)
+def filled_dir(data_dir: Path, _made: Path) -> Path:
+    """The same with a cluster in it, for tests whose subject is not how it is made."""
+    shutil.copytree(_made, data_dir, dirs_exist_ok=True, symlinks=True)
+    return data_dir
+
+
+@pytest.fixture
+async def postgres(filled_dir: Path) -> AsyncIterator[EmbeddedPostgres]:
+    cluster = EmbeddedPostgres(filled_dir, prepare_cluster)
     await cluster.start()
     yield cluster
     await cluster.stop()
@@ -176,11 +195,11 @@ async def test_a_query_that_is_cut_off_says_the_database_is_away(postgres: Embed
     await engine.dispose()
 
 
-async def test_a_killed_server_leaves_no_postgres_and_the_next_start_works(data_dir: Path) -> None:
-    holder = subprocess.Popen([sys.executable, "-c", HOLDER, str(data_dir)], cwd=ROOT, stdout=subprocess.PIPE)
+async def test_a_killed_server_leaves_no_postgres_and_the_next_start_works(filled_dir: Path) -> None:
+    holder = subprocess.Popen([sys.executable, "-c", HOLDER, str(filled_dir)], cwd=ROOT, stdout=subprocess.PIPE)
     assert holder.stdout is not None
     line = await asyncio.to_thread(holder.stdout.readline)
-    postgres = EmbeddedPostgres(data_dir, prepare_cluster)
+    postgres = EmbeddedPostgres(filled_dir, prepare_cluster)
     assert postmaster_pid(postgres.files.cluster) == int(line)
     holder.kill()
     holder.wait()
@@ -191,22 +210,22 @@ async def test_a_killed_server_leaves_no_postgres_and_the_next_start_works(data_
     await postgres.stop()
 
 
-async def test_an_orphan_left_running_is_ended_before_a_fresh_start(data_dir: Path) -> None:
-    first = EmbeddedPostgres(data_dir, prepare_cluster)
+async def test_an_orphan_left_running_is_ended_before_a_fresh_start(filled_dir: Path) -> None:
+    first = EmbeddedPostgres(filled_dir, prepare_cluster)
     await first.start()
     orphan = first.pid
     assert orphan is not None
     assert first._lock is not None
     first._lock.close()  # as when the owner died and the kernel's signal got lost
-    second = EmbeddedPostgres(data_dir, prepare_cluster)
+    second = EmbeddedPostgres(filled_dir, prepare_cluster)
     await second.start()
     assert second.pid != orphan
     assert not first.is_alive()
     await second.stop()
 
 
-async def test_a_note_of_a_process_whose_number_went_to_another_program_does_no_harm(data_dir: Path) -> None:
-    postgres = EmbeddedPostgres(data_dir, prepare_cluster)
+async def test_a_note_of_a_process_whose_number_went_to_another_program_does_no_harm(filled_dir: Path) -> None:
+    postgres = EmbeddedPostgres(filled_dir, prepare_cluster)
     await postgres.start()
     note = postgres.files.cluster / "postmaster.pid"
     lines = note.read_text().splitlines()
@@ -280,11 +299,11 @@ async def test_a_directory_without_programs_gets_one_sentence(data_dir: Path) ->
     assert not postgres.is_alive()
 
 
-async def test_lost_passwords_get_one_sentence(data_dir: Path) -> None:
-    postgres = EmbeddedPostgres(data_dir, prepare_cluster)
+async def test_lost_passwords_get_one_sentence(filled_dir: Path) -> None:
+    postgres = EmbeddedPostgres(filled_dir, prepare_cluster)
     await postgres.start()
     await postgres.stop()
-    (data_dir / "postgres" / "passwords.json").unlink()
+    (filled_dir / "postgres" / "passwords.json").unlink()
     with pytest.raises(EmbeddedPostgresError, match=r"passwords\.json"):
         await postgres.start()
     assert postmaster_pid(postgres.files.cluster) is None

@@ -18,6 +18,7 @@ from kiosk.services.enrolment import Request, enrol
 from kiosk.store.schema import SCHEMA_VERSION
 from tests.support.kiosk_agent import AgentProcess
 from tests.support.kiosk_server import ADA, BEN, CODE, ZOE, FakeServer, until
+from tests.support.programs import Forked
 
 SECOND_CODE = "WXYZ-6789"
 MANUAL = Path(__file__).parents[2] / "docs" / "agent.md"
@@ -132,8 +133,8 @@ async def test_every_end_is_clean(folder: Path, server: FakeServer, end: str) ->
         elif end == "term":
             process.process.send_signal(signal.SIGTERM)
         else:
-            transport = process.process._transport.get_pipe_transport(1)  # type: ignore[attr-defined]
-            transport.close()
+            assert isinstance(process.process, Forked)
+            process.process.hang_up()
             await process.send({"do": "roster"})
             await asyncio.wait_for(process.process.wait(), 60)
             assert process.process.returncode == 0

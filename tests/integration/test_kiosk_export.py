@@ -2,8 +2,6 @@
 
 import asyncio
 import shutil
-import subprocess
-import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -17,6 +15,7 @@ from sync.incidents import INCIDENT_KIND
 from sync.journal import Entry
 from sync.journal_file import FileHeader, JournalFileReader
 from tests.support.kiosk_server import ADA, BEN, CODE, TWIN, ZOE, FakeServer, until
+from tests.support.programs import Said, said_by
 from tests.support.world import running_world
 
 
@@ -34,14 +33,8 @@ async def folder(server: FakeServer, tmp_path: Path) -> Path:
     return tmp_path / "desk"
 
 
-def export(folder: Path, file: Path, *more: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "kiosk", "export", str(file), "--data", str(folder), *more],
-        check=False,
-        capture_output=True,
-        text=True,
-        stdin=subprocess.DEVNULL,
-    )
+async def export(folder: Path, file: Path, *more: str) -> Said:
+    return await said_by("kiosk", "export", str(file), "--data", str(folder), *more)
 
 
 def read(file: Path) -> tuple[FileHeader, list[Entry]]:
@@ -88,11 +81,11 @@ async def test_what_waits_is_exported_and_with_all_everything_that_is_kept(folde
     await deliver(folder)
     waiting = await record(folder, BEN, ZOE)
     file, everything = tmp_path / "waiting.jsonl", tmp_path / "all.jsonl"
-    found = export(folder, file)
-    assert (found.returncode, found.stderr) == (0, "")
-    assert found.stdout.startswith("2 entries of 1 journals written to ")
+    found = await export(folder, file)
+    assert (found.status, found.err) == (0, "")
+    assert found.out.startswith("2 entries of 1 journals written to ")
     assert file.stat().st_mode & 0o777 == 0o600
-    assert export(folder, everything, "--all").returncode == 0
+    assert (await export(folder, everything, "--all")).status == 0
     header, entries = read(file)
     assert [entry.event_id for entry in entries] == waiting
     assert (header.journals[0].first_seq, header.journals[0].last_seq) == (2, 3)
@@ -100,9 +93,9 @@ async def test_what_waits_is_exported_and_with_all_everything_that_is_kept(folde
 
 
 async def test_a_desk_with_nothing_to_say_exports_an_empty_file(folder: Path, tmp_path: Path) -> None:
-    found = export(folder, tmp_path / "none.jsonl")
-    assert found.returncode == 0
-    assert found.stdout.startswith("0 entries")
+    found = await export(folder, tmp_path / "none.jsonl")
+    assert found.status == 0
+    assert found.out.startswith("0 entries")
     assert read(tmp_path / "none.jsonl")[1] == []
 
 
@@ -113,7 +106,7 @@ async def test_an_export_works_beside_the_program_that_uses_the_desk(
     desk = await Desk.open(folder)
     try:
         recorded = await desk.check_in(ADA)
-        assert export(folder, tmp_path / "now.jsonl").returncode == 0
+        assert (await export(folder, tmp_path / "now.jsonl")).status == 0
         after = await desk.check_in(BEN)
         assert (await desk.status()).waiting == 2
     finally:
@@ -127,14 +120,14 @@ async def test_a_file_that_is_there_is_only_replaced_by_force_and_a_bad_place_is
 ) -> None:
     file = tmp_path / "journal.jsonl"
     file.write_text("mine")
-    found = export(folder, file)
-    assert (found.returncode, "--force" in found.stderr) == (1, True)
+    found = await export(folder, file)
+    assert (found.status, "--force" in found.err) == (1, True)
     assert file.read_text() == "mine"
-    assert export(folder, file, "--force").returncode == 0
+    assert (await export(folder, file, "--force")).status == 0
     assert read(file)[1] == []
-    nowhere = export(folder, tmp_path / "nowhere" / "journal.jsonl")
-    assert (nowhere.returncode, "cannot be written" in nowhere.stderr) == (1, True)
-    assert "Traceback" not in nowhere.stderr
+    nowhere = await export(folder, tmp_path / "nowhere" / "journal.jsonl")
+    assert (nowhere.status, "cannot be written" in nowhere.err) == (1, True)
+    assert "Traceback" not in nowhere.err
     assert sorted(path.name for path in tmp_path.iterdir()) == ["desk", "journal.jsonl"]
 
 
@@ -145,8 +138,8 @@ async def test_a_damaged_replica_gives_what_can_be_proved(server: FakeServer, fo
     content[100:200] = bytes(100)
     (folder / "replica.db").write_bytes(content)
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
-    found = export(folder, tmp_path / "saved.jsonl")
-    assert (found.returncode, "The replica is damaged" in found.stdout) == (0, True)
+    found = await export(folder, tmp_path / "saved.jsonl")
+    assert (found.status, "The replica is damaged" in found.out) == (0, True)
     assert [entry.event_id for entry in read(tmp_path / "saved.jsonl")[1]] == waiting
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before, "an export changes nothing"
 
@@ -163,7 +156,7 @@ async def test_a_desk_without_a_network_is_healed_by_hand_and_nothing_is_doubled
         recorded = [await one.check_in(child) for child in children]
         assert (await one.ask("status"))["waiting"] == 3
         file = tmp_path / "journal.jsonl"
-        assert export(one.data, file).returncode == 0
+        assert (await export(one.data, file)).status == 0
         await world.command("import-journal", str(file))
         for line in recorded:
             event_id = line["event_id"]
@@ -193,7 +186,7 @@ async def test_what_a_desk_says_of_itself_travels_too(server: FakeServer, folder
     waiting = await record(clone, BEN)
     await server.start()
     await deliver(clone)
-    assert export(clone, tmp_path / "all.jsonl", "--all").returncode == 0
+    assert (await export(clone, tmp_path / "all.jsonl", "--all")).status == 0
     header, entries = read(tmp_path / "all.jsonl")
     assert [entry.kind for entry in entries] == ["check_in", INCIDENT_KIND]
     assert entries[0].event_id == waiting[0]

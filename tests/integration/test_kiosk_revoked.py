@@ -3,8 +3,6 @@
 import asyncio
 import contextlib
 import os
-import subprocess
-import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -18,6 +16,7 @@ from kiosk.services.enrolment import Request, enrol
 from sync.journal import Outcome, ParkReason
 from tests.support.kiosk_agent import AgentProcess
 from tests.support.kiosk_server import ADA, BEN, CODE, ZOE, FakeServer, until
+from tests.support.programs import Said, said_by
 from tests.support.world import running_world
 
 SECOND_CODE = "WXYZ-6789"
@@ -48,14 +47,8 @@ def left_of(folder: Path) -> set[str]:
     return {path.name for path in folder.iterdir()} - {"kiosk.log", "agent.log"}
 
 
-def say(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "kiosk", *arguments, "--data", str(folder)],
-        check=False,
-        capture_output=True,
-        text=True,
-        stdin=subprocess.DEVNULL,
-    )
+async def say(folder: Path, *arguments: str) -> Said:
+    return await said_by("kiosk", *arguments, "--data", str(folder))
 
 
 async def test_a_desk_that_was_revoked_while_away_hands_over_everything_and_then_forgets_it(
@@ -103,8 +96,8 @@ async def test_every_command_on_a_revoked_desk_says_the_same_and_a_new_code_begi
     assert keys is not None
     bury_keys(folder / "device.json", keys, wall_ms=0)
     for arguments in (["agent"], ["status"], ["export", str(tmp_path / "journal.jsonl")]):
-        found = say(folder, *arguments)
-        assert (found.returncode, "was revoked" in found.stderr) == (5, True), arguments
+        found = await say(folder, *arguments)
+        assert (found.status, "was revoked" in found.err) == (5, True), arguments
     assert left_of(folder) == {"device.json", "kiosk.lock"}, "what was left of the replica is deleted at the next start"
     await enrol(Request(server=server.url, code=SECOND_CODE, data_dir=folder), lambda _: None)
     assert device_of(folder) != keys.device_id
@@ -181,7 +174,7 @@ async def test_a_real_server_takes_what_a_revoked_desk_holds_and_lets_none_of_it
         assert one.agent is not None
         assert await asyncio.wait_for(one.agent.process.wait(), 60) == 5
         assert left_of(one.data) == {"device.json", "kiosk.lock"}
-        assert revoked["message"] in say(one.data, "status").stderr
+        assert revoked["message"] in (await say(one.data, "status")).err
         world.desks.remove(one)
         await world.until_equal()
         assert await world.events() == []

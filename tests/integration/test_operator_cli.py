@@ -1,13 +1,10 @@
-"""What an operator types to look after the books, as real commands on a real database."""
+"""What an operator types to look after the books, as commands on a real database."""
 
-import asyncio
 import json
 import os
-import sys
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -19,24 +16,11 @@ from sync.journal_file import FileHeader, JournalSpan, dump
 from tests.contract.server_world import Desk
 from tests.support.books import Books, books_on
 from tests.support.postgres import FreshDatabase, PostgresServer
+from tests.support.programs import Said, said_by
 
 pytestmark = pytest.mark.postgres
 
-DEADLINE_S = 60
 SECRET = "a secret for the tests of commands, 48 bytes...."
-
-
-@dataclass
-class Said:
-    """What a command said."""
-
-    status: int
-    out: str
-    err: str
-
-    @property
-    def document(self) -> Any:
-        return json.loads(self.out)
 
 
 @dataclass
@@ -57,19 +41,7 @@ class Office:
             "ENVIRONMENT": "development",
             "COLUMNS": "200",
         }
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "server", *arguments, env=environment,
-            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
-        )  # fmt: skip
-        try:
-            async with asyncio.timeout(DEADLINE_S):
-                out, err = await process.communicate(answer.encode())
-        finally:
-            if process.returncode is None:
-                process.kill()
-                await process.wait()
-        assert process.returncode is not None
-        return Said(process.returncode, out.decode(), err.decode())
+        return await said_by("server", *arguments, environment=environment, answer=answer)
 
 
 @pytest.fixture

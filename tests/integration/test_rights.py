@@ -64,6 +64,8 @@ NOT_IN_THE_DOCUMENT: Final = {
     "/dashboard/centers/{center_id}/reports": "test_reports_api.py",
     "/dashboard/centers/{center_id}/reports/file": "test_reports_api.py",
     "/dashboard/centers/{center_id}/analytics": "test_analytics_api.py",
+    "/docs": "explains the document",
+    "/redoc": "explains the document",
     "/reset": "for whoever has the mail",
     "/reset/ask": "for everybody",
     "/reset/asked": "for everybody",
@@ -290,10 +292,6 @@ def test_who_asks_counts_everywhere_but_where_it_is_listed() -> None:
 
 
 def test_what_is_not_in_the_document_is_listed() -> None:
-    hidden = {
-        route.path
-        for included in _app().routes
-        for route in getattr(getattr(included, "original_router", None), "routes", ())
-        if isinstance(route, APIRoute) and not route.include_in_schema
-    }
+    hidden = {route.path for route in _app().routes if isinstance(route, APIRoute) and not route.include_in_schema}
+    assert "/dashboard" in hidden
     assert hidden - NOT_IN_THE_DOCUMENT.keys() == set()

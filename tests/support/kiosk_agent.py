@@ -1,16 +1,18 @@
 """Drives a real agent process by its lines."""
 
 import asyncio
-import sys
+import os
 from collections import deque
 from pathlib import Path
 from typing import Any, Self
 
 import msgspec
 
+from tests.support.programs import start_program
+
 
 class AgentProcess:
-    """One `python -m kiosk agent` and everything it said."""
+    """One agent, a fork of a warm kiosk, and everything it said."""
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self.process = process
@@ -19,12 +21,8 @@ class AgentProcess:
 
     @classmethod
     async def start(cls, folder: Path) -> Self:
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "kiosk", "agent", "--data", str(folder)),
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            limit=1 << 22,
+        process = await start_program(
+            *("kiosk", "agent", "--data", str(folder)), environment=os.environ, stderr=asyncio.subprocess.PIPE
         )
         return cls(process)
 

@@ -136,7 +136,7 @@ def _start_keeper(run_dir: Path) -> str:
     root = Path(__file__).parents[2]
     with log.open("wb") as errors:
         keeper = subprocess.Popen(
-            [sys.executable, "-m", "tests.support.postgres_keeper", str(run_dir), str(_controller_pid())],
+            [sys.executable, "-m", "tests.support.postgres_keeper", str(run_dir), str(controller_pid())],
             cwd=root, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, stderr=errors, start_new_session=True,
         )  # fmt: skip
     (run_dir / "keeper.pid").write_text(str(keeper.pid), encoding="ascii")
@@ -149,7 +149,7 @@ def _start_keeper(run_dir: Path) -> str:
     return line
 
 
-def _controller_pid() -> int:
+def controller_pid() -> int:
     """The process that made the run directory: this one, or the parent of this xdist worker."""
     return os.getppid() if "PYTEST_XDIST_WORKER" in os.environ else os.getpid()
 

@@ -5,15 +5,17 @@ import contextlib
 import os
 import signal
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
+from subprocess import DEVNULL
 from typing import Any
 
 import httpx
 
 from server.demo.link_switch import LinkSwitch
-from server.demo.processes import Agent, Server, command, run_to_end
+from server.demo.processes import Agent, Server
+from tests.support.programs import run_program, start_program
 
 PASSWORD = "a-long-enough-pass-phrase"
 MANAGER = "manager@example.org"
@@ -36,9 +38,18 @@ class Desk:
 
     async def start(self) -> None:
         """Start the agent and wait until it takes commands."""
-        self.agent = await Agent.start(self.name, self.data, self.environment, self._hear)
+        await self._start_agent("kiosk", self.environment)
         seen = len(self.lines)
         await self.until(lambda line: line["event"] == "ready", since=seen)
+
+    async def _start_agent(self, program: str, environment: Mapping[str, str]) -> None:
+        """Start the agent of this program, without a wait for what it says."""
+        with (self.data / "agent.log").open("ab") as errors:
+            process = await start_program(
+                *(*program.split(), "agent", "--data", str(self.data)),
+                environment={**os.environ, **environment}, stderr=errors,
+            )  # fmt: skip
+        self.agent = Agent(self.name, process, self._hear)
 
     async def kill(self) -> None:
         """SIGKILL: what was not committed is gone."""
@@ -129,7 +140,17 @@ class World:
 
     async def start_server(self) -> None:
         """Start the server and wait until it is ready."""
-        self.server = await Server.start(port=self.port, environment=self.environment, log=self.folder / "server.log")
+        await self._start_server("server", self.environment)
+
+    async def _start_server(self, program: str, environment: Mapping[str, str]) -> None:
+        """Start the server of this program and wait until it is ready."""
+        log = self.folder / "server.log"
+        with log.open("ab") as output:
+            process = await start_program(
+                *(*program.split(), "serve", "--host", "127.0.0.1", "--port", str(self.port)),
+                environment={**os.environ, **environment}, stdin=DEVNULL, stdout=output,
+            )  # fmt: skip
+        self.server = Server(process, log)
         await self.until_ready()
 
     async def until_ready(self) -> None:
@@ -165,7 +186,7 @@ class World:
 
     async def command(self, *arguments: str) -> str:
         """Run `rollcall-server` with these arguments; returns what it printed."""
-        return await run_to_end(command("server", *arguments), environment=self.environment, deadline_s=DEADLINE_S)
+        return await run_program("server", *arguments, environment=self.environment, deadline_s=DEADLINE_S)
 
     async def prepare(self) -> None:
         """Import the sample centre and sign in as its manager."""
@@ -200,8 +221,8 @@ class World:
         desk.environment = environment or {}
         address = server or f"http://127.0.0.1:{switch.port}"
         arguments = ("--server", address, "--code", code, "--name", name)
-        enrol = command("kiosk", "enrol", *arguments, "--data", str(desk.data))
-        await run_to_end(enrol, environment=desk.environment, deadline_s=DEADLINE_S)
+        enrol = ("kiosk", "enrol", *arguments, "--data", str(desk.data))
+        await run_program(*enrol, environment=desk.environment, deadline_s=DEADLINE_S)
         return desk
 
     async def attendance(self) -> dict[str, Any]:

@@ -6,20 +6,20 @@ import json
 import os
 import shutil
 import signal
-import sys
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 from server.demo.link_switch import LinkSwitch
-from server.demo.processes import LINE_BYTES_MAX, Agent, ProgramFailed, Server, die_with_parent
+from server.demo.processes import ProgramFailed
 from tests.support.faults.failing import VARIABLE
 from tests.support.faults.link import FaultyLink
 from tests.support.postgres import RUN_DIR_VARIABLE, locked
 from tests.support.world import DEADLINE_S, Desk, World
 
+FAILING = "tests.support.faults.failing"
 PRESSES_MAX = 40
 DESKS = ("Desk 1", "Desk 2")
 
@@ -39,12 +39,7 @@ class FaultDesk(Desk):
 
     async def start_failing(self, failpoint: str) -> None:
         """Start the agent with a failpoint; it may be gone before it says anything."""
-        arguments = ("-m", "tests.support.faults.failing", "kiosk", "agent", "--data", str(self.data))
-        with (self.data / "agent.log").open("ab") as errors:
-            process = await start_program(
-                *arguments, environment={**self.environment, VARIABLE: failpoint}, stderr=errors
-            )
-        self.agent = Agent(self.name, process, self._hear)
+        await self._start_agent(f"{FAILING} kiosk", {**self.environment, VARIABLE: failpoint})
 
     async def make_whole(self) -> None:
         """See that an agent runs, in the environment of every other program."""
@@ -155,15 +150,7 @@ class FaultWorld(World):
 
     async def start_failing_server(self, failpoint: str) -> None:
         """Start the server with a failpoint and wait until it is ready."""
-        address = ("--host", "127.0.0.1", "--port", str(self.port))
-        arguments = ("-m", "tests.support.faults.failing", "server", "serve", *address)
-        log = self.folder / "server.log"
-        with log.open("ab") as output:
-            process = await start_program(
-                *arguments, environment={**self.environment, VARIABLE: failpoint}, stdout=output, stderr=output
-            )
-        self.server = Server(process, log)
-        await self.until_ready()
+        await self._start_server(f"{FAILING} server", {**self.environment, VARIABLE: failpoint})
 
     async def press_until_server_is_killed(self) -> None:
         """Press keys at both desks, one after the other, until the server was killed by SIGKILL."""
@@ -227,21 +214,6 @@ def postgres_pids(folder: Path) -> list[int]:
     postmaster = int(pid_file.read_text().split()[0])
     children = Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text().split()
     return [postmaster, *map(int, children)]
-
-
-async def start_program(*arguments: str, environment: Mapping[str, str], **streams: Any) -> asyncio.subprocess.Process:
-    """Start a Python program as the demonstration starts its own: it dies with us."""
-    streams = {"stdout": asyncio.subprocess.PIPE, **streams}
-    return await asyncio.create_subprocess_exec(
-        sys.executable,
-        *arguments,
-        env={**os.environ, **environment},
-        stdin=asyncio.subprocess.PIPE,
-        start_new_session=True,
-        preexec_fn=die_with_parent,
-        limit=LINE_BYTES_MAX,
-        **streams,
-    )
 
 
 def readdress(data: Path, server_url: str) -> None:

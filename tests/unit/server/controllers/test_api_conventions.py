@@ -11,8 +11,9 @@ import jsonschema_rs
 import pytest
 
 from server.controllers.api_document import codes_of
+from server.controllers.api_router import API_PREFIX
 from server.core.settings import load_settings
-from server.routes import API_PREFIX, build_app
+from server.routes import build_app
 from tests.support.api import SECRET
 from tests.support.clock import FakeClock
 
