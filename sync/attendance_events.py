@@ -4,7 +4,7 @@ An event is about one subject (`AttendanceEvent.subject_id`), and is folded with
 
 | subject            | named by      | kinds                                                                        |
 |--------------------|---------------|------------------------------------------------------------------------------|
-| a child            | `child_id`    | check_in, check_out, room_move, release_refused, auto_close                  |
+| a child            | `child_id`    | check_in, check_out, room_move, release_refused, label_reprinted, auto_close |
 | staff or a visitor | `person_id`   | staff_in, staff_out, staff_move, visitor_in, visitor_out, auto_close         |
 | a roll-call        | `rollcall_id` | rollcall_start, rollcall_mark, rollcall_end                                  |
 | a room, a centre   | `room_id`, or `center_id` alone | headcount                                                  |
@@ -53,6 +53,7 @@ class EventKind(StrEnum):
     CORRECT = "correct"
     CONFIRM = "confirm"
     RELEASE_REFUSED = "release_refused"
+    LABEL_REPRINTED = "label_reprinted"
     STAFF_IN = "staff_in"
     STAFF_OUT = "staff_out"
     STAFF_MOVE = "staff_move"
@@ -154,6 +155,7 @@ _REQUIRED: Final[dict[EventKind, tuple[str, ...]]] = {
     EventKind.CORRECT: ("supersedes", "corrected"),
     EventKind.CONFIRM: ("confirms",),
     EventKind.RELEASE_REFUSED: _CHILD,
+    EventKind.LABEL_REPRINTED: _CHILD,
     EventKind.STAFF_IN: _PERSON,
     EventKind.STAFF_OUT: _PERSON,
     EventKind.STAFF_MOVE: (*_PERSON, "to_room_id"),
@@ -171,6 +173,7 @@ _ALLOWED: Final[dict[EventKind, tuple[str, ...]]] = {
     EventKind.CHECK_OUT: ("provisional_name",),
     EventKind.ROOM_MOVE: ("provisional_name",),
     EventKind.RELEASE_REFUSED: ("provisional_name",),
+    EventKind.LABEL_REPRINTED: ("provisional_name",),
     EventKind.VOID: _SUBJECTS,
     EventKind.CORRECT: _SUBJECTS,
     EventKind.CONFIRM: (*_SUBJECTS, "disputes"),

@@ -36,6 +36,7 @@ KIND_WORDS: Final = {
     EventKind.CORRECT: "correction",
     EventKind.CONFIRM: "confirmed",
     EventKind.RELEASE_REFUSED: "release refused",
+    EventKind.LABEL_REPRINTED: "label printed again",
     EventKind.AUTO_CLOSE: "closed by itself",
     EventKind.REVIEW_RESOLVED: "answer",
 }

@@ -15,6 +15,7 @@ from kiosk.services.opening import OpenFolder
 from kiosk.services.people import name_of, person_of
 from kiosk.services.printing import PrintFailed, hand_over
 from kiosk.services.recorder import DeskParts, Recorded
+from kiosk.services.recording import Wish
 from kiosk.store.errors import StoreError
 from kiosk.store.label_prints import LabelPrints, LabelPrintStore
 from sync.attendance import EventKind, Stay
@@ -43,6 +44,7 @@ class Labels:
         self.staff_id: Callable[[], str] = lambda: ""
         self._following = parts.following
         self._refusals = parts.refusals
+        self._recorder = parts.recorder
         self._opened = opened
         self._jobs: asyncio.Queue[tuple[str, ...]] = asyncio.Queue(JOBS_MAX)
 
@@ -154,11 +156,12 @@ class Labels:
         return True
 
     async def _print(self, child_ids: tuple[str, ...]) -> None:
-        """Count, then print: no crash hides a label that exists. Who left meanwhile needs none."""
+        """Tell and count, then print: no crash hides a label that exists. Who left meanwhile needs none."""
         there = [child_id for child_id in child_ids if self.code_of(child_id)]
         if not there or self._following.is_locked:
             return
         settings, labels = self.settings, self._labels(there)
+        await self._tell_everybody(there)
         await self._count(there)
         job, is_simplified = await asyncio.to_thread(_job, labels, settings)
         await hand_over(settings.print_command, job, settings.time_limit_s)
@@ -176,6 +179,23 @@ class Labels:
             tags.append(name_tag(name_of(knowledge, child_id), self.code_of(child_id), room_name, day, allergies))
         given = [(child_of(knowledge, one).called, self.code_of(one)) for one in child_ids]
         return (*tags, pickup_slip(given, day))
+
+    async def _tell_everybody(self, child_ids: Sequence[str]) -> None:
+        """Put into the journal whose label may not be the only one: whoever holds one has the code.
+
+        So is one that this desk printed before, and the first here of a child that came at another desk.
+        """
+        again = [one for one in child_ids if self._came_elsewhere(one) or (await self.prints(one)).times]
+        if not again:
+            return
+        staff_id = self.staff_id()
+        wishes = [Wish(kind=EventKind.LABEL_REPRINTED, child_id=one, staff_id=staff_id) for one in again]
+        async with self._recorder.one_at_a_time:
+            await self._recorder.record(*wishes)
+
+    def _came_elsewhere(self, child_id: str) -> bool:
+        stay = self._open_stay(child_id)
+        return bool(stay and stay.check_in and stay.check_in.device_id != self._following.knowledge.device_id)
 
     async def _count(self, child_ids: Sequence[str]) -> None:
         now_ms, staff_id, replica = self._following.now_ms(), self.staff_id(), self._opened().replica

@@ -70,6 +70,20 @@ async def test_a_plain_stay_shows_who_signed_what_on_which_device(office: Office
     assert (out["original"], out["said"]["adult_id"]) == (left.body.decode(), guardian)
 
 
+async def test_a_label_that_was_printed_again_stands_beside_the_stay_with_who_printed_it(
+    office: Office, ana: str
+) -> None:
+    staff, desk = await office.id_of("S-1"), await office.desk()
+    came = desk.check_in(ana, minute=-90)
+    label = desk.event(ana, EventKind.LABEL_REPRINTED, minute=-30, staff_id=staff)
+    await office.push(desk, came, label)
+    found = await office.evidence(came.event_id)
+    beside = found["events"][1]
+    assert (beside["part"], beside["outcome"], beside["signer"]["staff_name"]) == ("beside", "applied", "Ruth Appiah")
+    assert found["findings"] == []
+    assert "label printed again" in shown(await office.page(came.event_id))
+
+
 async def test_a_printed_signature_can_be_checked_with_the_printed_key(office: Office, ana: str) -> None:
     desk = await office.desk()
     came = desk.check_in(ana)

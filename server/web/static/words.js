@@ -19,6 +19,7 @@ const KINDS = {
   correct: "Corrected",
   confirm: "Confirmed by a guardian",
   release_refused: "Release refused",
+  label_reprinted: "Label printed again",
   auto_close: "End assumed when the centre closed",
   review_resolved: "Finding answered",
 };

@@ -269,6 +269,7 @@ def test_a_member_of_staff_moves_as_a_child_does() -> None:
     [
         EventKind.CONFIRM,
         EventKind.RELEASE_REFUSED,
+        EventKind.LABEL_REPRINTED,
         EventKind.ROLLCALL_START,
         EventKind.ROLLCALL_MARK,
         EventKind.ROLLCALL_END,

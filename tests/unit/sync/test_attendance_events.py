@@ -30,6 +30,7 @@ SHORTEST: dict[EventKind, dict[str, Any]] = {
     EventKind.CORRECT: {"supersedes": (OTHER,), "corrected": Correction(adult_name="Ann")},
     EventKind.CONFIRM: {"confirms": (OTHER,)},
     EventKind.RELEASE_REFUSED: {"child_id": CHILD},
+    EventKind.LABEL_REPRINTED: {"child_id": CHILD},
     EventKind.STAFF_IN: {"person_id": PERSON},
     EventKind.STAFF_OUT: {"person_id": PERSON},
     EventKind.STAFF_MOVE: {"person_id": PERSON, "to_room_id": ROOM},

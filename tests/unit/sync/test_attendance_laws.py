@@ -17,7 +17,13 @@ DESKS = ("A", "B", "C")
 COME_AND_GO = (EventKind.CHECK_IN, EventKind.CHECK_OUT)
 PRESENCE = (*COME_AND_GO, EventKind.ROOM_MOVE, EventKind.AUTO_CLOSE)
 ACTS = (EventKind.VOID, EventKind.CORRECT, EventKind.REVIEW_RESOLVED)
-HARMLESS = (EventKind.CHECK_IN, EventKind.ROOM_MOVE, EventKind.CONFIRM, EventKind.RELEASE_REFUSED)
+HARMLESS = (
+    EventKind.CHECK_IN,
+    EventKind.ROOM_MOVE,
+    EventKind.CONFIRM,
+    EventKind.RELEASE_REFUSED,
+    EventKind.LABEL_REPRINTED,
+)
 FACTS_MAX = 10
 
 

@@ -107,10 +107,10 @@ def test_any_event_of_a_stay_leads_to_it() -> None:
 
 
 def test_a_refused_release_and_an_end_that_was_assumed_before_stand_beside() -> None:
-    refused = told(2, EventKind.RELEASE_REFUSED, 30)
+    refused, label = told(2, EventKind.RELEASE_REFUSED, 30), told(5, EventKind.LABEL_REPRINTED, 40)
     closed = told(4, EventKind.AUTO_CLOSE, 600)
-    trail = trail_of([came(1, 0), refused, left(3, 60), closed], uuid_of(1))
-    assert parts(trail) == {1: Part.BEGAN, 2: Part.BESIDE, 3: Part.ENDED, 4: Part.BESIDE}
+    trail = trail_of([came(1, 0), refused, label, left(3, 60), closed], uuid_of(1))
+    assert parts(trail) == {1: Part.BEGAN, 2: Part.BESIDE, 3: Part.ENDED, 4: Part.BESIDE, 5: Part.BESIDE}
 
 
 def test_a_move_out_of_the_stay_is_no_part_of_it() -> None:
@@ -288,7 +288,7 @@ def test_a_confirmation_of_a_void_takes_nothing_back() -> None:
 def some_facts(draw: st.DrawFn) -> list[Fact]:
     kinds = st.sampled_from([
         EventKind.CHECK_IN, EventKind.CHECK_OUT, EventKind.ROOM_MOVE, EventKind.AUTO_CLOSE, EventKind.RELEASE_REFUSED,
-        EventKind.VOID, EventKind.CORRECT, EventKind.CONFIRM, EventKind.REVIEW_RESOLVED,
+        EventKind.LABEL_REPRINTED, EventKind.VOID, EventKind.CORRECT, EventKind.CONFIRM, EventKind.REVIEW_RESOLVED,
     ])  # fmt: skip
     count = draw(st.integers(1, 9))
     return [_drawn(draw, number, draw(kinds), count) for number in range(1, count + 1)]

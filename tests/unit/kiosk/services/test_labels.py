@@ -13,7 +13,7 @@ from kiosk.services.errors import DeskError
 from kiosk.services.label_desk import FAILED, FULL, JOBS_MAX, NO_PRINTER, SIMPLIFIED
 from kiosk.services.label_pdf import as_pdf, in_sight
 from kiosk.services.labels import MORE, Label, Size, as_text, as_zpl, clean, layout, name_tag, pickup_slip, zpl_width
-from sync.attendance import EventKind
+from sync.attendance import AttendanceEvent, EventKind
 from sync.pickup_code import pickup_code
 from sync.records import AlertRecord, ChildRecord, Entity
 from tests.support.building_desk import ANA, BEES, INES, MINUTE_MS, UnlinkedDesk, event_at
@@ -118,6 +118,24 @@ def printing_to(path: Path, format_: LabelFormat = LabelFormat.TEXT, *, then: st
     return LabelSettings(print_command=command, format=format_, allergies=True, time_limit_s=20)
 
 
+def reprints_of(desk: UnlinkedDesk, child_id: str) -> list[AttendanceEvent]:
+    facts = desk._following.knowledge.facts(child_id).values()
+    return [fact.event for fact in facts if fact.event.kind is EventKind.LABEL_REPRINTED]
+
+
+async def test_a_label_for_a_child_that_came_at_another_desk_is_told_though_it_is_the_first_here(
+    desk: UnlinkedDesk, clock: StandingClock, tmp_path: Path
+) -> None:
+    labels = desk.building.labels
+    labels.settings = printing_to(tmp_path / "paper")
+    await desk.hear_of(event_at(EventKind.CHECK_IN, clock.wall_ms(), 1, child_id=ANA, room_id=BEES))
+    printing = asyncio.create_task(labels.run())
+    assert (await labels.again(ANA)).endswith("Label to the printer.")
+    await labels.printed()
+    assert len(reprints_of(desk, ANA)) == 1
+    printing.cancel()
+
+
 async def test_an_arrival_prints_tag_and_slip_and_every_print_is_counted_for_good(
     desk: UnlinkedDesk, clock: StandingClock, tmp_path: Path
 ) -> None:
@@ -140,11 +158,18 @@ async def test_an_arrival_prints_tag_and_slip_and_every_print_is_counted_for_goo
     assert "ALLERGIES: Peanuts" in text
     assert "Pick-up 21 September 2026" in text
     assert not (tmp_path / "shell").exists()
+    assert reprints_of(desk, ANA) == []
     clock.pass_ms(MINUTE_MS)
     assert await labels.again(ANA) == f"Ana Silva: pick-up code {code}. Label to the printer, 2 times now."
     await labels.printed()
     prints = await labels.prints(ANA)
     assert (prints.times, prints.last_ms - prints.first_ms) == (2, MINUTE_MS)
+    # Everybody is told of it, in the journal; and the stay, and what can be taken back, are as they were.
+    (told,) = reprints_of(desk, ANA)
+    assert (told.child_id, told.supersedes) == (ANA, ())
+    assert labels.code_of(ANA) == code
+    undoable = desk.counter.undoable()
+    assert undoable is None or [one.kind for one in undoable.recorded] == [EventKind.CHECK_IN]
 
     assert labels.lacking([ANA], f" {code.lower()} ") == ()
     assert labels.lacking([ANA, INES], code) == ("Inês Gonçalves",)
@@ -186,5 +211,5 @@ async def test_a_printer_that_fails_hangs_or_is_not_there_is_one_calm_line(desk:
         heard._messages.clear()
     assert (tmp_path / "pdf").read_bytes().startswith(b"%PDF-")
     assert (await labels.prints(INES)).times == 4
-    assert (await desk.status()).waiting == 1  # and nothing else was recorded
+    assert (await desk.status()).waiting == 4  # the arrival, and each label that may not be the only one
     printing.cancel()
