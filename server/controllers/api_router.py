@@ -6,6 +6,7 @@ from typing import Final
 
 from fastapi import APIRouter
 from fastapi.params import Depends
+from starlette.types import Scope
 
 API_PREFIX: Final = "/api/v1"
 
@@ -18,3 +19,11 @@ def api_router(prefix: str = "", *, tags: Sequence[str], dependencies: Sequence[
     """
     named: list[str | Enum] = [*tags]
     return APIRouter(prefix=API_PREFIX + prefix, tags=named, dependencies=dependencies)
+
+
+def route_of(scope: Scope) -> str:
+    """Give the pattern of the route that was found, below `/api/v1` without that; empty when there is none.
+
+    Logs, audit entries and idempotency keys name a door by it: an address may hold ids, and a wrong one anything.
+    """
+    return str(getattr(scope.get("route"), "path", "")).removeprefix(API_PREFIX)

@@ -8,6 +8,7 @@ import structlog
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from server.controllers.api_router import route_of
 from server.controllers.problems import error_response, internal_error, too_large
 from server.controllers.rate_limits import noted_limit
 from server.core.asking import NOBODY, Asking, asks
@@ -58,7 +59,7 @@ class RequestFrame:
         started_ms = self._clock.monotonic_ms()
         with structlog.contextvars.bound_contextvars(request_id=request_id), asks(Asking(request_id=request_id)):
             await self._serve(scope, receive, answer)
-            route = _route_of(scope)
+            route = route_of(scope) or "none"
             # Probes come every few seconds and would drown the rest.
             log = _log.debug if route in _PROBES else _log.info
             log(
@@ -126,8 +127,3 @@ def _announced_length(scope: Scope) -> int:
 def _has_nul(scope: Scope) -> bool:
     """Whether the address holds what no table and no name can; of bodies the shapes say it (`schemas/base.py`)."""
     return "\0" in scope["path"] or b"%00" in scope["query_string"] or b"\0" in scope["query_string"]
-
-
-def _route_of(scope: Scope) -> str:
-    """The route's pattern: a path may hold ids, and a wrong one anything."""
-    return str(getattr(scope.get("route"), "path", "")) or "none"

@@ -13,7 +13,8 @@ from server.core.errors import NotFound
 from server.schemas.door import MyFamilyCodeList, MyFamilyCodeOut
 from server.web.qr import qr_svg
 
-router = api_router("/my/family-codes", tags=["families"])
+_CODES: Final = "/my/family-codes"
+router = api_router(_CODES, tags=["families"])
 _SVG: Final = "image/svg+xml"
 _NO_STORE: Final = {"cache-control": "no-store"}
 # As a file by itself it runs nothing and loads nothing.
@@ -41,7 +42,7 @@ async def my_family_codes(
             center_name=adult.center_name,
             code=made.text,
             expires_at=datetime.fromtimestamp(made.expires_at_s, UTC),
-            qr=f"{router.prefix}/{adult.center_id}/qr",
+            qr=f"{_CODES}/{adult.center_id}/qr",
         )
         for adult, made in shown
     ]

@@ -12,7 +12,7 @@ from typing import Final
 from fastapi import Request, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from server.controllers.api_router import API_PREFIX
+from server.controllers.api_router import route_of
 from server.controllers.problems import error_response
 from server.core.errors import FieldProblem, InvalidInput, RollcallError
 from server.services import repeats
@@ -151,7 +151,7 @@ async def claim_if_keyed(request: Request, user: User, services: Services) -> No
     found_route = request.scope.get("route")
     if (getattr(found_route, "openapi_extra", None) or {}).get(NOT_REPEATABLE):
         return
-    route = f"{request.method} {getattr(found_route, 'path', '').removeprefix(API_PREFIX)}"
+    route = f"{request.method} {route_of(request.scope)}"
     address = f"{request.url.path}?{request.url.query}".encode()
     sent = (address, request.headers.get("content-type", "").encode(), await request.body())
     found = await services.repeats.claim(user, repeats.Request(attempt.key, route, sent))

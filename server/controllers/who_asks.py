@@ -6,6 +6,7 @@ from uuid import UUID
 
 from starlette.requests import HTTPConnection
 
+from server.controllers.api_router import route_of
 from server.core.asking import asking_now, let_ask
 from server.services.access import User
 from server.services.bundle import Services
@@ -42,7 +43,7 @@ async def let_somebody_ask(connection: HTTPConnection) -> None:
 
 def _route_of(connection: HTTPConnection) -> str:
     method = str(connection.scope.get("method", "GET"))
-    return f"{method} {getattr(connection.scope.get('route'), 'path', '')}"
+    return f"{method} {route_of(connection.scope)}"
 
 
 def _uuid(text: str) -> str:

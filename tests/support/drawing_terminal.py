@@ -88,7 +88,8 @@ class DrawingTerminal:
         """Go on until the program ended; its exit code, negative for a signal."""
         while self._hear():
             pass
-        return os.waitstatus_to_exitcode(os.waitpid(self._process, 0)[1])
+        ended, self._process = self._process, 0
+        return os.waitstatus_to_exitcode(os.waitpid(ended, 0)[1])
 
     def text(self) -> str:
         """What can be read, row by row."""
@@ -100,6 +101,9 @@ class DrawingTerminal:
 
     def close(self) -> None:
         """End what still runs."""
+        if self._process:
+            os.kill(self._process, signal.SIGKILL)
+            os.waitpid(self._process, 0)
         if self._fd:
             os.close(self._fd)
 
