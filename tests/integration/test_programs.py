@@ -7,6 +7,9 @@ import socket
 import sys
 from pathlib import Path
 
+import pytest
+
+from tests.support.postgres import RUN_DIR_VARIABLE
 from tests.support.programs import Forked, said_by, start_program
 
 DEADLINE_S = 60
@@ -56,3 +59,12 @@ async def test_a_fork_says_and_answers_what_the_real_command_does() -> None:
         )  # fmt: skip
         out, err = await real.communicate()
         assert (forked.status, forked.out, forked.err) == (real.returncode, out.decode(), err.decode()), arguments
+
+
+async def test_a_benchmark_starts_what_users_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(RUN_DIR_VARIABLE)
+    process = await start_program("kiosk", "--help", environment=os.environ)
+    assert not isinstance(process, Forked)
+    out, _ = await process.communicate()
+    assert process.returncode == 0
+    assert b"Usage" in out
