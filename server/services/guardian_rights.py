@@ -9,12 +9,13 @@ from dataclasses import dataclass
 
 from server.core.errors import NotFound
 from server.models.people import Relationship
-from server.repositories import guardian_accounts
+from server.models.rooms import Center
+from server.repositories import centers, guardian_accounts
 from server.repositories.guardian_accounts import FamilyChild
-from server.repositories.unit_of_work import Connection, UnitsOfWork
+from server.repositories.unit_of_work import Connection, UnitOfWork, UnitsOfWork
 from server.services.access import User
 
-__all__ = ["FamilyChild", "GuardianRights", "Rights", "child_of", "children_of", "rights_of"]
+__all__ = ["FamilyChild", "GuardianRights", "Rights", "child_of", "child_with_center", "children_of", "rights_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +68,14 @@ async def child_of(connection: Connection, user: User, child_id: str) -> FamilyC
     if child is None:
         raise NotFound("There is no such child among yours")
     return child
+
+
+async def child_with_center(unit: UnitOfWork, user: User, child_id: str) -> tuple[FamilyChild, Center]:
+    """Give a child of an account's, and the centre that it is at. Raises NotFound like `child_of`."""
+    child = await child_of(unit.connection, user, child_id)
+    center = await centers.find(unit.session, child.center_id)
+    assert center is not None, "a child of a family is at a centre"
+    return child, center
 
 
 def _decided(decided: bool | None, by_law: bool) -> bool:  # noqa: FBT001 - two values of a table, and no switch

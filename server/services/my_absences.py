@@ -10,10 +10,9 @@ import structlog
 from server.core.clock import Clock
 from server.core.errors import Conflict, FieldProblem, InvalidInput, NotEntitled, NotFound
 from server.models.absences import Absence, AbsenceKind
-from server.models.rooms import Center
-from server.repositories import absences, centers
+from server.repositories import absences
 from server.repositories.guardian_accounts import FamilyChild
-from server.repositories.unit_of_work import UnitOfWork, UnitsOfWork
+from server.repositories.unit_of_work import UnitsOfWork
 from server.services.absences import (
     LISTED_MAX,
     Announcement,
@@ -25,7 +24,7 @@ from server.services.absences import (
 from server.services.access import User
 from server.services.announcements import today_at
 from server.services.child_files import Part, read_child
-from server.services.guardian_rights import child_of
+from server.services.guardian_rights import child_with_center
 
 __all__ = ["AHEAD_DAYS_MAX", "Absence", "AbsenceKind", "MyAbsences", "SaidAbsence"]
 
@@ -67,7 +66,7 @@ class MyAbsences:
 
         """
         async with self._units.begin() as unit:
-            _, center = await _child(unit, user, child_id)
+            _, center = await child_with_center(unit, user, child_id)
             await read_child(unit, user, center.id, child_id, Part.ABSENCES)
             return await absences.of_child(unit.session, center.id, child_id, limit=LISTED_MAX), center.time_zone
 
@@ -83,9 +82,9 @@ class MyAbsences:
 
         """
         async with self._units.begin(actor=user.id, origin="my") as unit:
-            _, center = await _child(unit, user, child_id)
+            _, center = await child_with_center(unit, user, child_id)
             await unit.lock_head(center.id)
-            child, _ = await _child(unit, user, child_id)
+            child, _ = await child_with_center(unit, user, child_id)
             _require_voice(child)
             known = await absences.find(unit.session, center.id, said.id)
             if known is not None:
@@ -111,9 +110,9 @@ class MyAbsences:
 
         """
         async with self._units.begin(actor=user.id, origin="my") as unit:
-            _, center = await _child(unit, user, child_id)
+            _, center = await child_with_center(unit, user, child_id)
             await unit.lock_head(center.id)
-            child, _ = await _child(unit, user, child_id)
+            child, _ = await child_with_center(unit, user, child_id)
             row = await absences.find(unit.session, center.id, absence_id)
             if row is None or row.child_id != child_id or row.created_by != user.id:
                 raise NotFound("You announced no such absence")
@@ -125,13 +124,6 @@ class MyAbsences:
             await withdraw_absence(unit, row, self._clock.now())
         _log.info("absence_withdrawn", center=center.id, child=child_id, absence=absence_id, user=user.id)
         return row, center.time_zone
-
-
-async def _child(unit: UnitOfWork, user: User, child_id: str) -> tuple[FamilyChild, Center]:
-    child = await child_of(unit.connection, user, child_id)
-    center = await centers.find(unit.session, child.center_id)
-    assert center is not None, "a child of a family is at a centre"
-    return child, center
 
 
 def _require_voice(child: FamilyChild) -> None:

@@ -16,7 +16,7 @@ from server.core.errors import Conflict, FieldProblem, InvalidInput, NotEntitled
 from server.models.devices import Device, DeviceState
 from server.models.people import PickupAuthorisation, PickupStatus
 from server.models.rooms import Center
-from server.repositories import centers, devices, family_live, pickups
+from server.repositories import devices, family_live, pickups
 from server.repositories.guardian_accounts import FamilyChild
 from server.repositories.unit_of_work import UnitOfWork, UnitsOfWork
 from server.services.access import User
@@ -24,7 +24,7 @@ from server.services.announcements import today_at
 from server.services.child_files import Part, read_child
 from server.services.desk_entries import DeskEntries, Entered, Entry, EventKind
 from server.services.door import pepper_of
-from server.services.guardian_rights import child_of
+from server.services.guardian_rights import child_with_center
 from server.services.my_children import Whereabouts, whereabouts_at
 from server.services.stay_history import PARENT_APP, StayHistory, read_history
 from server.services.throttles import DESK_CODE, Throttles
@@ -120,10 +120,8 @@ class MyAttendance:
     async def _prepared(self, user: User, child_id: str, entry: AppEntry) -> _Prepared:
         now = self._clock.now()
         async with self._units.begin() as unit:
-            child = await child_of(unit.connection, user, child_id)
+            child, center = await child_with_center(unit, user, child_id)
             await read_child(unit, user, child.center_id, child_id, Part.STATUS)
-            center = await centers.find(unit.session, child.center_id)
-            assert center is not None, "a child of a family is at a centre"
             history = await read_history(unit, child, with_event=entry.event_id)
             known = await _known(unit, history, user, entry)
             desks = await devices.of_center(unit.session, center.id)

@@ -11,7 +11,7 @@ from server.core.clock import Clock
 from server.core.errors import Conflict, FieldProblem, InvalidInput, NotEntitled, NotFound
 from server.models.people import PickupAuthorisation, PickupStatus, Relationship
 from server.models.rooms import Center
-from server.repositories import centers, people, pickups
+from server.repositories import people, pickups
 from server.repositories.guardian_accounts import FamilyChild
 from server.repositories.pickups import PickupRows
 from server.repositories.unit_of_work import UnitOfWork, UnitsOfWork
@@ -19,7 +19,7 @@ from server.services.access import User
 from server.services.adults import Adult, add_adult
 from server.services.announcements import suspend, today_at
 from server.services.child_files import Part, read_child
-from server.services.guardian_rights import child_of
+from server.services.guardian_rights import child_with_center
 from server.services.password_again import PasswordAgain
 from server.services.pickups import tell
 from server.services.roster_changes import note_status
@@ -60,7 +60,7 @@ class MyPickups:
     async def mine(self, user: User, child_id: str) -> Sequence[PickupRows]:
         """Give what an account announced for a child, for today and later. Raises NotFound."""
         async with self._units.begin() as unit:
-            child, center = await _child(unit, user, child_id)
+            child, center = await child_with_center(unit, user, child_id)
             await read_child(unit, user, center.id, child.child_id, Part.ANNOUNCEMENTS)
             since = today_at(center, self._clock)
             return await pickups.of_child(unit.session, center.id, child_id, since=since, announced_by=user.id)
@@ -77,12 +77,12 @@ class MyPickups:
 
         """
         async with self._units.begin() as unit:
-            _require_guardian((await _child(unit, user, child_id))[0])
+            _require_guardian((await child_with_center(unit, user, child_id))[0])
         await self._again.require(user, password)
         async with self._units.begin(actor=user.id, origin="my") as unit:
-            _, center = await _child(unit, user, child_id)
+            _, center = await child_with_center(unit, user, child_id)
             await unit.lock_head(center.id)
-            child, _ = await _child(unit, user, child_id)
+            child, _ = await child_with_center(unit, user, child_id)
             _require_guardian(child)
             standing = await pickups.rows(unit.session, center.id, announced.id)
             if standing is not None:
@@ -103,7 +103,7 @@ class MyPickups:
 
         """
         async with self._units.begin(actor=user.id, origin="my") as unit:
-            _, center = await _child(unit, user, child_id)
+            _, center = await child_with_center(unit, user, child_id)
             await unit.lock_head(center.id)
             rows = await pickups.rows(unit.session, center.id, pickup_id)
             if rows is None or rows[0].announced_by != user.id or rows[0].child_id != child_id:
@@ -171,13 +171,6 @@ def may_be_the_same(announced: Announcement, name: str, phone: str) -> bool:
 def _digits(phone: str) -> str:
     """The digits of a number without the zeros before it."""
     return "".join(character for character in phone if character.isdecimal()).lstrip("0")
-
-
-async def _child(unit: UnitOfWork, user: User, child_id: str) -> tuple[FamilyChild, Center]:
-    child = await child_of(unit.connection, user, child_id)
-    center = await centers.find(unit.session, child.center_id)
-    assert center is not None, "a child of a family is at a centre"
-    return child, center
 
 
 def _require_guardian(child: FamilyChild) -> None:

@@ -14,13 +14,12 @@ from zoneinfo import ZoneInfo
 from server.core.clock import Clock
 from server.core.errors import Conflict, FieldProblem, InvalidInput, NotFound
 from server.models.rooms import Center
-from server.repositories import centers
 from server.repositories.guardian_accounts import FamilyChild
 from server.repositories.unit_of_work import UnitOfWork, UnitsOfWork
 from server.services.access import User
 from server.services.child_files import Part, read_child
 from server.services.desk_entries import DeskEntries, Entered, Entry, EventKind
-from server.services.guardian_rights import child_of
+from server.services.guardian_rights import child_of, child_with_center
 from server.services.stay_history import PARENT_APP, MyStay, StayHistory, read_history
 from sync.attendance import AttendanceEvent
 from sync.evidence_trail import id_of_stay
@@ -123,10 +122,8 @@ class MyStays:
     ) -> tuple[Center, Entry, Entered | None]:
         """The centre, what is to be entered, and what it became if it was entered already."""
         async with self._units.begin() as unit:
-            child = await child_of(unit.connection, user, child_id)
+            child, center = await child_with_center(unit, user, child_id)
             await read_child(unit, user, child.center_id, child_id, Part.STAYS)
-            center = await centers.find(unit.session, child.center_id)
-            assert center is not None, "a child of a family is at a centre"
             history, stay = await _stay(unit, child, stay_id)
             known = await history.entered(unit, word.event_id)
         entry = Entry(
