@@ -11,7 +11,6 @@ from kiosk.store.progress import Progress
 from kiosk.store.replica import Replica
 from sync import effects as do
 from sync import events as on
-from sync.backoff import delay_ms
 from sync.device_session import DeviceSession
 from sync.driver import LANE_DRAIN_S
 from sync.errors import NEEDS_A_PERSON, CloseCode
@@ -20,6 +19,7 @@ from sync.messages import proof_material
 from tests.simulation.books import said_by
 from tests.simulation.crashes import Crash, CrashPoints
 from tests.simulation.desk_store import CrashingDatabase, copy_database
+from tests.simulation.dialling import DIAL_TIMEOUT_MS, Tries
 from tests.simulation.disk import CrashDisk, MemoryDisk
 from tests.simulation.link import Link
 from tests.simulation.loop import SessionLoop
@@ -29,8 +29,6 @@ from tests.simulation.worker import StoreWorker
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
-
-DIAL_TIMEOUT_MS = 10_000
 
 
 class Device:
@@ -55,7 +53,6 @@ class Device:
         self.boots = 0
         self.is_up = False
         self.is_partitioned = False
-        self.is_away = False
         self.person_needed = ""
         self.paused_until_ms = 0
         self.told: list[Entry] = []
@@ -65,8 +62,7 @@ class Device:
         self.loop: SessionLoop | None = None
         self.links_opened = 0
         self._generation = 0
-        self._failures = 0
-        self._advised_ms: int | None = None
+        self.tries = Tries()
         self._fails_next = 0
         disk_luck = world.luck(f"disk {name}")
         reach = self.points.reach
@@ -246,6 +242,11 @@ class Device:
 
     # -- the link
 
+    @property
+    def is_away(self) -> bool:
+        """Whether no network reaches this desk for hours, days or weeks."""
+        return self.world.timeline.now_ms < self.tries.away_until_ms
+
     def after(self, delay_ms: int, action: Callable[[], object]) -> None:
         """Do something later, unless this process is dead by then."""
         generation = self._generation
@@ -270,9 +271,7 @@ class Device:
             self.after(self.world.round_trip_ms(self.luck), self._connect)
 
     def _failed(self) -> None:
-        self._failures += 1
-        wait_ms = delay_ms(failures=self._failures, luck=self.luck.fraction(), advised_ms=self._advised_ms)
-        self._advised_ms = None
+        wait_ms = self.tries.failed(self.world.timeline.now_ms, self.luck.fraction)
         self._dial_after(wait_ms)
 
     def _connect(self) -> None:
@@ -321,14 +320,14 @@ class Device:
                     self._needs_person(f"{code.name}: {reason}")
             case do.NotePhase():
                 self.phase = effect
-                self._failures = 0
+                self.tries.failures = 0
             case do.NoteClock():
                 self.submit(lambda: self._perform(effect), lambda result: self._clock_noted(loop, result))
             case do.SignChallenge(nonce):
                 signature = self.pen.sign(proof_material(self.id, nonce))
                 loop.deliver(on.ChallengeSigned(nonce, signature))
             case do.KeepAdvice(wait_ms):
-                self._advised_ms = wait_ms
+                self.tries.advised_ms = wait_ms
 
     def _clock_noted(self, loop: SessionLoop, result: Any) -> None:
         if isinstance(result, on.ClockNoted):

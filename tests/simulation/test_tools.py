@@ -8,7 +8,9 @@ import pytest
 
 from tests.simulation import regressions, report
 from tests.simulation.crashes import POINTS
+from tests.simulation.dialling import DIAL_TIMEOUT_MS, LEAP_MAX_MS, Tries
 from tests.simulation.kept import Kept
+from tests.simulation.luck import Luck
 from tests.simulation.plan import AWAY, FAULTS, LASTING, Lane, Plan, Visit, lane_of
 from tests.simulation.run import Result
 from tests.simulation.shrink import shrink
@@ -120,6 +122,23 @@ def test_desks_are_away_for_days_in_a_seed_that_lasts_for_weeks() -> None:
     assert plan.turmoil_ms >= 7 * 24 * 3_600_000
     assert max(absence.until_ms - absence.at_ms for absence in plan.absences) > 24 * 3_600_000
     assert {absence.desk for absence in plan.absences} == set(range(plan.devices))
+
+
+def test_tries_that_nobody_sees_are_counted_as_if_each_were_played() -> None:
+    away_until_ms = 3 * 3_600_000
+    played, leapt = Tries(), Tries()
+    played.advised_ms = leapt.advised_ms = 4_000
+    luck = Luck(7, "dials")
+    at_ms = played.failed(0, luck.fraction)
+    while at_ms + DIAL_TIMEOUT_MS <= away_until_ms:
+        at_ms += DIAL_TIMEOUT_MS
+        at_ms += played.failed(at_ms, luck.fraction)
+    leapt.away_until_ms = away_until_ms
+    assert leapt.failed(0, Luck(7, "dials").fraction) == at_ms
+    assert leapt.failures == played.failures > 200
+    assert away_until_ms - DIAL_TIMEOUT_MS < at_ms
+    leapt.away_until_ms = 30 * LEAP_MAX_MS
+    assert leapt.failed(0, luck.fraction) < 1.1 * LEAP_MAX_MS
 
 
 def test_a_long_run_that_was_stopped_goes_on_behind_what_it_has(tmp_path: Path) -> None:

@@ -38,8 +38,8 @@ class Turmoil:
         for strike in world.plan.strikes:
             world.timeline.at(strike.at_ms, partial(self._strike, strike))
         for absence in world.plan.absences:
-            world.timeline.at(absence.at_ms, partial(self._away, world.devices[absence.desk], is_away=True))
-            world.timeline.at(absence.until_ms, partial(self._away, world.devices[absence.desk], is_away=False))
+            until_ms = min(absence.until_ms, world.plan.turmoil_ms)
+            world.timeline.at(absence.at_ms, partial(self._away, world.devices[absence.desk], until_ms))
         if world.plan.has("server_restored_from_backup"):
             self._back_up()
         if world.plan.has("replica_set_back"):
@@ -61,7 +61,7 @@ class Turmoil:
             store.is_down = False
         for device in world.devices:
             device.points.disarm()
-            device.is_partitioned = device.is_away = False
+            device.is_partitioned, device.tries.away_until_ms = False, 0
             device.heal()
             device.disk.heal()
             if device.is_rotten:
@@ -142,15 +142,14 @@ class Turmoil:
                 self._later(1_000, 30_000, device.link.resume)
         self._later(1_000, 30_000, lambda: setattr(device, "is_partitioned", False))
 
-    def _away(self, device: Device, *, is_away: bool) -> None:
+    def _away(self, device: Device, until_ms: int) -> None:
         """No network reaches a desk for hours, days or weeks; then it does."""
         if self.is_over:
             return
-        device.is_away = is_away
-        if is_away:
-            self._note(AWAY, device.name)
-            if device.link is not None:
-                device.link.stall()
+        device.tries.away_until_ms = until_ms
+        self._note(AWAY, device.name)
+        if device.link is not None:
+            device.link.stall()
 
     def _frame_swallowed(self) -> None:
         """Software between the two loses one frame out of the middle; the protocol must notice the hole."""
