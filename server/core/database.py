@@ -7,17 +7,18 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import asyncpg
 from sqlalchemy import URL, event, make_url
 from sqlalchemy import Connection as SqlConnection
 from sqlalchemy.engine import ExceptionContext
-from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError
+from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, InvalidatePoolError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
-from sqlalchemy.pool import NullPool
+from sqlalchemy.pool import ConnectionPoolEntry, NullPool
 
+from server.core.clock import Clock, SystemClock
 from server.core.errors import DatabaseUnavailable, SettingsError
 
 Connection = SqlConnection  # the one name of SQLAlchemy that the rest of core needs
@@ -27,7 +28,9 @@ IDLE_IN_TRANSACTION_TIMEOUT_MS: Final = 30_000  # three statements at their limi
 SILENCE_AFTER_TIMEOUT_S: Final = 5.0  # a database that does not even say that a statement took too long
 CONNECT_TIMEOUT_S: Final = 10.0
 POOL_TIMEOUT_S: Final = 5.0
+ASKED_AFTER_MS: Final = 1_000  # a connection that was idle for longer is asked whether it is still there
 CLOSE_TIMEOUT_S: Final = 3.0
+_IDLE_SINCE_MS: Final = "idle_since_ms"
 _DRIVER: Final = "postgresql+asyncpg"
 _WRONG_LOGIN: Final = "28P01"
 # https://www.postgresql.org/docs/current/errcodes-appendix.html
@@ -135,10 +138,11 @@ def create_engine(
     application_name: str = "rollcall",
     statement_timeout_ms: int = STATEMENT_TIMEOUT_MS,
     lock_timeout_ms: int = LOCK_TIMEOUT_MS,
+    clock: Clock | None = None,
 ) -> AsyncEngine:
     """Make an engine with bounds on everything; it connects when first used, and `close_engine` closes it.
 
-    `pool_size` connections stay open and as many again may open in a rush; a connection is tested before use,
+    `pool_size` connections stay open and as many again may open in a rush; a connection is looked at before use,
     so that a restart of the database costs nobody a request. A time-out of 0 means none.
 
     The database itself ends a statement that takes too long. One that stands still cannot: five seconds later the
@@ -157,12 +161,14 @@ def create_engine(
         pool_size=pool_size,
         max_overflow=pool_size,
         pool_timeout=POOL_TIMEOUT_S,
-        pool_pre_ping=True,
         pool_recycle=1800,
         hide_parameters=True,  # parameters hold names of children; errors end up in logs
         connect_args={"timeout": CONNECT_TIMEOUT_S, "command_timeout": wait_s, "server_settings": server_settings},
     )
     event.listen(engine.sync_engine, "handle_error", _drop_what_is_silent)
+    guard = _Guard(clock or SystemClock())
+    event.listen(engine.sync_engine, "checkin", guard.came_back)
+    event.listen(engine.sync_engine, "checkout", guard.goes_out)
     return engine
 
 
@@ -179,6 +185,33 @@ def _drop_what_is_silent(context: ExceptionContext) -> None:
     """Let no rollback wait once more on a connection that did not answer."""
     if isinstance(context.original_exception, TimeoutError):
         context.is_disconnect = True
+
+
+class _Guard:
+    """Looks at each connection of a pool before it is used; a lost one is replaced, and with it all that are as old.
+
+    The end of a database closes its sockets, which the driver notices by itself; what only a question can find, a
+    network that went away without a word, needs some time to happen. The pool's own check asks before every use, at
+    the price of four messages, where a whole check-in takes a dozen.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+
+    def came_back(self, _connection: object, record: ConnectionPoolEntry) -> None:
+        record.info[_IDLE_SINCE_MS] = self._clock.monotonic_ms()
+
+    def goes_out(self, connection: Any, record: ConnectionPoolEntry, _fairy: object) -> None:
+        now_ms = self._clock.monotonic_ms()
+        idle_ms = now_ms - record.info.pop(_IDLE_SINCE_MS, now_ms)
+        if connection.driver_connection.is_closed():
+            raise InvalidatePoolError
+        if idle_ms <= ASKED_AFTER_MS:
+            return
+        try:
+            connection.ping()
+        except Exception as error:
+            raise InvalidatePoolError from error
 
 
 def sqlstate_of(error: BaseException) -> str | None:

@@ -1,6 +1,6 @@
 """The SQL of facts: what decisions need to know, for many centres at once, and new facts as they are decided."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -23,18 +23,6 @@ class NewFact:
 
     center_id: str
     decision: Decision
-
-
-async def known_children(connection: AsyncConnection, children: Iterable[CenterKey]) -> dict[str, set[str]]:
-    """Give those of the ids that are children of their centres, whether still enrolled or not, by centre."""
-    found: dict[str, set[str]] = {}
-    keys = list(children)
-    if not keys:
-        return found
-    columns = {"center_ids": [center_id for center_id, _ in keys], "child_ids": [child_id for _, child_id in keys]}
-    for row in await connection.execute(_KNOWN_CHILDREN, columns):
-        found.setdefault(str(row.center_id), set()).add(str(row.id))
-    return found
 
 
 async def facts_around(
@@ -98,13 +86,6 @@ async def append_facts(connection: AsyncConnection, made: Sequence[NewFact]) -> 
     await connection.execute(_APPEND_FACTS, parameters)
 
 
-_KNOWN_CHILDREN: Final = text("""
-    SELECT person.center_id, person.id
-    FROM unnest(CAST(:center_ids AS uuid[]), CAST(:child_ids AS uuid[])) AS line(center_id, id)
-    JOIN person USING (center_id, id)
-    WHERE person.kind = 'child'
-    ORDER BY person.center_id, person.id
-""")
 # The kinds of the second part are written out as in the index that it reads.
 _FACTS_AROUND: Final = text("""
     WITH line AS (

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Final
 
 import msgspec
@@ -80,6 +80,17 @@ class SubjectRows:
     reviews: list[NewReview] = field(default_factory=list)
 
 
+@dataclass(frozen=True, slots=True)
+class KnownChild:
+    """A child of a centre: what its record says of its days, if anything, and who may collect it, how that came to be.
+
+    The record is without what is not asked here.
+    """
+
+    record: ChildRecord | None
+    pickups: list[PickupRecord] = field(default_factory=list)
+
+
 async def fresh_before(connection: AsyncConnection, before_ms: Mapping[CenterKey, int]) -> dict[CenterKey, Fresh]:
     """Give the last arrival of each subject that found nobody in, before a moment (UTC milliseconds)."""
     columns = {
@@ -135,34 +146,28 @@ async def calendars(connection: AsyncConnection, center_ids: Iterable[str]) -> d
     return found
 
 
-async def pickups(connection: AsyncConnection, children: Iterable[CenterKey]) -> dict[CenterKey, list[PickupRecord]]:
-    """Give who may collect each child, and how that came to be."""
-    keys = list(children)
-    columns = {"center_ids": [center_id for center_id, _ in keys], "child_ids": [child_id for _, child_id in keys]}
-    found: dict[CenterKey, list[PickupRecord]] = {}
-    for row in await connection.execute(_PICKUPS, columns):
-        record = PickupRecord(
-            child_id=str(row.child_id),
-            adult_id=str(row.adult_id),
-            status=row.status,
-            valid_from=row.valid_from.isoformat() if row.valid_from else "",
-            valid_to=row.valid_to.isoformat() if row.valid_to else "",
-            history=tuple(StatusChange(since_ms=since_ms, status=status) for since_ms, status in row.history),
-        )
-        found.setdefault((str(row.center_id), record.child_id), []).append(record)
+async def children(connection: AsyncConnection, keys: Iterable[CenterKey]) -> dict[CenterKey, KnownChild]:
+    """Give those of the ids that are children of their centres, whether still enrolled or not."""
+    wanted = list(keys)
+    columns = {"center_ids": [center_id for center_id, _ in wanted], "child_ids": [child_id for _, child_id in wanted]}
+    found: dict[CenterKey, KnownChild] = {}
+    for row in await connection.execute(_CHILDREN, columns):
+        key = (str(row.center_id), str(row.id))
+        if key not in found:
+            record = ChildRecord(given_name="", family_name="", enrolled_from=_day(row.enrolled_from))
+            found[key] = KnownChild(record if row.enrolled_from else None)
+        if row.adult_id is not None:
+            history = tuple(StatusChange(since_ms=since_ms, status=status) for since_ms, status in row.history)
+            pickup = PickupRecord(
+                child_id=key[1],
+                adult_id=str(row.adult_id),
+                status=row.status,
+                valid_from=_day(row.valid_from),
+                valid_to=_day(row.valid_to),
+                history=history,
+            )
+            found[key].pickups.append(pickup)
     return found
-
-
-async def enrolled(connection: AsyncConnection, children: Iterable[CenterKey]) -> dict[CenterKey, ChildRecord]:
-    """Give since when each child belongs to its centre, as records without what is not asked here."""
-    keys = list(children)
-    columns = {"center_ids": [center_id for center_id, _ in keys], "child_ids": [child_id for _, child_id in keys]}
-    return {
-        (str(row.center_id), str(row.child_id)): ChildRecord(
-            given_name="", family_name="", enrolled_from=row.enrolled_from.isoformat()
-        )
-        for row in await connection.execute(_ENROLLED, columns)
-    }
 
 
 async def staff(connection: AsyncConnection, center_ids: Iterable[str]) -> dict[str, dict[str, StaffRecord]]:
@@ -221,6 +226,10 @@ async def rules(connection: AsyncConnection) -> dict[str, int]:
 async def note_rules(connection: AsyncConnection, center_id: str, number: int) -> None:
     """Write down by which rules the projections of a centre were made."""
     await connection.execute(_NOTE_RULES, {"center_id": center_id, "rules": number})
+
+
+def _day(day: date | None) -> str:
+    return day.isoformat() if day else ""
 
 
 def _columns(rows: Sequence[tuple[SubjectRows, Any]], kind: str) -> dict[str, list[Any]]:
@@ -317,19 +326,15 @@ _CALENDARS: Final = text("""
     WHERE center.id = ANY(CAST(:center_ids AS uuid[]))
     ORDER BY center.id, days.first_day, days.id
 """)
-_PICKUPS: Final = text("""
-    SELECT pickup.center_id, pickup.child_id, pickup.adult_id, pickup.status, pickup.valid_from, pickup.valid_to,
-           pickup.history
-    FROM unnest(CAST(:center_ids AS uuid[]), CAST(:child_ids AS uuid[])) AS line(center_id, child_id)
-    JOIN pickup_authorisation AS pickup USING (center_id, child_id)
-    ORDER BY pickup.center_id, pickup.child_id, pickup.id
-""")
-_ENROLLED: Final = text("""
-    SELECT profile.center_id, profile.child_id, profile.enrolled_from
-    FROM unnest(CAST(:center_ids AS uuid[]), CAST(:child_ids AS uuid[])) AS line(center_id, child_id)
-    JOIN child_profile AS profile USING (center_id, child_id)
-    WHERE profile.enrolled_from IS NOT NULL
-    ORDER BY profile.center_id, profile.child_id
+_CHILDREN: Final = text("""
+    SELECT person.center_id, person.id, profile.enrolled_from, pickup.adult_id, pickup.status, pickup.valid_from,
+           pickup.valid_to, pickup.history
+    FROM unnest(CAST(:center_ids AS uuid[]), CAST(:child_ids AS uuid[])) AS line(center_id, id)
+    JOIN person USING (center_id, id)
+    LEFT JOIN child_profile AS profile ON profile.center_id = person.center_id AND profile.child_id = person.id
+    LEFT JOIN pickup_authorisation AS pickup ON pickup.center_id = person.center_id AND pickup.child_id = person.id
+    WHERE person.kind = 'child'
+    ORDER BY person.center_id, person.id, pickup.id
 """)
 _STAFF: Final = text("""
     SELECT center_id, person_id, employed_from, employed_to FROM staff_profile

@@ -126,14 +126,12 @@ class IntakeFacts:
         unknown = sorted(key for key in named if key[1] not in self._remembered[key[0]].children)
         if not unknown:
             return
-        found = await attendance.known_children(self._connection, unknown)
-        pickups = await projections.pickups(self._connection, unknown)
-        enrolled = await projections.enrolled(self._connection, unknown)
-        for center_id, children in found.items():
-            self._remembered[center_id].children |= children
-            told = {child_id: pickups.get((center_id, child_id), ()) for child_id in children}
-            since = {child_id: record for (at, child_id), record in enrolled.items() if at == center_id}
-            self._remembered[center_id].intake.learn(known_children=children, stored=(), pickups=told, children=since)
+        for (center_id, child_id), child in (await projections.children(self._connection, unknown)).items():
+            remembered = self._remembered[center_id]
+            remembered.children.add(child_id)
+            records = {child_id: child.record} if child.record else {}
+            pickups = {child_id: child.pickups}
+            remembered.intake.learn(known_children=(child_id,), stored=(), pickups=pickups, children=records)
 
     def _earliest_ms(self, cases: Sequence[Case]) -> dict[CenterKey, int]:
         """When the first new event of each subject happened; an act may be about anything since the first.

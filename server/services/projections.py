@@ -131,10 +131,11 @@ async def around_of(connection: Connection, center_id: str, keys: Sequence[Cente
     """Read them for some subjects of one centre."""
     center = (await projections.calendars(connection, [center_id])).get(center_id, _NO_CENTER)
     staff = (await projections.staff(connection, [center_id])).get(center_id, {})
+    children = await projections.children(connection, keys)
     return Around(
         center=center,
-        pickups=await projections.pickups(connection, keys),
-        children=await projections.enrolled(connection, keys),
+        pickups={key: child.pickups for key, child in children.items()},
+        children={key: child.record for key, child in children.items() if child.record is not None},
         employed=employment(staff, center.time_zone),
     )
 
