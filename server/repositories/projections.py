@@ -69,6 +69,7 @@ class NewReview:
 class SubjectRows:
     """All rows of a subject from the stay `first` on; -1: also what came before any, which answered reviews count as.
 
+    `end` is the number behind its last stay. A stay that is known to stand as it is may be left out of `stays`.
     Answers change by acts alone, and a subject with a new act is folded from its first fact.
     """
 
@@ -76,6 +77,7 @@ class SubjectRows:
     subject_id: str
     subject_kind: str
     first: int
+    end: int = 0
     stays: list[NewStay] = field(default_factory=list)
     reviews: list[NewReview] = field(default_factory=list)
 
@@ -108,8 +110,7 @@ async def write_stays(connection: AsyncConnection, subjects: Sequence[SubjectRow
     """Put the stays of each subject, from `first` on, in the place of what stood there."""
     if subjects:
         rows = [(one, stay) for one in subjects for stay in one.stays]
-        ends = [max(one.first, 0) + len(one.stays) for one in subjects]
-        scope = {**_scope(subjects), "firsts": ends}
+        scope = {**_scope(subjects), "firsts": [one.end for one in subjects]}
         await connection.execute(_WRITE_STAYS, {**scope, **_columns(rows, "stay")})
 
 

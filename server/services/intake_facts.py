@@ -71,6 +71,8 @@ class IntakeFacts:
 
         await in_thread(fold_all)
         rows += [await self._from_scratch(key) for key in whole]
+        for one in rows:
+            self._leave_out_what_stands(one)
         await projections.write_stays(self._connection, rows)
         await projections.write_reviews(self._connection, [one for one in rows if self._may_have_reviews(one)])
         await self._tell_critical(rows)
@@ -231,6 +233,13 @@ class IntakeFacts:
         for fact in remembered.intake.facts(key[1]):
             remembered.asked.difference_update(fact.event.supersedes)
         return self._folded(key, None)
+
+    def _leave_out_what_stands(self, rows: SubjectRows) -> None:
+        """Write no stay again that was written here as it is: an arrival would each time write the stay before it."""
+        stays = self._remembered[rows.center_id].stays
+        stood = stays.get(rows.subject_id, {})
+        stays[rows.subject_id] = {stay.ordinal: stay for stay in rows.stays}
+        rows.stays = [stay for stay in rows.stays if stood.get(stay.ordinal) != stay]
 
     def _may_have_reviews(self, rows: SubjectRows) -> bool:
         """Whether there are reviews to write or to take away; remembers of whom there are none."""

@@ -8,7 +8,7 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import Final
 
-from server.repositories.projections import Fresh
+from server.repositories.projections import Fresh, NewStay
 from sync.change_log import Head
 from sync.intake import Intake
 
@@ -22,7 +22,7 @@ class Remembered:
 
     `fresh` is for each subject an arrival that found nobody in, from which it can be folded; None: from the first fact.
     `asked` are events that acts name and that were looked for. `clean` says of whom there are no reviews, and since
-    which of their stays.
+    which of their stays. `stays` are the rows of the last stays of each, by number, as they stand in the table.
     """
 
     intake: Intake
@@ -31,6 +31,7 @@ class Remembered:
     fresh: dict[str, Fresh | None] = field(default_factory=dict)
     asked: set[str] = field(default_factory=set)
     clean: dict[str, int] = field(default_factory=dict)
+    stays: dict[str, dict[int, NewStay]] = field(default_factory=dict)
 
 
 class IntakeMemory:

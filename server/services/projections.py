@@ -166,6 +166,7 @@ def rows_of(
     attendance_ = spans.attendance
     for number, (stay, is_fresh) in enumerate(zip(attendance_.stays, spans.fresh, strict=True), start=ordinal):
         rows.stays.append(_stay(number, stay, is_fresh=is_fresh))
+    rows.end = ordinal + len(rows.stays)
     for finding, span in zip(attendance_.findings, spans.findings, strict=True):
         rows.reviews.append(_open_review(finding, span + ordinal if span >= 0 else -1, received_ms))
     for answer in attendance_.answers:

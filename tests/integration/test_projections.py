@@ -128,6 +128,18 @@ async def test_a_correction_that_moves_an_arrival_before_the_span_moves_the_stay
     assert (await rebuilt(books)).wrong_stays == 0
 
 
+async def test_a_stay_that_did_not_change_is_not_written_again(books: Books) -> None:
+    desk, child = await books.desk(), await books.person("C-1")
+    await push(books.world, desk, desk.check_in(child, minute=0), desk.check_out(child, minute=30))
+    written = await books.value("SELECT CAST(xmin AS text) FROM stay WHERE ordinal = 0")
+    await push(books.world, desk, desk.check_in(child, minute=DAY_MINUTES))
+    assert await stays(books) == [(0, False, False), (1, True, False)]
+    assert await books.value("SELECT CAST(xmin AS text) FROM stay WHERE ordinal = 0") == written
+    await push(books.world, desk, desk.check_out(child, minute=40))
+    assert await books.value("SELECT CAST(xmin AS text) FROM stay WHERE ordinal = 0") != written
+    assert (await rebuilt(books)).wrong_stays == 0
+
+
 async def test_a_review_goes_when_what_it_was_about_is_voided(books: Books) -> None:
     desk, child = await books.desk(), await books.person("C-1")
     wrong = new_id()
