@@ -9,7 +9,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.screen import ModalScreen
-from textual.widgets import Footer, Input
+from textual.widgets import Footer, Input, Static
 
 from kiosk.screens.fitting import after_typed, fit, take_early
 from kiosk.widgets.choice_list import ChoiceList, Row
@@ -21,8 +21,12 @@ class ChooseScreen(ModalScreen[str]):
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "cancel", "Cancel")]
 
-    def __init__(self, title: str, rows: Sequence[Row], note: str = "↑ ↓ choose, ENTER takes it.") -> None:
+    def __init__(
+        self, title: str, rows: Sequence[Row], note: str = "↑ ↓ choose, ENTER takes it.", *, about: Sequence[str] = ()
+    ) -> None:
+        """`about` are lines above the list: what is asked about."""
         super().__init__()
+        self._about = about
         self._title = title
         self._rows = rows
         self._note = note
@@ -31,6 +35,8 @@ class ChooseScreen(ModalScreen[str]):
         """Title, list, what to press."""
         with Vertical(id="dialog"):
             yield QuietLine(id="dialog-title")
+            if self._about:
+                yield Static("\n".join(self._about), id="about", markup=False)
             yield ChoiceList(id="choices")
             yield QuietLine(id="dialog-note")
         yield Footer(show_command_palette=False)

@@ -12,35 +12,34 @@ from textual.screen import Screen
 from kiosk.screens.asking import AskScreen, ChooseScreen, Field
 from kiosk.screens.fitting import fit
 from kiosk.screens.freshness import calmly, keep_fresh
-from kiosk.screens.page import OneAtATime, answer, page_frame
+from kiosk.screens.page import OneAtATime, answer, hint, page_frame
 from kiosk.screens.port import DeskPort, WallClock
-from kiosk.services.child_day import ChildDay, DayLine, Question, Stands, find_line
-from kiosk.services.corrections import Change, Late
+from kiosk.services.child_day import ChildDay, DayLine, Question, find_line
+from kiosk.services.corrections import OLDER_DAY, TAKE_BACK, Change, Late
 from kiosk.services.desk import Collector
 from kiosk.services.roster import NOT_TODAY, is_blocked
 from kiosk.services.typed_words import NAME_CHARACTERS_MAX, REASON_CHARACTERS_MAX
-from kiosk.widgets.choice_list import ChoiceList, Row, in_columns
+from kiosk.widgets.choice_list import ChoiceList, Row
+from kiosk.widgets.day_words import (
+    KIND_WORDS,
+    QUESTION_PREFIX,
+    QUESTION_TITLES,
+    about_lines,
+    answer_row,
+    day_row,
+    detail_words,
+    numbered,
+    question_row,
+    question_words,
+)
 from kiosk.widgets.quiet_line import QuietLine
-from kiosk.widgets.wording import FINDING_WORDS, clock_text, date_text, mark_text
-from sync.answers import Need
+from kiosk.widgets.wording import clock_text, date_text
+from sync.answers import Need, PossibleAnswer
 from sync.attendance import EventKind
 
 CANCELLED: Final = "Cancelled; nothing was recorded."
 CORRECTIONS: Final = frozenset({"time", "room", "collector", "void"})
 OTHER_ADULT: Final = "other"
-KIND_WORDS: Final = {
-    EventKind.CHECK_IN: "came",
-    EventKind.CHECK_OUT: "left",
-    EventKind.ROOM_MOVE: "moved",
-    EventKind.VOID: "void",
-    EventKind.CORRECT: "correction",
-    EventKind.CONFIRM: "confirmed",
-    EventKind.RELEASE_REFUSED: "release refused",
-    EventKind.LABEL_REPRINTED: "label printed again",
-    EventKind.AUTO_CLOSE: "closed by itself",
-    EventKind.REVIEW_RESOLVED: "answer",
-}
-QUESTION_PREFIX: Final = "question "
 TIME: Final = Field("Time", "like 08:10", 5)
 WHY: Final = Field("Why", "a few words for whoever reads it later", REASON_CHARACTERS_MAX)
 
@@ -77,7 +76,7 @@ class ChildDayScreen(Screen[None]):
     def on_mount(self) -> None:
         """Show the day, and stay in step."""
         fit(self)
-        self._say("Choose an entry, then a key below. What was said first stays on record.")
+        hint(self, "Choose an entry, then a key below. What was said first stays on record.")
         self.query_one(ChoiceList).focus()
         self._follow()
 
@@ -96,7 +95,9 @@ class ChildDayScreen(Screen[None]):
         """Say everything that is known of the entry under the cursor."""
         self.refresh_bindings()
         line = self._chosen_line()
-        self.query_one("#page-detail", QuietLine).say(_detail(line, self._zone) if line else self._question_words())
+        self.query_one("#page-detail", QuietLine).say(
+            detail_words(line, self._zone) if line else self._question_words()
+        )
 
     @on(ChoiceList.OptionSelected)
     def line_chosen(self) -> None:
@@ -154,17 +155,22 @@ class ChildDayScreen(Screen[None]):
     async def _time(self) -> str:
         line = self._chosen_line()
         if line is None or not line.may_correct:
-            return "Choose an arrival, a departure or a move that counts."
+            return self._instead("Choose an arrival, a departure or a move that counts.")
         typed = await self._ask(f"When was it, instead of {clock_text(line.at_ms, self._zone)}?", (TIME, WHY))
         if not typed:
             return CANCELLED
         await self._corrections.correct(self._child_id, line.event_id, Change(time=typed[0], reason=typed[1]))
         return f"Corrected to {typed[0].strip()} – recorded here."
 
+    def _instead(self, words: str) -> str:
+        """What to do where an entry cannot be corrected so."""
+        line = self._chosen_line()
+        return TAKE_BACK if line is not None and line.answered else words
+
     async def _room(self) -> str:
         line = self._chosen_line()
         if line is None or not line.may_correct or line.kind is EventKind.CHECK_OUT:
-            return "Choose an arrival or a move that counts."
+            return self._instead("Choose an arrival or a move that counts.")
         rooms = [Row(room_id, name) for room_id, name in await self._desk.building.visits.rooms()]
         room_id = await self.app.push_screen_wait(ChooseScreen("Which room was it?", rooms))
         typed = await self._ask("Why is the room corrected?", (WHY,)) if room_id else ()
@@ -176,7 +182,7 @@ class ChildDayScreen(Screen[None]):
     async def _collector(self) -> str:
         line = self._chosen_line()
         if line is None or not line.may_correct or line.kind is not EventKind.CHECK_OUT:
-            return "Choose a departure that counts."
+            return self._instead("Choose a departure that counts.")
         adult = await self._adult("Who collected, in truth?")
         typed = await self._ask("Why is the adult corrected?", (WHY,)) if adult else ()
         if adult is None or not typed:
@@ -219,22 +225,38 @@ class ChildDayScreen(Screen[None]):
             return "Choose a question (!) first; entries are corrected with the keys below."
         if question.is_critical:
             return "A manager answers this, in the office. Tell them now."
-        rows = [Row(one.code, f"{one.says} {one.consequence}") for one in question.answers]
-        code = await self.app.push_screen_wait(ChooseScreen(f"{FINDING_WORDS[question.kind].capitalize()}", rows))
+        about = about_lines(question, self._clock.wall_ms(), self._zone)
+        rows = [answer_row(one) for one in question.answers]
+        asked = ChooseScreen(QUESTION_TITLES[question.kind], rows, about=numbered(about))
+        code = await self.app.push_screen_wait(asked)
         chosen = next((one for one in question.answers if one.code == code), None)
         if chosen is None:
             return CANCELLED
         time = ""
         if chosen.needs is not Need.NOTHING:
-            typed = await self._ask("When was it?", (TIME,))
+            title = self._time_title(question, chosen)
+            if not title:
+                return OLDER_DAY
+            typed = await self._ask(title, (TIME,), f"{'; '.join(about)}.")
             if not typed:
                 return CANCELLED
             time = typed[0]
         await self._corrections.answer(self._child_id, question.key, code, time=time)
         return "Answered – recorded here."
 
-    async def _ask(self, title: str, fields: tuple[Field, ...]) -> tuple[str, ...]:
+    def _time_title(self, question: Question, chosen: PossibleAnswer) -> str:
+        """Which time is asked for, and of which day; empty when that day is not for the desk any more."""
+        line = find_line(self._day, question.event_ids[0]) if self._day else None
+        if line is None:
+            return ""
+        date = date_text(line.at_ms, self._zone)
+        if chosen.needs is Need.LEFT_AT:
+            return f"When did the child leave, on {date}?"
+        return f"When was it, instead of {clock_text(line.at_ms, self._zone)} on {date}?"
+
+    async def _ask(self, title: str, fields: tuple[Field, ...], about: str = "") -> tuple[str, ...]:
         note = "ENTER goes on; a time is never in the future." if TIME in fields else "ENTER goes on."
+        note = f"{note} {about}".rstrip()
         return await self.app.push_screen_wait(AskScreen(title, fields, note))
 
     async def _adult(self, title: str) -> tuple[str, str] | None:
@@ -257,11 +279,7 @@ class ChildDayScreen(Screen[None]):
 
     def _question_words(self) -> str:
         question = self._chosen_question()
-        if question is None:
-            return ""
-        return (
-            "CRITICAL: for a manager, in the office." if question.is_critical else "ENTER shows the possible answers."
-        )
+        return "" if question is None else question_words(question, self._clock.wall_ms(), self._zone)
 
     def _show(self) -> None:
         if self._day is None:
@@ -269,14 +287,15 @@ class ChildDayScreen(Screen[None]):
         day, width = self._day, max(self.size.width - 4, 16)
         asked = f", {len(day.questions)} to settle" if day.questions else ""
         self.query_one("#page-title", QuietLine).say(f"{day.name}  today and yesterday{asked}")
-        rows = [_question_row(one) for one in day.questions]
+        now_ms = self._clock.wall_ms()
+        rows = [question_row(one, now_ms, self._zone) for one in day.questions]
         last = ""
         for line in day.lines:
             date = date_text(line.at_ms, self._zone)
             if date != last:
                 rows.append(Row(f"day {date}", date, "bold $quiet", is_heading=True))
                 last = date
-            rows.append(_row(line, width, self._zone))
+            rows.append(day_row(line, width, self._zone))
         self.query_one(ChoiceList).show(
             rows, empty_words="Nothing was entered today or yesterday. I enters an arrival."
         )
@@ -284,33 +303,6 @@ class ChildDayScreen(Screen[None]):
 
     def _say(self, sentence: str) -> None:
         answer(self, sentence)
-
-
-def _row(line: DayLine, width: int, zone: ZoneInfo) -> Row:
-    what = KIND_WORDS.get(line.kind, line.kind)
-    if line.adult:
-        what = f"{what} with {line.adult}"
-    elif line.room_name and line.kind is not EventKind.CHECK_OUT:
-        what = f"{what}, {line.room_name}"
-    state = f"✗ {line.stands}" if line.stands is Stands.VOIDED else line.stands or mark_text(line.mark)
-    first = f"{clock_text(line.at_ms, zone)}  {what}"
-    text = in_columns(width, first, (line.device, 14 if width >= 60 else 6), (state, 16))  # noqa: PLR2004 - narrow
-    look = {Stands.VOIDED: "$quiet", Stands.PARKED: "bold $warn"}.get(line.stands, "")
-    return Row(line.event_id, text, look)
-
-
-def _detail(line: DayLine, zone: ZoneInfo) -> str:
-    parts = [f"{line.by}, on {line.device}"]
-    if line.said_at_ms != line.at_ms:
-        parts.append(f"first said {clock_text(line.said_at_ms, zone)}")
-    parts += [f"why: {line.reason}"] if line.reason else []
-    parts += [line.note] if line.note else []
-    return "; ".join(parts)
-
-
-def _question_row(question: Question) -> Row:
-    level = "CRITICAL: " if question.is_critical else ""
-    return Row(f"{QUESTION_PREFIX}{question.key}", f"! {level}{FINDING_WORDS[question.kind]}", "bold $warn")
 
 
 def _adult_words(collector: Collector) -> str:

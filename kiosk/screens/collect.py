@@ -20,6 +20,7 @@ from kiosk.services.desk import Collector
 from kiosk.services.roster import NOT_TODAY, is_blocked
 from kiosk.widgets.alert_lines import AlertLines
 from kiosk.widgets.face import Face, Gallery, nobody, side_for
+from kiosk.widgets.pointed_list import PointedList
 from kiosk.widgets.quiet_line import QuietLine
 from sync.records import AlertRecord
 from sync.resemblance import Resemblance, resemblance
@@ -90,7 +91,7 @@ class CollectScreen(ModalScreen[Collection | None]):
             yield AlertLines(self._question.alerts)
             yield QuietLine(id="list-note")
             with Horizontal(classes="beside"):
-                yield OptionList(*(self._option(each) for each in self._collectors), id="collectors")
+                yield PointedList(*(self._option(each) for each in self._collectors), id="collectors")
                 yield Face(id="face")
             yield Input(
                 placeholder="Other adult: type the full name, then ENTER",

@@ -16,6 +16,7 @@ from kiosk.screens.fitting import fit
 from kiosk.services.families import FamilyMember
 from kiosk.widgets.alert_lines import ALERTS_TO_READ, AlertLines, must_read, named
 from kiosk.widgets.face import Face, Gallery, nobody
+from kiosk.widgets.pointed_list import PointedList
 from kiosk.widgets.quiet_line import QuietLine
 from kiosk.widgets.wording import ALERT_SYMBOL
 
@@ -43,7 +44,7 @@ class FamilyScreen(ModalScreen[tuple[str, ...] | None]):
         with Vertical(id="dialog", classes="-family"):
             yield QuietLine(id="dialog-title")
             with Horizontal(classes="beside"):
-                yield OptionList(
+                yield PointedList(
                     *(Option(self._words(one), id=one.line.child_id) for one in self._members), id="family"
                 )
                 yield Face(id="child-face")

@@ -22,6 +22,7 @@ from kiosk.services.release import CODE_MATCH, NEAR_BLOCKED_NAME, Release, lacks
 from kiosk.widgets.alert_lines import ALERTS_TO_READ, CHECK_IN, CHECK_OUT, must_read, named
 from kiosk.widgets.wording import moment_text
 
+THROW_AWAY: Final = "Throw away any label of it."
 NO_PINS: Final = "Nobody has a PIN here: this desk is open to whoever stands at it."
 
 
@@ -45,9 +46,11 @@ async def act_on_family(
 
 async def undo_last(scene: Scene) -> str:
     """Take the last entry back."""
+    has_label = await scene.desk.counter.has_label()
     undone = await scene.desk.counter.undo()
     names = ", ".join(one.child_name for one in undone if one.child_name)
-    return f"Taken back{': ' if names else ''}{names}. It stays in the log as taken back."
+    label = f" {THROW_AWAY}" if has_label else ""
+    return f"Taken back{': ' if names else ''}{names}.{label} It stays in the log as taken back."
 
 
 async def lock_desk(scene: Scene) -> str:

@@ -12,6 +12,7 @@ from textual.widgets import Footer
 from kiosk.screens.freshness import calmly
 from kiosk.widgets.choice_list import ChoiceList
 from kiosk.widgets.quiet_line import QuietLine
+from kiosk.widgets.result_line import FRESH
 
 
 def page_frame(
@@ -30,9 +31,15 @@ def page_frame(
 
 
 def answer(page: Screen[Any], sentence: str) -> None:
-    """Answer the last key press; an empty sentence leaves the line as it is."""
+    """Answer the last key press; an empty sentence leaves the line as it is. A tiny screen shows answers, no hints."""
     if sentence:
-        page.query_one("#page-note", QuietLine).say(sentence)
+        hint(page, sentence)
+        page.query_one("#page-note").add_class(FRESH)
+
+
+def hint(page: Screen[Any], sentence: str) -> None:
+    """Say what can be done here, before any key was pressed."""
+    page.query_one("#page-note", QuietLine).say(sentence)
 
 
 class OneAtATime:

@@ -12,7 +12,7 @@ from textual.screen import Screen
 from kiosk.screens.asking import AskScreen, ChooseScreen, Field
 from kiosk.screens.fitting import fit
 from kiosk.screens.freshness import calmly, keep_fresh
-from kiosk.screens.page import OneAtATime, answer, page_frame
+from kiosk.screens.page import OneAtATime, answer, hint, page_frame
 from kiosk.screens.port import DeskPort, WallClock
 from kiosk.services.people import Person
 from kiosk.services.typed_words import NAME_CHARACTERS_MAX, PURPOSE_CHARACTERS_MAX
@@ -55,7 +55,7 @@ class PeopleScreen(Screen[None]):
     def on_mount(self) -> None:
         """Show the lists, and stay in step."""
         fit(self)
-        self._say("ENTER signs in or out; M changes rooms; V takes a visitor in.")
+        hint(self, "ENTER signs in or out; M changes rooms; V takes a visitor in.")
         self.query_one(ChoiceList).focus()
         self._follow()
 

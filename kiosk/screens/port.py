@@ -98,6 +98,10 @@ class CounterPort(Protocol):
         """Record that these children were not given to somebody."""
         ...
 
+    async def has_label(self) -> bool:
+        """Whether a label was printed of what can be taken back."""
+        ...
+
     async def undo(self) -> tuple[Recorded, ...]:
         """Take back the last thing recorded."""
         ...

@@ -15,7 +15,7 @@ from textual.widgets import Digits, Static
 from kiosk.screens.asking import AskScreen, ChooseScreen, Field, SureScreen
 from kiosk.screens.fitting import fit
 from kiosk.screens.freshness import calmly, keep_fresh
-from kiosk.screens.page import OneAtATime, answer, page_frame
+from kiosk.screens.page import OneAtATime, answer, hint, page_frame
 from kiosk.screens.port import DeskPort
 from kiosk.services.people import NO_ROOM
 from kiosk.services.rollcall_desk import Kept
@@ -90,7 +90,7 @@ class RollCallScreen(Screen[None]):
     def on_mount(self) -> None:
         """Show the list, and stay in step with every other desk."""
         fit(self)
-        self._say(HINT)
+        hint(self, HINT)
         self.query_one(ChoiceList).focus()
         self._follow()
 

@@ -11,7 +11,7 @@ from textual.screen import Screen
 from kiosk.screens.asking import ChooseScreen
 from kiosk.screens.fitting import fit
 from kiosk.screens.freshness import calmly, keep_fresh
-from kiosk.screens.page import OneAtATime, answer, page_frame
+from kiosk.screens.page import OneAtATime, answer, hint, page_frame
 from kiosk.screens.port import DeskPort
 from kiosk.services.people import Person
 from kiosk.services.rooms import RoomLine, capacity_words, center_words, ratio_words
@@ -43,7 +43,7 @@ class RoomsScreen(Screen[None]):
     def on_mount(self) -> None:
         """Show the rooms, and stay in step."""
         fit(self)
-        self._say("Warnings are told and never stop anybody. ENTER shows the children of a room.")
+        hint(self, "Warnings are told and never stop anybody. ENTER shows the children of a room.")
         self.query_one(ChoiceList).focus()
         self._follow()
 
@@ -112,7 +112,7 @@ class RoomScreen(Screen[None]):
     def on_mount(self) -> None:
         """Show the children, and stay in step."""
         fit(self)
-        self._say("SPACE picks a child, A all; ENTER moves who is picked, or who is chosen.")
+        hint(self, "SPACE picks a child, A all; ENTER moves who is picked, or who is chosen.")
         self.query_one(ChoiceList).focus()
         self._follow()
 

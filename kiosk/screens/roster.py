@@ -126,7 +126,7 @@ class RosterScreen(Screen[None]):
         elif isinstance(message, Quarantined):
             result.show_note(quarantine_text(message))
         elif isinstance(message, PrinterTrouble):
-            result.show_note(message.sentence)
+            result.show_trouble(message.sentence)
         elif isinstance(message, SnapshotProgress):
             result.show_note(f"Receiving data, part {message.part} of {message.parts}.")
         else:
@@ -147,6 +147,7 @@ class RosterScreen(Screen[None]):
     async def search_changed(self) -> None:
         """Narrow the list while the name is typed."""
         self._found_by_scan = frozenset()
+        self.query_one(ResultLine).make_room()
         await self._calmly(self._show_roster)
 
     def action_act(self) -> None:
@@ -334,9 +335,7 @@ class RosterScreen(Screen[None]):
             self._show_own_mark()
 
     def _is_wanted(self, line: RosterLine) -> bool:
-        if self._found_by_scan:
-            return line.child_id in self._found_by_scan
-        return self._room_id in {"", line.room_id}
+        return line.child_id in self._found_by_scan if self._found_by_scan else self._room_id in {"", line.room_id}
 
     def _show_own_mark(self) -> None:
         result = self.query_one(ResultLine)

@@ -10,7 +10,7 @@ from textual.screen import Screen
 
 from kiosk.screens.fitting import fit
 from kiosk.screens.freshness import calmly, keep_fresh
-from kiosk.screens.page import answer, page_frame
+from kiosk.screens.page import answer, hint, page_frame
 from kiosk.screens.port import DeskPort, WallClock
 from kiosk.services.today import Today, TodayLine, TodayState, counts
 from kiosk.widgets.choice_list import ChoiceList, Row, in_columns
@@ -44,7 +44,7 @@ class TodayScreen(Screen[None]):
     def on_mount(self) -> None:
         """Show the names, and stay in step."""
         fit(self)
-        self._say("F shows one group after the other.")
+        hint(self, "F shows one group after the other.")
         self.query_one(ChoiceList).focus()
         self._follow()
 

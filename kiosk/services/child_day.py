@@ -10,13 +10,13 @@ from kiosk.services.knowledge import Knowledge
 from kiosk.services.own_facts import fact_of_own
 from kiosk.services.people import name_of
 from sync.amendments import Amended, amend
-from sync.answers import PossibleAnswer, possible_answers
-from sync.attendance import EventKind, Fact, FindingKind
+from sync.answers import POSSIBLE_ANSWERS, PossibleAnswer, possible_answers
+from sync.attendance import AttendanceEvent, EventKind, Fact, FindingKind
 from sync.attendance_events import each_once
 from sync.findings import Finding
 
 CORRECTABLE: Final = frozenset({EventKind.CHECK_IN, EventKind.CHECK_OUT, EventKind.ROOM_MOVE})
-VOIDABLE: Final = CORRECTABLE | {EventKind.RELEASE_REFUSED}
+VOIDABLE: Final = CORRECTABLE | {EventKind.RELEASE_REFUSED, EventKind.REVIEW_RESOLVED}
 _ACTS: Final = frozenset({EventKind.VOID, EventKind.CORRECT, EventKind.REVIEW_RESOLVED})
 METHOD_WORDS: Final = {
     "staff_attested": "by staff",
@@ -44,8 +44,10 @@ class Stands(StrEnum):
 class DayLine:
     """One event of a child. `at_ms` is when it counts, `said_at_ms` what was said first (UTC milliseconds).
 
-    `room_id` is the room of an arrival and the goal of a move. `adult` collected, or was refused. `by` entered it, in
-    whatever way is known. `reason` is why it was corrected, voided, answered or refused.
+    `room_name` is the room of an arrival and the goal of a move. `adult` collected, or was refused. `by` entered it, in
+    whatever way is known. `reason` is why it was corrected, voided, answered or refused. `disputes`: a guardian says
+    that it was not so. `answered` is what an answer says, `by_office`: a manager gave it, and a desk does not take it
+    back.
     """
 
     event_id: str
@@ -60,27 +62,34 @@ class DayLine:
     stands: Stands
     reason: str = ""
     note: str = ""
+    disputes: bool = False
+    answered: str = ""
+    by_office: bool = False
 
     @property
     def may_correct(self) -> bool:
-        """Whether a correction can act upon it."""
-        return self.kind in CORRECTABLE and self.stands in (Stands.COUNTS, Stands.CORRECTED)
+        """Whether a correction can act upon it; an answer that tells of a departure is taken back instead."""
+        return self.kind in CORRECTABLE and self.stands in (Stands.COUNTS, Stands.CORRECTED) and not self.answered
 
     @property
     def may_void(self) -> bool:
         """Whether it counts, and a void can end that."""
-        return self.kind in VOIDABLE and self.stands in (Stands.COUNTS, Stands.CORRECTED)
+        return self.kind in VOIDABLE and self.stands in (Stands.COUNTS, Stands.CORRECTED) and not self.by_office
 
 
 @dataclass(frozen=True)
 class Question:
-    """An open finding about the child, and what may be answered; a critical one is not for the desk to answer."""
+    """An open finding about the child, and what may be answered; a critical one is not for the desk to answer.
+
+    `about` are the entries of `event_ids`, in their order, also those of days that are not shown.
+    """
 
     key: str
     kind: FindingKind
     event_ids: tuple[str, ...]
     is_critical: bool
     answers: tuple[PossibleAnswer, ...]
+    about: tuple[DayLine, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -100,8 +109,9 @@ def child_day(knowledge: Knowledge, child_id: str, since_ms: int, own_desk: str)
     lines = [teller.line(fact) for fact in ordered]
     lines += [teller.parked(fact) for fact in _set_aside(knowledge, child_id)]
     shown = sorted((line for line in lines if line.at_ms >= since_ms), key=lambda line: (line.at_ms, line.event_id))
-    findings = knowledge.attendance(child_id).findings
-    return ChildDay(child_id, name_of(knowledge, child_id), tuple(shown), tuple(map(_question, findings)))
+    told = {line.event_id: line for line in lines}
+    questions = tuple(_question(finding, told) for finding in knowledge.attendance(child_id).findings)
+    return ChildDay(child_id, name_of(knowledge, child_id), tuple(shown), questions)
 
 
 def find_line(day: ChildDay, event_id: str) -> DayLine | None:
@@ -114,9 +124,17 @@ def find_question(day: ChildDay, key: str) -> Question | None:
     return next((question for question in day.questions if question.key == key), None)
 
 
-def _question(finding: Finding) -> Question:
+def _question(finding: Finding, told: Mapping[str, DayLine]) -> Question:
     answers = () if finding.is_critical else possible_answers(finding.kind)
-    return Question(finding.key, finding.kind, finding.event_ids, finding.is_critical, answers)
+    about = tuple(told[event_id] for event_id in finding.event_ids if event_id in told)
+    return Question(finding.key, finding.kind, finding.event_ids, finding.is_critical, answers, about)
+
+
+def _answered(event: AttendanceEvent) -> str:
+    """What an answer says; one that a later version knows is told by its code."""
+    kind = event.finding.partition(":")[0]
+    known = POSSIBLE_ANSWERS[FindingKind(kind)] if kind in set(FindingKind) else ()
+    return next((one.says for one in known if one.code == event.answer), event.answer)
 
 
 def _set_aside(knowledge: Knowledge, child_id: str) -> list[Fact]:
@@ -161,7 +179,7 @@ class _Teller:
         return Mark.RECORDED if self._knowledge.is_waiting(event_id) else Mark.CONFIRMED
 
     def _told(self, fact: Fact, counted: Fact, stands: Stands, mark: Mark) -> DayLine:
-        event = counted.event
+        event, is_answer = counted.event, fact.event.kind is EventKind.REVIEW_RESOLVED
         room = self._knowledge.rooms.get(event.to_room_id or event.room_id)
         adult = self._knowledge.adults.get(event.adult_id)
         adult_name = f"{adult.given_name} {adult.family_name}".strip() if adult else event.adult_name
@@ -169,7 +187,7 @@ class _Teller:
             event_id=event.event_id,
             kind=event.kind,
             at_ms=counted.at_ms,
-            said_at_ms=fact.at_ms,
+            said_at_ms=counted.at_ms if is_answer else fact.at_ms,
             room_name=room.name if room else "",
             adult=adult_name,
             device=self._device(fact),
@@ -178,6 +196,9 @@ class _Teller:
             stands=stands,
             reason=event.reason or self._why.get(event.event_id, ""),
             note=event.note,
+            disputes=event.disputes,
+            answered=_answered(fact.event) if is_answer else "",
+            by_office=is_answer and bool(event.author),
         )
 
     def _device(self, fact: Fact) -> str:

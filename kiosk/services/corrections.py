@@ -6,6 +6,7 @@ yesterday are for the desk; older days are for the office, where figures may hav
 
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
+from typing import Final
 
 from kiosk.services.child_day import ChildDay, DayLine, Question, child_day, find_line, find_question
 from kiosk.services.children import child_of
@@ -17,10 +18,14 @@ from kiosk.services.recording import Wish
 from kiosk.services.typed_time import typed_ms
 from kiosk.services.typed_words import typed_name, typed_reason
 from sync.answers import Need, PossibleAnswer
-from sync.attendance import EventKind
+from sync.attendance import EventKind, FindingKind
 from sync.attendance_events import Correction
 from sync.limits import EVENT_NAMES_MAX
 from sync.records import day_bounds_ms
+
+TAKE_BACK: Final = "This is an answer: X takes it back, and the question is asked again."
+OLDER_DAY: Final = "This is about an older day; the office settles it."
+_MINUTE_MS: Final = 60_000
 
 
 @dataclass(frozen=True)
@@ -82,6 +87,8 @@ class Corrections:
         reason = typed_reason(change.reason)
         async with self._recorder.one_at_a_time:
             line = self._line(child_id, event_id)
+            if line.answered:
+                raise DeskError("bad_input", TAKE_BACK)
             if not line.may_correct:
                 raise DeskError("bad_input", "This entry cannot be corrected; it does not count, or it only explains.")
             wish = Wish(
@@ -182,8 +189,21 @@ class Corrections:
             return None
         line = find_line(day, question.event_ids[0])
         if line is None:
-            raise DeskError("not_at_the_desk", "This is about an older day; the office settles it.")
-        return self._typed(time, self._day_of(line.at_ms))
+            raise DeskError("not_at_the_desk", OLDER_DAY)
+        at_ms = self._typed(time, self._day_of(line.at_ms))
+        if chosen.needs is Need.LEFT_AT:
+            self._require_left(question, at_ms)
+        return at_ms
+
+    def _require_left(self, question: Question, at_ms: int) -> None:
+        """A child leaves after it came: between two arrivals, or after the later of two desks'. Minutes are typed."""
+        first, second = question.about[:2]
+        is_between = question.kind is FindingKind.POSSIBLE_MISSED_CHECK_OUT
+        came = first if is_between else second
+        if at_ms < came.at_ms - came.at_ms % _MINUTE_MS:
+            raise DeskError("bad_input", f"The child came at {self._words(came.at_ms)}; it left after that.")
+        if is_between and at_ms > second.at_ms:
+            raise DeskError("bad_input", f"The child came again at {self._words(second.at_ms)}; it left before that.")
 
     def _correction(self, line: DayLine, change: Change) -> Correction:
         said = [bool(change.time), bool(change.room_id), bool(change.adult_id or change.adult_name)]

@@ -1,6 +1,6 @@
 """The front desk: whole families come and go at once, a release is refused, the last entry is taken back."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from kiosk.keys import DeviceKeys
@@ -84,6 +84,7 @@ class Counter:
         self._new_id = new_id
         self._last: tuple[tuple[Recorded, ...], int] = ((), 0)
         self.arrived: Callable[[Sequence[Recorded]], None] = lambda _: None
+        self.were_printed: Callable[[Sequence[Recorded]], Awaitable[bool]] = _nothing_printed
         """Hears of children who came, once that is durable."""
 
     # -- what can be done
@@ -99,6 +100,11 @@ class Counter:
         recorded, at_ms = self._last
         left_ms = self._door.settings.undo_ms - (self._following.clock.monotonic_ms() - at_ms)
         return Undoable(recorded, left_ms) if recorded and left_ms > 0 else None
+
+    async def has_label(self) -> bool:
+        """Whether a label was printed of what can be taken back; raises DeskError storage_failed."""
+        found = self.undoable()
+        return found is not None and await self.were_printed(found.recorded)
 
     def scan(self, text: str) -> Scanned:
         """The children of the adult whose code or card this is, or the child whose card it is.
@@ -309,3 +315,7 @@ def _checked(child_ids: Sequence[str]) -> Sequence[str]:
     if not 0 < len(child_ids) <= CHILDREN_MAX or len(set(child_ids)) != len(child_ids):
         raise DeskError("bad_input", f"Choose 1 to {CHILDREN_MAX} children, each once.")
     return child_ids
+
+
+async def _nothing_printed(_recorded: Sequence[Recorded]) -> bool:
+    return False

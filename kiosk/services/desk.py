@@ -76,6 +76,7 @@ class Desk:
         self.door = Door(following, check, DoorSettings(), self.keyring.pepper)
         self.counter = Counter(self.parts, self.door, self.keyring.family_key, opened.keys, ids.new)
         self.counter.arrived = self.building.labels.arrived
+        self.counter.were_printed = self.building.labels.were_printed
         self.building.labels.staff_id = lambda: self.door.state().staff_id
 
     @classmethod

@@ -26,8 +26,9 @@ from sync.pickup_code import pickup_code, typed_codes
 JOBS_MAX: Final = 20
 LABEL_ALERT: Final = "allergy"
 NO_PRINTER: Final = "No label printer is set up at this desk."
-FULL: Final = "The label printer is behind; a label was left out. ^L prints it again."
-FAILED: Final = "The label printer did not take the label; check in goes on. ^L prints it again."
+FULL: Final = "The label printer is behind; this label was left out. ^L prints it."
+FAILED: Final = "The label printer did not take a label."
+TRY_AGAIN: Final = "^L tries again."
 SIMPLIFIED: Final = "Some letters are not in the label's font; the names on it are simplified."
 _DAY_MS: Final = 86_400_000
 
@@ -109,12 +110,13 @@ class Labels:
         name, code = name_of(self._following.knowledge, child_id), self.code_of(child_id)
         if not code:
             raise DeskError("bad_input", f"{name} is not in by an arrival that was recorded; there is no label.")
+        says = f"Pick-up code {code} for {name}."
         if not self.settings.print_command:
-            return f"{name}: pick-up code {code}. {NO_PRINTER}"
+            return f"{says} {NO_PRINTER}"
         before = (await self.prints(child_id)).times
         if not self._put((child_id,)):
-            return f"{name}: pick-up code {code}. {FULL}"
-        return f"{name}: pick-up code {code}. Label to the printer{_nth(before + 1)}."
+            return f"{says} {FULL}"
+        return f"{says} Label to the printer{_nth(before + 1)}."
 
     async def prints(self, child_id: str) -> LabelPrints:
         """How often the label of the open stay was printed at this desk; raises DeskError of the store."""
@@ -132,12 +134,12 @@ class Labels:
                 await self._print(child_ids)
             except PrintFailed as error:
                 log.warning("label_not_printed", reason=str(error))
-                self._tell(FAILED)
+                self._tell(self._not_printed(child_ids))
             except DeskError as refusal:
                 self._tell(f"No label was printed. {refusal.message}")
             except Exception:
                 log.exception("label_not_printed")
-                self._tell(FAILED)
+                self._tell(self._not_printed(child_ids))
             finally:
                 self._jobs.task_done()
 
@@ -151,9 +153,29 @@ class Labels:
         try:
             self._jobs.put_nowait(child_ids)
         except asyncio.QueueFull:
-            self._tell(FULL)
+            self._tell(self._not_printed(child_ids))
             return False
         return True
+
+    def _not_printed(self, child_ids: Sequence[str]) -> str:
+        """The codes that are on no label: without a printer they are written by hand."""
+        knowledge = self._following.knowledge
+        codes = [(self.code_of(one), name_of(knowledge, one)) for one in child_ids]
+        told = ", ".join(f"{code} for {name}" for code, name in codes if code)
+        if not told or self._following.is_locked:
+            return FAILED
+        return f"Not printed: pick-up code {told}. {TRY_AGAIN}"
+
+    async def were_printed(self, recorded: Sequence[Recorded]) -> bool:
+        """Whether a label of one of these arrivals was printed at this desk; raises DeskError of the store."""
+        replica = self._opened().replica
+        ids = [one.event_id for one in recorded if one.kind == EventKind.CHECK_IN]
+
+        def read() -> bool:
+            store = LabelPrintStore(replica.database)
+            return any(store.read(event_id).times for event_id in ids)
+
+        return bool(ids) and await self._ask(read)
 
     async def _print(self, child_ids: tuple[str, ...]) -> None:
         """Tell and count, then print: no crash hides a label that exists. Who left meanwhile needs none."""

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from textual.content import Content
-from textual.widgets import OptionList
 from textual.widgets.option_list import Option, OptionDoesNotExist
 
+from kiosk.widgets.pointed_list import PointedList
 from kiosk.widgets.wording import in_cells
 
 GAP = "  "
@@ -30,7 +30,7 @@ def in_columns(width: int, first: str, *others: tuple[str, int]) -> str:
     return GAP.join(parts).rstrip()
 
 
-class ChoiceList(OptionList):
+class ChoiceList(PointedList):
     """Headings cannot be chosen; an empty list says why it is empty."""
 
     def __init__(self, *, id: str) -> None:  # noqa: A002  Textual's name

@@ -13,6 +13,7 @@ from textual.widgets import Input, OptionList
 from textual.widgets.option_list import Option
 
 from kiosk.services.door import StaffMember
+from kiosk.widgets.pointed_list import PointedList
 from kiosk.widgets.quiet_line import QuietLine
 from sync.pins import PIN_DIGITS_MAX
 
@@ -37,7 +38,7 @@ class PinPanel(Vertical):
 
     def compose(self) -> ComposeResult:
         """The names, and the PIN below."""
-        yield OptionList(*(Option(Content(f"  {one.name}")) for one in self._staff), id="staff")
+        yield PointedList(*(Option(Content(f"  {one.name}")) for one in self._staff), id="staff")
         yield Input(
             placeholder="PIN, then ENTER",
             password=True,

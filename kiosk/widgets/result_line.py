@@ -8,15 +8,23 @@ from kiosk.services.desk import Recorded
 from kiosk.widgets.quiet_line import QuietLine
 from kiosk.widgets.wording import DONE_WORDS, MARK_SYMBOLS
 
+FRESH: Final = "-fresh"
+TROUBLE: Final = "-trouble"
+
 
 class ResultLine(QuietLine):
-    """Shows one sentence; a newer one replaces it."""
+    """Shows one sentence; a newer one replaces it, and the trouble below it.
+
+    A tiny screen has room for it only while it is fresh, which is until somebody types again.
+    """
 
     def __init__(self) -> None:
         super().__init__(id="result")
         self._marks: dict[str, Mark] = {}
         self._sentence = ""
         self._answer = ""
+        self._undo = ""
+        self._trouble = ""
 
     @property
     def event_ids(self) -> frozenset[str]:
@@ -25,7 +33,7 @@ class ResultLine(QuietLine):
 
     def show_recorded(self, recorded: Sequence[Recorded], at: str) -> None:
         """Say what was just recorded, together; `at` is the centre's time, `07:58`."""
-        self._marks = {one.event_id: Mark.RECORDED for one in recorded}
+        self._marks, self._trouble = {one.event_id: Mark.RECORDED for one in recorded}, ""
         done = DONE_WORDS.get(recorded[0].kind, "recorded")
         self._sentence = f"{_names(recorded)} {done} {at}"
         self._show_marks()
@@ -38,8 +46,8 @@ class ResultLine(QuietLine):
 
     def show_undo(self, left_ms: int | None) -> None:
         """Say for how long yet the entry can be taken back; None: not any more."""
-        seconds = None if left_ms is None else -(-left_ms // 1_000)
-        self.say(self._answer if seconds is None or not self._marks else f"{self._answer}   F4 undo {seconds} s")
+        self._undo = "" if left_ms is None or not self._marks else f"   F4 undo {-(-left_ms // 1_000)} s"
+        self._say_all()
 
     def _show_marks(self) -> None:
         mark = min(self._marks.values(), key=_ORDER.index)
@@ -48,18 +56,34 @@ class ResultLine(QuietLine):
 
     def show_note(self, sentence: str) -> None:
         """Say something calm that is no error."""
-        self._marks = {}
+        self._marks, self._trouble = {}, ""
         self._show(sentence, "-note")
 
     def show_problem(self, sentence: str) -> None:
         """Say what did not happen and what to do."""
-        self._marks = {}
+        self._marks, self._trouble = {}, ""
         self._show(f"! {sentence}", "-problem")
 
+    def show_trouble(self, sentence: str) -> None:
+        """Say what went wrong beside it, in a line below: what was recorded stays in sight."""
+        self._trouble = sentence
+        self._say_all()
+        self.add_class(TROUBLE, FRESH)
+
+    def make_room(self) -> None:
+        """It was read: a tiny screen needs its place for the list."""
+        self.remove_class(FRESH)
+
     def _show(self, text: str, state: str) -> None:
-        self._answer = text
-        self.say(text)
-        self.set_classes(state)
+        self._answer, self._undo = text, ""
+        self._say_all()
+        self.set_classes([state, FRESH, TROUBLE] if self._trouble else [state, FRESH])
+
+    def _say_all(self) -> None:
+        lines = [f"{self._answer}{self._undo}", self._trouble]
+        if self._trouble and self.screen.has_class("-tiny"):
+            del lines[0]  # it has room for two short lines, and what was recorded stands in the list
+        self.say("\n".join(filter(None, lines)))
 
 
 _ORDER: Final = (Mark.NEEDS_REVIEW, Mark.RECORDED, Mark.NONE, Mark.CONFIRMED)

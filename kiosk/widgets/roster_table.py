@@ -21,6 +21,7 @@ from textual.strip import Strip
 
 from kiosk.messages import Mark, Presence
 from kiosk.services.desk import RosterLine
+from kiosk.widgets.pointed_list import POINTER
 from kiosk.widgets.wording import (
     ALERT_SYMBOL,
     STATUS_SYMBOLS,
@@ -34,6 +35,7 @@ from kiosk.widgets.wording import (
 
 GAP: Final = 2
 NAME_WIDTH_MIN: Final = 12
+TITLED_HEIGHT_MIN: Final = 3
 STATUS_LOOKS: Final = {
     Presence.IN: "roster--in",
     Presence.NOT_ARRIVED: "roster--quiet",
@@ -142,7 +144,7 @@ class RosterTable(ScrollView, can_focus=False):
 
     def on_click(self, event: events.Click) -> None:
         """A mouse may choose, though it is never needed."""
-        row = event.y + self.scroll_offset.y - 1
+        row = event.y + self.scroll_offset.y - self._titles
         if 0 <= row < len(self._lines):
             self.choose(self._lines[row].child_id)
 
@@ -160,17 +162,22 @@ class RosterTable(ScrollView, can_focus=False):
     def render_line(self, y: int) -> Strip:
         """Draw one line of the screen: the titles, a child, or nothing."""
         width = self.scrollable_content_region.width
-        row = y + self.scroll_offset.y - 1
-        if y == 0:
+        row = y + self.scroll_offset.y - self._titles
+        if y < self._titles:
             return self._title_strip(width)
-        if not self._lines and y == 1 + min(2, max(self.size.height - 2, 0)):
+        if not self._lines and y == self._titles + min(2, max(self.size.height - 2, 0)):
             return self._strip([(f" {self._empty_words}", "roster--quiet")], width, "")
         if 0 <= row < len(self._lines):
             return self._child_strip(self._lines[row], width)
         return Strip.blank(width, self._plain())
 
+    @property
+    def _titles(self) -> int:
+        """How many lines the titles of the columns take: none where they would leave too little for children."""
+        return 1 if self.size.height >= TITLED_HEIGHT_MIN else 0
+
     def _fit(self) -> None:
-        height = len(self._lines) + 1
+        height = len(self._lines) + self._titles
         self.virtual_size = Size(self.scrollable_content_region.width, height)
         if self.show_vertical_scrollbar != (height > self.container_size.height):
             self.refresh(layout=True)
@@ -185,10 +192,10 @@ class RosterTable(ScrollView, can_focus=False):
             self.refresh(*regions)
 
     def _region(self, row: int) -> Region:
-        return Region(0, row + 1 - self.scroll_offset.y, self.size.width, 1)
+        return Region(0, row + self._titles - self.scroll_offset.y, self.size.width, 1)
 
     def _keep_cursor_in_sight(self) -> None:
-        row, page = self._rows.get(self._cursor_id), max(self.size.height - 1, 1)
+        row, page = self._rows.get(self._cursor_id), max(self.size.height - self._titles, 1)
         top = round(self.scroll_target_y)
         if row is None or top <= row < top + page:
             return
@@ -211,7 +218,10 @@ class RosterTable(ScrollView, can_focus=False):
         for column in columns:
             text, look = self._cell(line, column.name)
             cells.append((" " * GAP + in_cells(text, column.width), look))
-        return self._strip(cells, width, "roster--cursor" if line.child_id == self._cursor_id else "")
+        if line.child_id != self._cursor_id:
+            return self._strip(cells, width, "")
+        cells[0] = (POINTER + cells[0][0][1:], cells[0][1])
+        return self._strip(cells, width, "roster--cursor")
 
     def _name_cells(self, line: RosterLine, width: int, *, with_status: bool) -> list[tuple[str, str]]:
         """The name, cut before the alert sign and not over it; on a tiny screen the state's sign leads."""

@@ -86,13 +86,15 @@ class UnlinkedDesk(Desk):
         page = self.center.page(version)
         await self._store().perform(do.StorePage(page))
 
-    async def hear_of(self, *events: AttendanceEvent, device_id: str = BACK_DOOR) -> None:
-        """Another desk, the back door, has told the server of these events, and the server tells this desk."""
+    async def hear_of(
+        self, *events: AttendanceEvent, device_id: str = BACK_DOOR, device_name: str = "Back door"
+    ) -> None:
+        """Another desk, the back door unless it is said, told the server of these events, and the server this desk."""
         for event in events:
             record = EventRecord(
                 event=msgspec.Raw(encode_event(event)),
                 device_id=device_id,
-                device_name="Back door",
+                device_name=device_name,
                 incarnation="11111111-1111-4111-8111-111111111112",
                 seq=len(self.center.changes),
                 hlc=len(self.center.changes),

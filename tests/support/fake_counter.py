@@ -150,6 +150,9 @@ class FakeCounter:
         self.refused.append(refusal)
         return self._note([self.lines()[one] for one in child_ids], Presence.IN, "release_refused")
 
+    async def has_label(self) -> bool:
+        return False
+
     async def undo(self) -> tuple[Recorded, ...]:
         found = self.undoable()
         if found is None:

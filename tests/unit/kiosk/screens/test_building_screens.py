@@ -92,11 +92,11 @@ async def seat(tmp_path: Path) -> AsyncIterator[Seat]:
         app = KioskApp(desk, clock)
         async with app.run_test(size=(80, 24)) as pilot:
             found = Seat(app, pilot, desk, clock)
-            await found.until(lambda: bool(_roster(app)), "the first roster")
+            await found.until(lambda: bool(roster_is_shown(app)), "the first roster")
             yield found
 
 
-def _roster(app: KioskApp) -> bool:
+def roster_is_shown(app: KioskApp) -> bool:
     return len(app.screen_stack) > 1 and bool(app.screen_stack[1].query_one(RosterTable).lines)
 
 
@@ -243,11 +243,11 @@ async def test_a_code_for_a_parents_app_is_shown_by_an_unlocked_desk_with_keys(s
 async def test_a_label_says_its_code_and_the_code_is_checked_when_the_child_leaves(seat: Seat) -> None:
     code = seat.desk.building.labels.code_of(ANA)
     await seat.press(*"ana", "ctrl+l")
-    await seat.until_note(f"Ana Silva: pick-up code {code}. No label printer is set up at this desk.")
+    await seat.until_note(f"Pick-up code {code} for Ana Silva. No label printer is set up at this desk.")
     await seat.press("f5")
     await seat.until_screen(ChildDayScreen)
     await seat.press("p")
-    await seat.until_note(f"Ana Silva: pick-up code {code}")
+    await seat.until_note(f"Pick-up code {code} for Ana Silva.")
     await seat.press("escape", "enter")
     await seat.until_screen(CollectScreen)
     await seat.press("down", "enter")
@@ -269,7 +269,7 @@ async def test_every_page_opens_in_any_size_and_keeps_what_matters(tmp_path: Pat
         app = KioskApp(desk, clock)
         async with app.run_test(size=size) as pilot:
             seat = Seat(app, pilot, desk, clock)
-            await seat.until(lambda: bool(_roster(app)), "the first roster")
+            await seat.until(lambda: bool(roster_is_shown(app)), "the first roster")
             for key, kind in (("f6", PeopleScreen), ("f12", TodayScreen), ("f7", RoomsScreen), ("f9", RollCallScreen)):
                 await seat.press(key)
                 await seat.until_screen(kind)
@@ -278,6 +278,54 @@ async def test_every_page_opens_in_any_size_and_keeps_what_matters(tmp_path: Pat
                 assert seat.app.screen.query_one("#page-title", QuietLine).size.height == 1
                 await seat.press("escape")
                 await seat.until_screen(RosterScreen)
+
+
+async def test_at_20_by_5_the_code_is_read_and_a_day_says_who_came(tmp_path: Path) -> None:
+    async with busy_morning(tmp_path / "desk") as (desk, clock):
+        app = KioskApp(desk, clock)
+        async with app.run_test(size=(20, 5)) as pilot:
+            seat = Seat(app, pilot, desk, clock)
+            await seat.until(lambda: roster_is_shown(app), "the first roster")
+            code = desk.building.labels.code_of(ANA)
+            await seat.press(*"ana")
+            await seat.until(lambda: "Nobody has a PIN" not in shown(seat), "room for the list")
+            await seat.press("ctrl+l")
+            await seat.until(lambda: f"Pick-up code {code}" in shown(seat), "the code on the roster")
+            assert ">● Ana Silva" in shown(seat)
+            assert seat.app.screen.query_one("#status").region.bottom == 5
+            await seat.press("i")
+            await seat.until(lambda: code not in shown(seat), "room for the list again")
+            await seat.press("backspace", "f5")
+            await seat.until_screen(ChildDayScreen)
+            await seat.until(lambda: "07:32 came" in shown(seat), "that it came")
+            assert shown(seat).split("\n")[2].rstrip().endswith("…")  # recorded here, by its sign
+            assert "Choose an entry" not in shown(seat)
+            await seat.press("p")
+            await seat.until(lambda: f"Pick-up code {code}" in shown(seat), "the code on the day")
+            assert "07:32 came" in shown(seat)
+
+
+async def test_what_is_chosen_has_a_sign_and_not_a_colour_alone(seat: Seat) -> None:
+    assert ">" not in shown(seat)
+    await seat.press(*"ana")
+    await seat.until(lambda: ">Ana Silva " in shown(seat), "the sign on the roster")
+    await seat.press("enter")
+    await seat.until_screen(CollectScreen)
+    assert "> " not in shown(seat).replace(">A", "")  # nobody is chosen at first
+    await seat.press("down")
+    assert "> Maria Silva · parent" in shown(seat)
+    assert "✗ João Pinto" in shown(seat)
+    await seat.press("escape", "f6")
+    await seat.until_screen(PeopleScreen)
+    await seat.until_listed("Luísa Pires")
+    await seat.press("home")
+    assert "> Luísa Pires" in shown(seat)
+    assert "  Pedro Vaz" in shown(seat)
+    await seat.press("enter")
+    await seat.until_screen(ChooseScreen)
+    await seat.press("down", "down")
+    assert "  Bees " in shown(seat)
+    assert "> Foxes " in shown(seat)
 
 
 async def test_a_child_not_on_file_from_the_door_to_the_way_home_and_back(seat: Seat) -> None:

@@ -1,6 +1,7 @@
 """Labels: what stands on them, that it fits and begins no command, and that each print is counted before it happens."""
 
 import asyncio
+import os
 import sys
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from kiosk.messages import PrinterTrouble
 from kiosk.services import label_pdf
 from kiosk.services.desk_file import DeskFile, LabelFormat, LabelSettings, LabelWhen, read_desk_file
 from kiosk.services.errors import DeskError
-from kiosk.services.label_desk import FAILED, FULL, JOBS_MAX, NO_PRINTER, SIMPLIFIED
+from kiosk.services.label_desk import FAILED, FULL, JOBS_MAX, NO_PRINTER, SIMPLIFIED, TRY_AGAIN
 from kiosk.services.label_pdf import as_pdf, in_sight
 from kiosk.services.labels import MORE, Label, Size, as_text, as_zpl, clean, layout, name_tag, pickup_slip, zpl_width
 from sync.attendance import AttendanceEvent, EventKind
@@ -160,7 +161,7 @@ async def test_an_arrival_prints_tag_and_slip_and_every_print_is_counted_for_goo
     assert not (tmp_path / "shell").exists()
     assert reprints_of(desk, ANA) == []
     clock.pass_ms(MINUTE_MS)
-    assert await labels.again(ANA) == f"Ana Silva: pick-up code {code}. Label to the printer, 2 times now."
+    assert await labels.again(ANA) == f"Pick-up code {code} for Ana Silva. Label to the printer, 2 times now."
     await labels.printed()
     prints = await labels.prints(ANA)
     assert (prints.times, prints.last_ms - prints.first_ms) == (2, MINUTE_MS)
@@ -191,14 +192,16 @@ async def test_a_printer_that_fails_hangs_or_is_not_there_is_one_calm_line(desk:
         labels.settings = printing_to(tmp_path / "paper")
         assert "Label to the printer" in await labels.again(INES)
     assert FULL in await labels.again(INES)
+    failed = f"Not printed: pick-up code {labels.code_of(INES)} for Inês Gonçalves. {TRY_AGAIN}"
+    assert [one.sentence for one in heard._messages if isinstance(one, PrinterTrouble)] == [failed]
     heard = desk.subscribe()
     labels._jobs = type(labels._jobs)(JOBS_MAX)
     printing = asyncio.create_task(labels.run())
     slow = printing_to(tmp_path / "slow", then="import time; time.sleep(60)")
     for settings, words in (
-        (printing_to(tmp_path / "bad", then="sys.exit(3)"), FAILED),
-        (LabelSettings(print_command=(str(tmp_path / "nothing"),)), FAILED),
-        (LabelSettings(print_command=slow.print_command, time_limit_s=1), FAILED),
+        (printing_to(tmp_path / "bad", then="sys.exit(3)"), failed),
+        (LabelSettings(print_command=(str(tmp_path / "nothing"),)), failed),
+        (LabelSettings(print_command=slow.print_command, time_limit_s=1), failed),
         (printing_to(tmp_path / "pdf", LabelFormat.PDF), SIMPLIFIED),
     ):
         labels.settings = settings
@@ -212,4 +215,20 @@ async def test_a_printer_that_fails_hangs_or_is_not_there_is_one_calm_line(desk:
     assert (tmp_path / "pdf").read_bytes().startswith(b"%PDF-")
     assert (await labels.prints(INES)).times == 4
     assert (await desk.status()).waiting == 4  # the arrival, and each label that may not be the only one
+    printing.cancel()
+
+
+async def test_a_label_that_fails_when_its_child_has_left_names_nobody(desk: UnlinkedDesk, tmp_path: Path) -> None:
+    labels, heard, waits = desk.building.labels, desk.subscribe(), tmp_path / "waits"
+    os.mkfifo(waits)
+    labels.settings = LabelSettings(print_command=("sh", "-c", 'read line < "$0"; exit 3', str(waits)))
+    printing = asyncio.create_task(labels.run())
+    recorded = await desk.counter.arrive([INES])
+    assert not await labels.were_printed(())
+    end = await asyncio.to_thread(waits.open, "w")  # opens once the command reads: it runs
+    assert await labels.were_printed(recorded)
+    await desk.check_out(INES)
+    end.close()
+    await labels.printed()
+    assert [one.sentence for one in heard._messages if isinstance(one, PrinterTrouble)] == [FAILED]
     printing.cancel()
