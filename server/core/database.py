@@ -162,6 +162,7 @@ def create_engine(
         max_overflow=pool_size,
         pool_timeout=POOL_TIMEOUT_S,
         pool_recycle=1800,
+        pool_use_lifo=True,  # the one used last has what it was asked before still planned
         hide_parameters=True,  # parameters hold names of children; errors end up in logs
         connect_args={"timeout": CONNECT_TIMEOUT_S, "command_timeout": wait_s, "server_settings": server_settings},
     )

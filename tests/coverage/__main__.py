@@ -5,6 +5,7 @@ pass through proves nothing about this one. The tests run in a few processes (`t
 line and branch the test file that reached it; then each module is looked at with its own files alone.
 """
 
+import argparse
 import json
 import os
 import subprocess
@@ -28,7 +29,12 @@ Files = Sequence[Path]
 def main(arguments: Sequence[str]) -> int:
     """Measure the modules named, or each; 1 when a branch of any is not reached."""
     known = sorted(path.stem for path in (ROOT / "sync").glob("*.py") if path.stem != "__init__")
-    modules = [module for module in known if not arguments or module in arguments]
+    parser = argparse.ArgumentParser(prog="python -m tests.coverage", description=__doc__.splitlines()[0])
+    parser.add_argument("module", nargs="*", help="a module of sync/, without its folder (default: all)")
+    wanted = parser.parse_args(arguments).module or known
+    if unknown := sorted(set(wanted) - {*known}):
+        parser.error(f"there is no sync/{unknown[0]}.py")
+    modules = [module for module in known if module in wanted]
     files = {module: _files_of(module) for module in modules}
     with tempfile.TemporaryDirectory(prefix="rollcall-coverage-") as folder:
         lanes = _lanes(files, os.cpu_count() or 1)
