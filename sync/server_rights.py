@@ -23,10 +23,12 @@ class Proving(Enum):
 class ServerRights:
     """Owned by one `ServerSession`: knows until when the device is trusted, and what it was asked to sign.
 
-    Until `trust_for` was called no end is known, and nothing is asked.
+    Until `trust_for` was called no end is known, and nothing is asked. `is_lost`: the device is known to be revoked,
+    and is here because it gets nothing.
     """
 
     def __init__(self) -> None:
+        self.is_lost = False
         self.state = Proving.NOT_ASKED
         self._until_ms: int | None = None
         self._challenge_at_ms = 0

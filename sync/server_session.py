@@ -161,8 +161,8 @@ class ServerSession:
                 return ()
             case on.RightsLost(code):
                 # A revoked device is here only to hand over its journal, or will be told so by Welcome.
-                stays = self._downloads is None and code is CloseCode.REVOKED
-                return () if stays else self._close(code, "this device may no longer be here")
+                self._rights.is_lost = self._downloads is None and code is CloseCode.REVOKED
+                return () if self._rights.is_lost else self._close(code, "this device may no longer be here")
             case on.DrainRequested(delay_ms):
                 return self._send_away(delay_ms, CloseCode.GOING_AWAY, "this server is going away")
             case on.StoreFailed():
@@ -206,7 +206,8 @@ class ServerSession:
         self._wall = (device.server_wall_ms, now_ms)
         if self._protocol < self._protocol_min:
             return self._let_upload_before_upgrade(hello, device)
-        if not device.is_entitled and self._protocol < PROTOCOL_VERSION:
+        is_outdated = device.is_entitled and self._rights.is_lost  # it was read before the right was lost
+        if is_outdated or (not device.is_entitled and self._protocol < PROTOCOL_VERSION):
             return self._close(CloseCode.REVOKED, "this device may no longer be here")
         plan = _plan_for(hello, device, protocol=self._protocol)
         head_version = device.head.version

@@ -89,6 +89,21 @@ def test_a_revoked_device_is_welcome_to_hand_over_its_journal_and_is_told_nothin
     assert said_by_server(hall.at(5_000)) == [server_heartbeat(0, hall)]
 
 
+def test_a_right_that_is_lost_while_the_device_is_read_counts_whatever_was_read() -> None:
+    for is_entitled in (True, False):
+        hall = Hall()
+        hall.on(on.LinkOpened())
+        hall.hears(hall.hello)
+        assert hall.on(on.RightsLost(CloseCode.REVOKED)) == ()
+        effects = hall.on(with_fields(loaded(), is_entitled=is_entitled))
+        if is_entitled:  # it was read before
+            assert close_code(effects) is CloseCode.REVOKED
+        else:
+            (welcome,) = said_by_server(effects)
+            assert isinstance(welcome, Welcome)
+            assert welcome.plan is Plan.UPLOAD_ONLY
+
+
 def test_a_revoked_device_of_protocol_1_is_sent_away() -> None:
     hall = Hall(protocol=(1, 1))
     hall.on(on.LinkOpened())
