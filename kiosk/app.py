@@ -127,6 +127,8 @@ class KioskApp(App[None]):
         """Carry out one of `kiosk.screens.commands`; what needs no names also over a question that is being asked."""
         command = find_command(name)
         if command.when_hidden:
+            if self._roster is not None:
+                self._roster.end_search()
             self._run_over(command)
         elif self._roster is not None:
             self._roster.give(command)

@@ -153,9 +153,18 @@ class Revoked:
 
 @dataclass(frozen=True)
 class PrinterTrouble:
-    """A label was not printed, or not as it should be; the sentence says what to do. It names nobody."""
+    """A label was not printed, or not as it should be.
+
+    `child_ids`: whose label it is. `may_try_again`: it can be asked for once more.
+    """
 
     sentence: str
+    child_ids: tuple[str, ...] = ()
+    may_try_again: bool = False
+
+    def words(self, key: str) -> str:
+        """The sentence, and by which key it is tried again; that differs from page to page."""
+        return f"{self.sentence} {key} tries again." if self.may_try_again else self.sentence
 
 
 DeskMessage = (

@@ -9,13 +9,14 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
+from kiosk.messages import DeskMessage, PrinterTrouble
 from kiosk.screens.asking import AskScreen, ChooseScreen, Field
 from kiosk.screens.fitting import fit
 from kiosk.screens.freshness import calmly, keep_fresh
-from kiosk.screens.page import OneAtATime, answer, hint, page_frame
+from kiosk.screens.page import OneAtATime, answer, answer_below, hint, page_frame
 from kiosk.screens.port import DeskPort, WallClock
 from kiosk.services.child_day import ChildDay, DayLine, Question, find_line
-from kiosk.services.corrections import OLDER_DAY, TAKE_BACK, Change, Late
+from kiosk.services.corrections import OFFICE_ANSWER, OLDER_DAY, Change, Late, answer_refusal
 from kiosk.services.desk import Collector
 from kiosk.services.roster import NOT_TODAY, is_blocked
 from kiosk.services.typed_words import NAME_CHARACTERS_MAX, REASON_CHARACTERS_MAX
@@ -138,7 +139,12 @@ class ChildDayScreen(Screen[None]):
 
     @work(group="follow")
     async def _follow(self) -> None:
-        await keep_fresh(self._desk, self._read_again)
+        await keep_fresh(self._desk, self._read_again, self._hear)
+
+    def _hear(self, message: DeskMessage) -> None:
+        """A label of this child that was not printed: said here, below the answer to the last key."""
+        if isinstance(message, PrinterTrouble) and self._child_id in message.child_ids:
+            answer_below(self, message.words("P"))
 
     async def _read_again(self) -> None:
         async def read() -> str:
@@ -165,7 +171,7 @@ class ChildDayScreen(Screen[None]):
     def _instead(self, words: str) -> str:
         """What to do where an entry cannot be corrected so."""
         line = self._chosen_line()
-        return TAKE_BACK if line is not None and line.answered else words
+        return answer_refusal(line) if line is not None and line.answered else words
 
     async def _room(self) -> str:
         line = self._chosen_line()
@@ -193,6 +199,8 @@ class ChildDayScreen(Screen[None]):
 
     async def _void(self) -> str:
         line = self._chosen_line()
+        if line is not None and line.by_office:
+            return OFFICE_ANSWER
         if line is None or not line.may_void:
             return "Choose an entry that counts."
         words = f"{KIND_WORDS.get(line.kind, line.kind)} {clock_text(line.at_ms, self._zone)}"

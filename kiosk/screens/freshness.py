@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 from kiosk.log import Log
+from kiosk.messages import DeskMessage
 from kiosk.screens.port import DeskPort
 from kiosk.services.errors import DeskError
 
@@ -13,13 +14,19 @@ UNEXPECTED: Final = "That did not work. Look at the list before you try again (s
 log = Log()
 
 
-async def keep_fresh(desk: DeskPort, show: Callable[[], Awaitable[None]]) -> None:
-    """Show now, and again whenever the desk has news; news that come meanwhile come to one more time."""
+async def keep_fresh(
+    desk: DeskPort, show: Callable[[], Awaitable[None]], hear: Callable[[DeskMessage], None] = lambda _: None
+) -> None:
+    """Show now, and again whenever the desk has news; news that come meanwhile come to one more time.
+
+    `hear` is told of each of them by itself.
+    """
     stale = asyncio.Event()
     messages = desk.subscribe()
 
     async def listen() -> None:
-        async for _ in messages:
+        async for message in messages:
+            hear(message)
             stale.set()
 
     listening = asyncio.create_task(listen())

@@ -44,6 +44,13 @@ async def act_on_family(
     return await scene.desk.counter.arrive([line.child_id for line in lines])
 
 
+async def act_on_scanned(scene: Scene, scanned: Scanned) -> tuple[Recorded, ...]:
+    """The same for whoever a code or a card opens: a child by its own, or all the children of an adult."""
+    if not scanned.adult_id:
+        return await act_on(scene, scanned.lines[0])
+    return await act_on_family(scene, [FamilyMember(line, chosen=True) for line in scanned.lines], scanned)
+
+
 async def undo_last(scene: Scene) -> str:
     """Take the last entry back."""
     has_label = await scene.desk.counter.has_label()

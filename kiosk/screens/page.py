@@ -37,9 +37,18 @@ def answer(page: Screen[Any], sentence: str) -> None:
         page.query_one("#page-note").add_class(FRESH)
 
 
+def answer_below(page: Screen[Any], sentence: str) -> None:
+    """Say what went wrong after the answer to the last key, in a line below it; a small screen shows only this."""
+    is_small = page.has_class("-tiny") or page.has_class("-narrow")
+    said = "" if is_small else str(page.query_one("#page-note", QuietLine).content).partition("\n")[0]
+    answer(page, f"{said}\n{sentence}".strip())
+
+
 def hint(page: Screen[Any], sentence: str) -> None:
     """Say what can be done here, before any key was pressed."""
-    page.query_one("#page-note", QuietLine).say(sentence)
+    note = page.query_one("#page-note", QuietLine)
+    note.say(sentence)
+    note.refresh(layout=True)  # it is as high as its words
 
 
 class OneAtATime:

@@ -14,7 +14,7 @@ async def code_was_right(scene: Scene, child_ids: Sequence[str]) -> bool:
     """Ask for the codes until they are right, at most three times; False when it was given up."""
     title = "Pick-up code of the slip?"
     for _ in range(TRIES_MAX):
-        field = Field("Code", "like K7RT; of several children one after the other", CODES_CHARACTERS_MAX)
+        field = Field("Code", "like K7RT; of several children all of them, one after the other", CODES_CHARACTERS_MAX)
         note = "ENTER checks it. No slip? ESC, and make sure another way."
         typed = await scene.app.push_screen_wait(AskScreen(title, (field,), note))
         if not typed:
@@ -22,5 +22,6 @@ async def code_was_right(scene: Scene, child_ids: Sequence[str]) -> bool:
         lacking = scene.desk.building.labels.lacking(child_ids, typed[0])
         if not lacking:
             return True
-        title = f"! That is not the code for {', '.join(lacking)}."
+        wrong = "That is not" if len(child_ids) == 1 else "Not among these:"
+        title = f"! {wrong} the code for {', '.join(lacking)}."
     return False

@@ -31,8 +31,9 @@ from kiosk.screens.collect import CollectScreen
 from kiosk.screens.commands import COMMANDS, Command, Scene, bindings
 from kiosk.screens.fitting import fit
 from kiosk.screens.freshness import UNEXPECTED
-from kiosk.screens.front import NO_PINS, act_on, act_on_family
+from kiosk.screens.front import NO_PINS, act_on, act_on_scanned
 from kiosk.screens.help import HelpScreen
+from kiosk.screens.narrowing import Narrowing
 from kiosk.screens.notice import NoticeScreen
 from kiosk.screens.port import DeskPort, WallClock
 from kiosk.screens.scan_words import TOO_MANY, TOO_OLD, hear_over, offer
@@ -40,9 +41,7 @@ from kiosk.screens.unlock import UnlockScreen
 from kiosk.services.desk import Recorded, RosterLine
 from kiosk.services.door import DoorMode
 from kiosk.services.errors import DeskError
-from kiosk.services.families import FamilyMember
 from kiosk.services.refusals import locked_words
-from kiosk.services.roster import search
 from kiosk.services.scan_queue import ScanQueue
 from kiosk.widgets.center_header import CenterHeader
 from kiosk.widgets.quiet_line import QuietLine
@@ -50,7 +49,7 @@ from kiosk.widgets.result_line import ResultLine
 from kiosk.widgets.roster_table import RosterTable
 from kiosk.widgets.search_field import SearchField
 from kiosk.widgets.status_line import StatusLine
-from kiosk.widgets.wording import NO_CHILDREN, clock_text, nobody_text, quarantine_text, zone_of
+from kiosk.widgets.wording import clock_text, quarantine_text, zone_of
 
 CLOCK_INTERVAL_S: Final = 1.0
 
@@ -76,15 +75,12 @@ class RosterScreen(Screen[None]):
         self._clock = clock
         self._zone = ZoneInfo("UTC")
         self._status: DeskStatus | None = None
-        self._roster: Sequence[RosterLine] = ()
-        self._searched = ""
-        self._room_id = ""
+        self._narrowing = Narrowing()
         self._stale = asyncio.Event()
         self._showing = asyncio.Lock()
         self._busy = False
         self._scans = ScanQueue()
         self._done_ids: frozenset[str] = frozenset()  # what was recorded while scans waited
-        self._found_by_scan: frozenset[str] = frozenset()
         self._last_staff_id = ""
 
     def compose(self) -> ComposeResult:
@@ -126,7 +122,7 @@ class RosterScreen(Screen[None]):
         elif isinstance(message, Quarantined):
             result.show_note(quarantine_text(message))
         elif isinstance(message, PrinterTrouble):
-            result.show_trouble(message.sentence)
+            result.show_trouble(message.words("^L"))
         elif isinstance(message, SnapshotProgress):
             result.show_note(f"Receiving data, part {message.part} of {message.parts}.")
         else:
@@ -135,18 +131,17 @@ class RosterScreen(Screen[None]):
     @property
     def rooms(self) -> list[tuple[str, str]]:
         """Id and name of each room that has children, by name."""
-        rooms = {line.room_id: line.room_name for line in self._roster if line.room_id}
-        return sorted(rooms.items(), key=lambda room: room[1])
+        return self._narrowing.rooms
 
     async def show_room(self, room_id: str) -> None:
         """List the children of one room; an empty id lists all."""
-        self._room_id = room_id
+        self._narrowing.room_id = room_id
         await self._calmly(self._show_roster)
 
     @on(Input.Changed, "#search")
     async def search_changed(self) -> None:
         """Narrow the list while the name is typed."""
-        self._found_by_scan = frozenset()
+        self._narrowing.scanned_ids = frozenset()
         self.query_one(ResultLine).make_room()
         await self._calmly(self._show_roster)
 
@@ -174,6 +169,10 @@ class RosterScreen(Screen[None]):
         elif not over:
             self.query_one(ResultLine).show_note(TOO_MANY)
 
+    def end_search(self) -> None:
+        """A key acts: the next name typed replaces this one, which stays in sight until then."""
+        self.query_one(SearchField).select_all()
+
     def action_move_cursor(self, steps: int) -> None:
         """Choose another child."""
         self.query_one(RosterTable).move_cursor(steps)
@@ -182,16 +181,14 @@ class RosterScreen(Screen[None]):
         """Back to the whole list with nobody chosen."""
         field = self.query_one(SearchField)
         field.value = ""
-        self._found_by_scan = frozenset()
+        self._narrowing.scanned_ids = frozenset()
         field.focus()
         self._stale.set()
         self.query_one(RosterTable).choose("")
 
     async def action_next_room(self) -> None:
         """From all rooms to the first, and on, and back to all."""
-        ids = ["", *(room_id for room_id, _ in self.rooms)]
-        at = ids.index(self._room_id) if self._room_id in ids else 0
-        await self.show_room(ids[(at + 1) % len(ids)])
+        await self.show_room(self._narrowing.next_room_id)
 
     def action_help(self) -> None:
         """Show every key and sign."""
@@ -218,8 +215,10 @@ class RosterScreen(Screen[None]):
 
     async def _carry_out(self, command: Command) -> None:
         is_hidden = isinstance(self.app.screen, NoticeScreen | UnlockScreen)
-        chosen = None if is_hidden else self.query_one(RosterTable).chosen
-        said = await command.run(self._scene(chosen))
+        chosen = None if is_hidden else await self._chosen()
+        scene = self._scene(chosen)
+        self.end_search()
+        said = await command.run(scene)
         if isinstance(said, tuple):
             self._show_done(said)
             await self._read_again()
@@ -234,10 +233,16 @@ class RosterScreen(Screen[None]):
         if line is None:
             self.query_one(ResultLine).show_note("Choose a child first: type part of a name, or press ↓.")
         else:
-            await self._act_on(line)
+            self.end_search()
+            self._show_recorded(await act_on(self._scene(line), line), line)
 
-    async def _act_on(self, line: RosterLine) -> None:
-        self._show_recorded(await act_on(self._scene(line), line), line)
+    async def _chosen(self) -> RosterLine | None:
+        """Who is chosen by all that was typed: unlike ENTER, the key of a command overtakes the letters before it."""
+        taken_in = asyncio.Event()
+        self.query_one(SearchField).call_later(taken_in.set)
+        await taken_in.wait()
+        await self._show_roster()
+        return self.query_one(RosterTable).chosen
 
     async def _take_scan(self) -> None:
         code = self._scans.take(self._clock.wall_ms())
@@ -247,6 +252,7 @@ class RosterScreen(Screen[None]):
             self.query_one(ResultLine).show_note(TOO_OLD)
 
     async def _scan(self, code: str) -> None:
+        self.end_search()
         found = self._desk.counter.scan(code)
         done = [line.display_name for line in found.lines if line.child_id in self._done_ids]
         if done:  # a card shown twice for one child must not take back what it was shown for
@@ -254,16 +260,12 @@ class RosterScreen(Screen[None]):
             return
         statuses = {line.status is Presence.IN for line in found.lines}
         if len(statuses) > 1:  # some are here and some are not: a person says who is meant
-            self._found_by_scan = frozenset(line.child_id for line in found.lines)
+            self._narrowing.scanned_ids = frozenset(line.child_id for line in found.lines)
             await self._show_roster()
             self.query_one(RosterTable).choose("")
             self.query_one(ResultLine).show_note("The children of this code: choose one with ↑ ↓, then ENTER.")
             return
-        if not found.adult_id:
-            self._show_recorded(await act_on(self._scene(), found.lines[0]), found.lines[0])
-            return
-        members = [FamilyMember(line, chosen=True) for line in found.lines]
-        self._show_recorded(await act_on_family(self._scene(), members, found), found.lines[0])
+        self._show_recorded(await act_on_scanned(self._scene(), found), found.lines[0])
 
     def _scene(self, chosen: RosterLine | None = None) -> Scene:
         return Scene(self.app, self._desk, self._clock, self._zone, chosen, self.query_one(SearchField).value.strip())
@@ -276,8 +278,7 @@ class RosterScreen(Screen[None]):
 
     def _show_done(self, recorded: Sequence[Recorded]) -> None:
         self.query_one(ResultLine).show_recorded(recorded, clock_text(recorded[0].occurred_at_ms, self._zone))
-        self.query_one(SearchField).select_all()  # the next name typed replaces this one
-        self._found_by_scan = frozenset()
+        self._narrowing.scanned_ids = frozenset()
         self._done_ids |= {one.child_id for one in recorded}
         self._show_undo()
         self._stale.set()
@@ -317,38 +318,28 @@ class RosterScreen(Screen[None]):
     async def _read_again(self) -> None:
         status = await self._desk.status()
         self._show_status(status)
-        self._roster = () if status.locked or status.revoked else await self._desk.roster()
-        self.query_one(CenterHeader).show_counts(self._roster)
+        settled = self._narrowing.take(() if status.locked or status.revoked else await self._desk.roster())
+        self.query_one(ResultLine).show_settled(settled)
+        self.query_one(CenterHeader).show_counts(self._narrowing.everybody)
         await self._show_roster()
 
     async def _show_roster(self) -> None:
         """List what fits search and room; what was newly typed chooses its best match."""
         async with self._showing:
             table, text = self.query_one(RosterTable), self.query_one(SearchField).value
-            found = search(self._roster, text)
-            newly_typed, self._searched = text != self._searched, text
-            shown = [line for line in found if self._is_wanted(line)]
-            table.show(shown, empty_words=self._empty_words(text.strip()))
-            if newly_typed:
+            shown = self._narrowing.lines(text)
+            table.show(shown, empty_words=self._narrowing.empty_words(text))
+            if self._narrowing.is_new(text):
                 table.choose(shown[0].child_id if shown and text.strip() else "")
-            self.query_one("#room-filter", QuietLine).say(f"F2 {self._room_name()}")
+            self.query_one("#room-filter", QuietLine).say(f"F2 {self._narrowing.room_name}")
             self._show_own_mark()
-
-    def _is_wanted(self, line: RosterLine) -> bool:
-        return line.child_id in self._found_by_scan if self._found_by_scan else self._room_id in {"", line.room_id}
 
     def _show_own_mark(self) -> None:
         result = self.query_one(ResultLine)
-        for line in self._roster:
+        for line in self._narrowing.everybody:
             if line.last_event_id in result.event_ids and line.mark is not Mark.NONE:
                 result.show_mark(line.last_event_id, line.mark)
                 self._show_undo()
-
-    def _empty_words(self, searched: str) -> str:
-        return nobody_text(searched, self._room_name() if self._room_id else "") if self._roster else NO_CHILDREN
-
-    def _room_name(self) -> str:
-        return dict(self.rooms).get(self._room_id, "All rooms") if self._room_id else "All rooms"
 
     def _show_status(self, status: DeskStatus) -> None:
         was_locked = self._status is not None and self._status.locked

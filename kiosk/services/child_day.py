@@ -1,7 +1,7 @@
 """The days of one child: each event with when, where, who and how sure, what was made of it, and what is asked."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
@@ -18,6 +18,7 @@ from sync.findings import Finding
 CORRECTABLE: Final = frozenset({EventKind.CHECK_IN, EventKind.CHECK_OUT, EventKind.ROOM_MOVE})
 VOIDABLE: Final = CORRECTABLE | {EventKind.RELEASE_REFUSED, EventKind.REVIEW_RESOLVED}
 _ACTS: Final = frozenset({EventKind.VOID, EventKind.CORRECT, EventKind.REVIEW_RESOLVED})
+_ABOUT_OTHERS: Final = frozenset({EventKind.VOID, EventKind.CORRECT})
 METHOD_WORDS: Final = {
     "staff_attested": "by staff",
     "pin": "by PIN",
@@ -47,7 +48,7 @@ class DayLine:
     `room_name` is the room of an arrival and the goal of a move. `adult` collected, or was refused. `by` entered it, in
     whatever way is known. `reason` is why it was corrected, voided, answered or refused. `disputes`: a guardian says
     that it was not so. `answered` is what an answer says, `by_office`: a manager gave it, and a desk does not take it
-    back.
+    back. `acts_on` are the entries that a void or a correction is about, as far as they are known here.
     """
 
     event_id: str
@@ -65,6 +66,7 @@ class DayLine:
     disputes: bool = False
     answered: str = ""
     by_office: bool = False
+    acts_on: tuple["DayLine", ...] = ()
 
     @property
     def may_correct(self) -> bool:
@@ -108,10 +110,16 @@ def child_day(knowledge: Knowledge, child_id: str, since_ms: int, own_desk: str)
     teller = _Teller(knowledge, amend(ordered), own_desk)
     lines = [teller.line(fact) for fact in ordered]
     lines += [teller.parked(fact) for fact in _set_aside(knowledge, child_id)]
-    shown = sorted((line for line in lines if line.at_ms >= since_ms), key=lambda line: (line.at_ms, line.event_id))
     told = {line.event_id: line for line in lines}
+    named = {fact.event.event_id: fact.event.supersedes for fact in ordered if fact.event.kind in _ABOUT_OTHERS}
+    lines = [_about(line, named.get(line.event_id, ()), told) for line in lines]
+    shown = sorted((line for line in lines if line.at_ms >= since_ms), key=lambda line: (line.at_ms, line.event_id))
     questions = tuple(_question(finding, told) for finding in knowledge.attendance(child_id).findings)
     return ChildDay(child_id, name_of(knowledge, child_id), tuple(shown), questions)
+
+
+def _about(line: DayLine, named: Iterable[str], told: Mapping[str, DayLine]) -> DayLine:
+    return replace(line, acts_on=tuple(told[event_id] for event_id in named if event_id in told))
 
 
 def find_line(day: ChildDay, event_id: str) -> DayLine | None:

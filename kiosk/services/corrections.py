@@ -24,6 +24,7 @@ from sync.limits import EVENT_NAMES_MAX
 from sync.records import day_bounds_ms
 
 TAKE_BACK: Final = "This is an answer: X takes it back, and the question is asked again."
+OFFICE_ANSWER: Final = "A manager gave this answer, in the office; only the office changes it."
 OLDER_DAY: Final = "This is about an older day; the office settles it."
 _MINUTE_MS: Final = 60_000
 
@@ -88,7 +89,7 @@ class Corrections:
         async with self._recorder.one_at_a_time:
             line = self._line(child_id, event_id)
             if line.answered:
-                raise DeskError("bad_input", TAKE_BACK)
+                raise DeskError("bad_input", answer_refusal(line))
             if not line.may_correct:
                 raise DeskError("bad_input", "This entry cannot be corrected; it does not count, or it only explains.")
             wish = Wish(
@@ -104,12 +105,16 @@ class Corrections:
         """Record that an event does not count; it stays in the log.
 
         Raises:
-            DeskError: locked, revoked, unknown_child, unknown_event, bad_input, storage_full, storage_failed.
+            DeskError: locked, revoked, unknown_child, unknown_event, bad_input, not_at_the_desk (an answer of the
+                office), storage_full, storage_failed.
 
         """
         why = typed_reason(reason)
         async with self._recorder.one_at_a_time:
-            if not self._line(child_id, event_id).may_void:
+            line = self._line(child_id, event_id)
+            if line.by_office:
+                raise DeskError("not_at_the_desk", OFFICE_ANSWER)
+            if not line.may_void:
                 raise DeskError("bad_input", "This entry does not count already, or it only explains.")
             wish = Wish(kind=EventKind.VOID, child_id=child_id, supersedes=(event_id,), reason=why)
             return (await self._recorder.record(wish))[0]
@@ -273,3 +278,8 @@ class Corrections:
 
     def _words(self, at_ms: int) -> str:
         return clock_words(at_ms, self._following.knowledge.center.time_zone)
+
+
+def answer_refusal(line: DayLine) -> str:
+    """Why an answer is not corrected, and what is done instead."""
+    return OFFICE_ANSWER if line.by_office else TAKE_BACK

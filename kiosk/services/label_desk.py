@@ -13,7 +13,7 @@ from kiosk.services.labels import Label, Size, as_text, as_zpl, name_tag, pickup
 from kiosk.services.moments import day_words
 from kiosk.services.opening import OpenFolder
 from kiosk.services.people import name_of, person_of
-from kiosk.services.printing import PrintFailed, hand_over
+from kiosk.services.printing import PrintCutOff, PrintFailed, hand_over
 from kiosk.services.recorder import DeskParts, Recorded
 from kiosk.services.recording import Wish
 from kiosk.store.errors import StoreError
@@ -26,9 +26,10 @@ from sync.pickup_code import pickup_code, typed_codes
 JOBS_MAX: Final = 20
 LABEL_ALERT: Final = "allergy"
 NO_PRINTER: Final = "No label printer is set up at this desk."
-FULL: Final = "The label printer is behind; this label was left out. ^L prints it."
+# Only what was recorded within the last minute is taken back; in that time nobody sends so many labels.
+FAILED_MAX: Final = 200
+FULL: Final = "Not printed: the printer is behind. Try again."
 FAILED: Final = "The label printer did not take a label."
-TRY_AGAIN: Final = "^L tries again."
 SIMPLIFIED: Final = "Some letters are not in the label's font; the names on it are simplified."
 _DAY_MS: Final = 86_400_000
 
@@ -48,6 +49,7 @@ class Labels:
         self._recorder = parts.recorder
         self._opened = opened
         self._jobs: asyncio.Queue[tuple[str, ...]] = asyncio.Queue(JOBS_MAX)
+        self._failed: dict[str, int] = {}  # by arrival, how many of its counted labels surely never came out
 
     # -- codes
 
@@ -96,10 +98,12 @@ class Labels:
     def arrived(self, recorded: Sequence[Recorded]) -> None:
         """These children came together: print their tags and one slip, where that is wanted; never waits."""
         if self.settings.print_command and self.settings.when is LabelWhen.ARRIVAL:
-            self._put(tuple(one.child_id for one in recorded if one.kind == EventKind.CHECK_IN))
+            child_ids = tuple(one.child_id for one in recorded if one.kind == EventKind.CHECK_IN)
+            if child_ids and not self._put(child_ids):
+                self._tell(self._not_printed(child_ids))
 
     async def again(self, child_id: str) -> str:
-        """Print the label of a child who is in, and say its code; in words, how often it was printed before.
+        """Print the label of a child who is in, and say its code; in words, how often it was sent to the printer.
 
         Raises:
             DeskError: locked, revoked, unknown_child, bad_input when it is not in, storage errors.
@@ -119,7 +123,7 @@ class Labels:
         return f"{says} Label to the printer{_nth(before + 1)}."
 
     async def prints(self, child_id: str) -> LabelPrints:
-        """How often the label of the open stay was printed at this desk; raises DeskError of the store."""
+        """How often the label of the open stay went to the printer of this desk; raises DeskError of the store."""
         stay = self._open_stay(child_id)
         if stay is None or stay.check_in is None:
             return LabelPrints()
@@ -136,7 +140,7 @@ class Labels:
                 log.warning("label_not_printed", reason=str(error))
                 self._tell(self._not_printed(child_ids))
             except DeskError as refusal:
-                self._tell(f"No label was printed. {refusal.message}")
+                self._tell(PrinterTrouble(f"No label was printed. {refusal.message}", child_ids))
             except Exception:
                 log.exception("label_not_printed")
                 self._tell(self._not_printed(child_ids))
@@ -148,47 +152,59 @@ class Labels:
         await self._jobs.join()
 
     def _put(self, child_ids: tuple[str, ...]) -> bool:
-        if not child_ids:
-            return False
         try:
             self._jobs.put_nowait(child_ids)
         except asyncio.QueueFull:
-            self._tell(self._not_printed(child_ids))
             return False
         return True
 
-    def _not_printed(self, child_ids: Sequence[str]) -> str:
+    def _not_printed(self, child_ids: tuple[str, ...]) -> PrinterTrouble:
         """The codes that are on no label: without a printer they are written by hand."""
         knowledge = self._following.knowledge
         codes = [(self.code_of(one), name_of(knowledge, one)) for one in child_ids]
         told = ", ".join(f"{code} for {name}" for code, name in codes if code)
         if not told or self._following.is_locked:
-            return FAILED
-        return f"Not printed: pick-up code {told}. {TRY_AGAIN}"
+            return PrinterTrouble(FAILED, child_ids)
+        return PrinterTrouble(f"Not printed: pick-up code {told}.", child_ids, may_try_again=True)
 
     async def were_printed(self, recorded: Sequence[Recorded]) -> bool:
-        """Whether a label of one of these arrivals was printed at this desk; raises DeskError of the store."""
+        """Whether a label of one of these arrivals may have come out at this desk; raises DeskError of the store."""
         replica = self._opened().replica
         ids = [one.event_id for one in recorded if one.kind == EventKind.CHECK_IN]
 
         def read() -> bool:
             store = LabelPrintStore(replica.database)
-            return any(store.read(event_id).times for event_id in ids)
+            return any(store.read(event_id).times > self._failed.get(event_id, 0) for event_id in ids)
 
         return bool(ids) and await self._ask(read)
 
     async def _print(self, child_ids: tuple[str, ...]) -> None:
-        """Tell and count, then print: no crash hides a label that exists. Who left meanwhile needs none."""
+        """Tell and count, then print: no crash hides a label that exists. Who left meanwhile needs none.
+
+        What is told and counted is therefore that a label was sent to the printer.
+        """
         there = [child_id for child_id in child_ids if self.code_of(child_id)]
         if not there or self._following.is_locked:
             return
         settings, labels = self.settings, self._labels(there)
         await self._tell_everybody(there)
-        await self._count(there)
-        job, is_simplified = await asyncio.to_thread(_job, labels, settings)
-        await hand_over(settings.print_command, job, settings.time_limit_s)
+        counted = await self._count(there)
+        try:
+            job, is_simplified = await asyncio.to_thread(_job, labels, settings)
+            await hand_over(settings.print_command, job, settings.time_limit_s)
+        except PrintCutOff:
+            raise
+        except Exception:
+            self._note_failed(counted)
+            raise
         if is_simplified:
-            self._tell(SIMPLIFIED)
+            self._tell(PrinterTrouble(SIMPLIFIED, child_ids))
+
+    def _note_failed(self, event_ids: Sequence[str]) -> None:
+        for event_id in event_ids:
+            self._failed[event_id] = self._failed.pop(event_id, 0) + 1
+        while len(self._failed) > FAILED_MAX:
+            del self._failed[next(iter(self._failed))]
 
     def _labels(self, child_ids: Sequence[str]) -> tuple[Label, ...]:
         knowledge = self._following.knowledge
@@ -203,7 +219,7 @@ class Labels:
         return (*tags, pickup_slip(given, day))
 
     async def _tell_everybody(self, child_ids: Sequence[str]) -> None:
-        """Put into the journal whose label may not be the only one: whoever holds one has the code.
+        """Put into the journal whose label, about to be sent, may not be the only one: whoever holds one has the code.
 
         So is one that this desk printed before, and the first here of a child that came at another desk.
         """
@@ -219,7 +235,8 @@ class Labels:
         stay = self._open_stay(child_id)
         return bool(stay and stay.check_in and stay.check_in.device_id != self._following.knowledge.device_id)
 
-    async def _count(self, child_ids: Sequence[str]) -> None:
+    async def _count(self, child_ids: Sequence[str]) -> list[str]:
+        """Count a label for each of these; gives the arrivals to which they belong."""
         now_ms, staff_id, replica = self._following.now_ms(), self.staff_id(), self._opened().replica
         stays = [(self._open_stay(child_id), child_id) for child_id in child_ids]
         arrivals = [(stay.check_in.event.event_id, one) for stay, one in stays if stay and stay.check_in]
@@ -236,6 +253,7 @@ class Labels:
         times = await self._ask(write)
         for (event_id, _), number in zip(arrivals, times, strict=True):
             log.info("label_counted", arrival=event_id, times=number, staff=staff_id)
+        return [event_id for event_id, _ in arrivals]
 
     async def _ask(self, work: Callable[[], T]) -> T:
         try:
@@ -243,8 +261,8 @@ class Labels:
         except StoreError as error:
             raise desk_error(error) from error
 
-    def _tell(self, sentence: str) -> None:
-        self._following.hub.publish(PrinterTrouble(sentence))
+    def _tell(self, trouble: PrinterTrouble) -> None:
+        self._following.hub.publish(trouble)
 
 
 def _job(labels: Sequence[Label], settings: LabelSettings) -> tuple[bytes, bool]:

@@ -15,13 +15,18 @@ class PrintFailed(Exception):
     """The command did not take the job; the message says why, for the log of the desk."""
 
 
+class PrintCutOff(PrintFailed):
+    """It took too long and was ended: what came out of it nobody knows."""
+
+
 async def hand_over(command: Sequence[str], job: bytes, time_limit_s: float) -> None:
     """Run the command with a job on its standard input, in a process of its own; what it says is not read.
 
     One that takes too long, or whose caller is cancelled, is killed with everything it started.
 
     Raises:
-        PrintFailed: there is no such program, it ended with a failure, or it took too long.
+        PrintFailed: there is no such program, or it ended with a failure.
+        PrintCutOff: it took too long.
 
     """
     try:
@@ -40,7 +45,7 @@ async def hand_over(command: Sequence[str], job: bytes, time_limit_s: float) -> 
                 await process.communicate(job)
             await process.wait()
     except TimeoutError:
-        raise PrintFailed(f"took longer than {time_limit_s:g} s") from None
+        raise PrintCutOff(f"took longer than {time_limit_s:g} s") from None
     finally:
         if process.returncode is None:
             await _end(process)

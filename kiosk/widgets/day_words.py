@@ -14,14 +14,15 @@ KIND_WORDS: Final = {
     EventKind.CHECK_IN: "came",
     EventKind.CHECK_OUT: "left",
     EventKind.ROOM_MOVE: "moved",
-    EventKind.VOID: "void",
-    EventKind.CORRECT: "correction",
+    EventKind.VOID: "taken back",
+    EventKind.CORRECT: "corrected",
     EventKind.CONFIRM: "confirmed",
     EventKind.RELEASE_REFUSED: "release refused",
-    EventKind.LABEL_REPRINTED: "label printed again",
+    EventKind.LABEL_REPRINTED: "label sent to the printer",
     EventKind.AUTO_CLOSE: "closed by itself",
     EventKind.REVIEW_RESOLVED: "answer",
 }
+NOT_THE_ONLY_ONE: Final = "it may not be the only one"
 DISPUTED: Final = "disputed"
 QUESTION_PREFIX: Final = "question "
 QUESTION_TITLES: Final = {
@@ -47,9 +48,12 @@ def kind_words(line: DayLine) -> str:
     return DISPUTED if line.disputes else KIND_WORDS.get(line.kind, line.kind)
 
 
-def what_words(line: DayLine) -> str:
-    """What happened, with whom or where: `left with Maria Silva`, `came, Bees`."""
+def what_words(line: DayLine, zone: ZoneInfo) -> str:
+    """What happened, with whom or where: `left with Maria Silva`, `came, Bees`, `taken back: 07:32 came`."""
     what = kind_words(line)
+    if line.acts_on:
+        about = (f"{moment_words(one.said_at_ms, line.at_ms, zone)} {kind_words(one)}" for one in line.acts_on)
+        return f"{what}: {', '.join(about)}"
     if line.disputes:
         said = line.note or line.reason
         return f"{what} by {line.by}: {said}" if said else f"{what} by {line.by}"
@@ -69,14 +73,14 @@ def moment_words(at_ms: int, now_ms: int, zone: ZoneInfo) -> str:
 
 def day_row(line: DayLine, width: int, zone: ZoneInfo) -> Row:
     """An entry in so many cells."""
-    first = f"{clock_text(line.at_ms, zone)}  {what_words(line)}"
+    first = f"{clock_text(line.at_ms, zone)}  {what_words(line, zone)}"
     state = f"✗ {line.stands}" if line.stands is Stands.VOIDED else line.stands or mark_text(line.mark)
     if width >= _WIDE:
         text = in_columns(width, first, (line.device, 14), (state, 16))
     elif width >= _NARROW:
         text = in_columns(width, first, (state, 16))
     else:
-        first = f"{clock_text(line.at_ms, zone)} {what_words(line)}"
+        first = f"{clock_text(line.at_ms, zone)} {what_words(line, zone)}"
         text = in_columns(width, first, (STANDS_SIGNS.get(line.stands, MARK_SYMBOLS.get(line.mark, "")), 1))
     look = {Stands.VOIDED: "$quiet", Stands.PARKED: "bold $warn"}.get(line.stands, "")
     return Row(line.event_id, text, look)
@@ -90,6 +94,7 @@ def detail_words(line: DayLine, zone: ZoneInfo) -> str:
     parts += [f"why: {line.reason}"] if line.reason else []
     parts += [line.note] if line.note else []
     parts += [f"answered: {line.answered}"] if line.answered else []
+    parts += [NOT_THE_ONLY_ONE] if line.kind is EventKind.LABEL_REPRINTED else []
     return "; ".join(parts)
 
 
@@ -103,7 +108,8 @@ def question_row(question: Question, now_ms: int, zone: ZoneInfo) -> Row:
 
 def about_lines(question: Question, now_ms: int, zone: ZoneInfo) -> tuple[str, ...]:
     """The entries that a question is about, as `07:40 came, Bees (Back door)`."""
-    return tuple(f"{moment_words(one.at_ms, now_ms, zone)} {what_words(one)} ({one.device})" for one in question.about)
+    about = question.about
+    return tuple(f"{moment_words(one.at_ms, now_ms, zone)} {what_words(one, zone)} ({one.device})" for one in about)
 
 
 def question_words(question: Question, now_ms: int, zone: ZoneInfo) -> str:

@@ -8,19 +8,26 @@ from textual.strip import Strip
 from textual.widgets import OptionList
 
 POINTER: Final = ">"
+CHOSEN: Final = ("option-list--option", "option-list--option-highlighted")
 
 
 class PointedList(OptionList):
-    """Each line of it begins with a blank cell, which the sign takes while the line is chosen."""
+    """Each line of it begins with a blank cell, which the sign takes while the line is chosen.
+
+    A line's own colours stand out from the list's background and not from that of the chosen line, which drops them.
+    """
 
     def render_line(self, y: int) -> Strip:
         """Draw one line of the screen; the sign stands on the first one of the chosen line that is seen."""
         strip = super().render_line(y)
         style = _style_of(strip)
-        is_chosen = self.highlighted is not None and _option_of(style) == self.highlighted
-        if not is_chosen or (y > 0 and _option_of(_style_of(super().render_line(y - 1))) == self.highlighted):
+        if self.highlighted is None or _option_of(style) != self.highlighted:
             return strip
-        return Strip.join([Strip([Segment(POINTER, style)], 1), strip.crop(1)])
+        ink = Style(color=self.get_visual_style(*CHOSEN).rich_style.color)
+        strip = Strip(Segment.apply_style(strip, post_style=ink), strip.cell_length)
+        if y > 0 and _option_of(_style_of(super().render_line(y - 1))) == self.highlighted:
+            return strip
+        return Strip.join([Strip([Segment(POINTER, (style or Style.null()) + ink)], 1), strip.crop(1)])
 
 
 def _style_of(strip: Strip) -> Style | None:

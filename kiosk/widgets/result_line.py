@@ -1,7 +1,9 @@
 """The line that answers the last key press: what was recorded and how far it came, or what to do instead."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Final
+
+from rich.cells import cell_len
 
 from kiosk.messages import Mark
 from kiosk.services.desk import Recorded
@@ -9,11 +11,10 @@ from kiosk.widgets.quiet_line import QuietLine
 from kiosk.widgets.wording import DONE_WORDS, MARK_SYMBOLS
 
 FRESH: Final = "-fresh"
-TROUBLE: Final = "-trouble"
 
 
 class ResultLine(QuietLine):
-    """Shows one sentence; a newer one replaces it, and the trouble below it.
+    """Shows one sentence, on as many lines as it takes; a newer one replaces it, and the trouble below it.
 
     A tiny screen has room for it only while it is fresh, which is until somebody types again.
     """
@@ -21,10 +22,12 @@ class ResultLine(QuietLine):
     def __init__(self) -> None:
         super().__init__(id="result")
         self._marks: dict[str, Mark] = {}
+        self._child_ids: dict[str, str] = {}  # by event
         self._sentence = ""
         self._answer = ""
         self._undo = ""
         self._trouble = ""
+        self._rows = 1
 
     @property
     def event_ids(self) -> frozenset[str]:
@@ -34,6 +37,7 @@ class ResultLine(QuietLine):
     def show_recorded(self, recorded: Sequence[Recorded], at: str) -> None:
         """Say what was just recorded, together; `at` is the centre's time, `07:58`."""
         self._marks, self._trouble = {one.event_id: Mark.RECORDED for one in recorded}, ""
+        self._child_ids = {one.event_id: one.child_id for one in recorded}
         done = DONE_WORDS.get(recorded[0].kind, "recorded")
         self._sentence = f"{_names(recorded)} {done} {at}"
         self._show_marks()
@@ -44,9 +48,15 @@ class ResultLine(QuietLine):
             self._marks[event_id] = mark
             self._show_marks()
 
+    def show_settled(self, child_ids: Collection[str]) -> None:
+        """Nothing is asked of these children any more: what needed a review is known to be stored."""
+        for event_id, mark in self._marks.items():
+            if mark is Mark.NEEDS_REVIEW and self._child_ids[event_id] in child_ids:
+                self.show_mark(event_id, Mark.CONFIRMED)
+
     def show_undo(self, left_ms: int | None) -> None:
         """Say for how long yet the entry can be taken back; None: not any more."""
-        self._undo = "" if left_ms is None or not self._marks else f"   F4 undo {-(-left_ms // 1_000)} s"
+        self._undo = "" if left_ms is None or not self._marks else f"F4 undo {-(-left_ms // 1_000)} s"
         self._say_all()
 
     def _show_marks(self) -> None:
@@ -68,7 +78,7 @@ class ResultLine(QuietLine):
         """Say what went wrong beside it, in a line below: what was recorded stays in sight."""
         self._trouble = sentence
         self._say_all()
-        self.add_class(TROUBLE, FRESH)
+        self.add_class(FRESH)
 
     def make_room(self) -> None:
         """It was read: a tiny screen needs its place for the list."""
@@ -77,13 +87,21 @@ class ResultLine(QuietLine):
     def _show(self, text: str, state: str) -> None:
         self._answer, self._undo = text, ""
         self._say_all()
-        self.set_classes([state, FRESH, TROUBLE] if self._trouble else [state, FRESH])
+        self.set_classes([state, FRESH])
 
     def _say_all(self) -> None:
-        lines = [f"{self._answer}{self._undo}", self._trouble]
+        width = max(self.content_size.width, 1)
+        beside = f"{self._answer}   {self._undo}" if self._undo else self._answer
+        fits = cell_len(beside) <= width
+        lines = [beside, self._trouble] if fits else [self._answer, self._trouble, self._undo]
         if self._trouble and self.screen.has_class("-tiny"):
-            del lines[0]  # it has room for two short lines, and what was recorded stands in the list
-        self.say("\n".join(filter(None, lines)))
+            lines = [self._trouble]  # it has room for two short lines, and what was recorded stands in the list
+        said = list(filter(None, lines))
+        self.say("\n".join(said))
+        rows = sum(-(-cell_len(line) // width) for line in said)
+        if rows != self._rows:  # it is as high as its words; the rest of the screen is laid out anew only then
+            self._rows = rows
+            self.refresh(layout=True)
 
 
 _ORDER: Final = (Mark.NEEDS_REVIEW, Mark.RECORDED, Mark.NONE, Mark.CONFIRMED)

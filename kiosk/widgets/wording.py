@@ -173,7 +173,8 @@ NEWER_VERSION: Final = "newer version: ask for an upgrade"
 
 def data_text(status: DeskStatus, now_ms: int) -> str:
     """The right half of the status line: what waits for a person, and how old the data is."""
-    review = f"! {status.needs_review} needs review" if status.needs_review else ""
+    needs = "needs" if status.needs_review == 1 else "need"
+    review = f"! {status.needs_review} {needs} review" if status.needs_review else ""
     upgrade = NEWER_VERSION if status.newer_version else ""
     return "   ".join(part for part in (review, upgrade, _freshness(status, now_ms)) if part)
 

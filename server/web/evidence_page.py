@@ -32,7 +32,7 @@ _WORDS: Final = {
     "correct": "correction",
     "confirm": "confirmation",
     "release_refused": "release refused",
-    "label_reprinted": "label printed again",
+    "label_reprinted": "label sent to the printer, perhaps not the only one",
     "auto_close": "assumed end of the day",
     "review_resolved": "answer to a question",
     # who and how

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
@@ -155,3 +156,53 @@ async def _events(world: World) -> list[dict[str, str]]:
     """Every event of today with its child."""
     children = (await world.attendance())["children"]
     return [{**event, "child_id": child["child_id"]} for child in children for event in child["events"]]
+
+
+async def test_a_question_is_answered_at_the_desk_and_the_server_has_the_answer(
+    tmp_path: Path, terminal: Terminal
+) -> None:
+    async with running_world(tmp_path, "Desk 1") as world:
+        front = await world.enrol_desk("Front desk")
+        terminal.open(80, 24, "kiosk", "run", "--data", str(front.data))
+        await _until(terminal, "● ONLINE")
+        world.desks[0].switch.cut()
+        await world.desks[0].check_in("Nils Åkesson", at=_minutes_ago(40))
+        terminal.type("nils")
+        await _until(terminal, re.compile("nils .*\n(.*\n)*>Nils Åkesson"))
+        terminal.press("Enter")
+        await _until(terminal, re.compile(r"Nils Åkesson checked in \S+ – confirmed"))
+        world.desks[0].switch.restore()
+        await _until(terminal, "! 1 needs review")
+        assert await _reviews(world, "open") == [("possible_missed_check_out", "Nils Åkesson", "")]
+
+        terminal.press("F5")
+        await _until(terminal, "Nils Åkesson  today and yesterday, 1 to settle")
+        terminal.press("Home")
+        await _until(terminal, re.compile(r"> ! no check-out before\?  .*came, .*came"))
+        terminal.press("Enter")
+        asked = await _until(terminal, "The child came twice. Did it leave in between?")
+        assert re.search(r"1\. .*came, .*\(Desk 1\)\s.*\n.*2\. .*came, .*\(Front desk\)", asked), asked
+        terminal.press("Down", "Down")
+        await _until(terminal, re.compile(r"> The child was here all the time\."))
+        terminal.press("Enter")
+        await _until(terminal, "Answered – recorded here.")
+        await _until(terminal, re.compile(r"answered: The child was here.* Front desk +✓ confirmed"))
+        assert "to settle" not in terminal.screen()
+        assert await _reviews(world, "open") == []
+        assert await _reviews(world, "answered") == [("possible_missed_check_out", "Nils Åkesson", "never_left")]
+        await world.until_equal()
+        terminal.press("Escape")
+        assert "review" not in await _until(terminal, "● ONLINE")
+        terminal.press("C-q")
+        await _until(terminal, "ended with 0")
+
+
+def _minutes_ago(minutes: int) -> str:
+    return (datetime.now(UTC) - timedelta(minutes=minutes)).isoformat(timespec="seconds")
+
+
+async def _reviews(world: World, state: str) -> list[tuple[str, str, str]]:
+    """Kind, child and answer of each finding in this state, as a manager's inbox lists it."""
+    where = {"center_id": world.center_id, "state": state}
+    found = (await world.client.get("/api/v1/reviews", params=where)).raise_for_status().json()["items"]
+    return [(one["kind"], one["subject_name"], one["answer"]) for one in found]

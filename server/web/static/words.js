@@ -19,7 +19,7 @@ const KINDS = {
   correct: "Corrected",
   confirm: "Confirmed by a guardian",
   release_refused: "Release refused",
-  label_reprinted: "Label printed again",
+  label_reprinted: "Label sent to the printer, perhaps not the only one",
   auto_close: "End assumed when the centre closed",
   review_resolved: "Finding answered",
 };

@@ -295,7 +295,7 @@ async def test_at_20_by_5_the_code_is_read_and_a_day_says_who_came(tmp_path: Pat
             assert seat.app.screen.query_one("#status").region.bottom == 5
             await seat.press("i")
             await seat.until(lambda: code not in shown(seat), "room for the list again")
-            await seat.press("backspace", "f5")
+            await seat.press("backspace", *"ana", "f5")
             await seat.until_screen(ChildDayScreen)
             await seat.until(lambda: "07:32 came" in shown(seat), "that it came")
             assert shown(seat).split("\n")[2].rstrip().endswith("…")  # recorded here, by its sign

@@ -2,8 +2,14 @@
 
 import pytest
 from rich.color import Color
+from textual.app import App
 
-from tests.unit.kiosk.screens.conftest import Kiosk, OpenKiosk
+from kiosk.screens.people import PeopleScreen
+from kiosk.screens.rooms import RoomsScreen
+from tests.unit.kiosk.screens.conftest import OpenKiosk
+from tests.unit.kiosk.screens.test_building_screens import Seat, seat
+
+__all__ = ["seat"]
 
 CONTRAST_MIN = 4.5  # WCAG 2.2, success criterion 1.4.3, level AA
 ORNAMENT = set("▁▂▃▄▅▆▇█▏▎▍▌▋▊▉╶╴╷╵─│┌┐└┘╭╮╰╯├┤┬┴┼━┃┏┓┗┛ ")
@@ -22,9 +28,9 @@ def contrast(one: Color, other: Color) -> float:
     return (lighter + 0.05) / (darker + 0.05)
 
 
-def pale_texts(kiosk: Kiosk) -> list[str]:
+def pale_texts(app: App[None]) -> list[str]:
     pale = []
-    for strip in kiosk.app.screen._compositor.render_strips():
+    for strip in app.screen._compositor.render_strips():
         for segment in strip:
             style = segment.style
             if style is None or style.color is None or style.bgcolor is None or set(segment.text) <= ORNAMENT:
@@ -41,7 +47,24 @@ async def test_every_text_stands_out_from_its_background(open_kiosk: OpenKiosk, 
             await kiosk.press("ctrl+t")
         await kiosk.press(*"ines", "enter")
         await kiosk.until_result("recorded here")
-        assert pale_texts(kiosk) == []
+        assert pale_texts(kiosk.app) == []
         await kiosk.desk.go_offline()
         await kiosk.press("escape", "down")
-        assert pale_texts(kiosk) == []
+        assert pale_texts(kiosk.app) == []
+
+
+@pytest.mark.parametrize("theme", ["dark", "light"])
+async def test_the_chosen_line_of_a_page_stands_out_whatever_its_own_colour(seat: Seat, theme: str) -> None:
+    if theme == "light":
+        await seat.press("ctrl+t")
+    await seat.press("f7")
+    await seat.until_screen(RoomsScreen)
+    await seat.until_listed("! Bees")  # a warning
+    await seat.press("down")
+    assert pale_texts(seat.app) == []
+    await seat.press("escape", "f6")
+    await seat.until_screen(PeopleScreen)
+    await seat.until_listed("Pedro Vaz")  # who is in
+    for _ in range(3):
+        await seat.press("down")
+        assert pale_texts(seat.app) == []

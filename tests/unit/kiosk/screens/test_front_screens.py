@@ -73,7 +73,7 @@ async def test_a_family_is_one_confirmation_and_one_key_takes_it_back(open_kiosk
         await kiosk.press("up", "up", "space", "down", "space", "enter")
         assert "Nobody is chosen" in kiosk.text("dialog-note")
         await kiosk.press("space", "up", "space", "enter")
-        await kiosk.until_result("Inês Gonçalves and Zoë Brandão checked in 07:58 – recorded here   F4 undo 60 s")
+        await kiosk.until_result("Inês Gonçalves and Zoë Brandão checked in 07:58 – recorded here\nF4 undo 60 s")
         first, second = kiosk.desk.waiting_ids()
         await kiosk.desk.settle(first)
         await kiosk.until_result("recorded here")

@@ -107,6 +107,28 @@ async def test_a_time_is_asked_for_with_its_day_and_must_fit_what_is_known(asked
     await asked.until_screen(AskScreen)
     await asked.press(*"wrong", "enter")
     await asked.until_listed("! no check-out before?")
+    await asked.until_listed("07:58  taken back: 07:58 answer")
+    await asked.press("home", "down", "x")
+    await asked.until_screen(AskScreen)
+    await asked.press(*"twice", "enter")
+    await asked.until_listed("07:58  taken back: 07:00 came")
+
+
+async def test_who_wants_to_take_back_an_answer_of_the_office_is_told_who_may(asked: Seat) -> None:
+    (question,) = (await asked.desk.building.corrections.day(EVA)).questions
+    said = {"child_id": EVA, "finding": question.key, "answer": "both_there", "author": "Ruth Appiah"}
+    await asked.desk.hear_of(event_at(EventKind.REVIEW_RESOLVED, asked.clock.wall_ms(), 1, **said))
+    await open_day(asked, EVA)
+    await asked.press("end")
+    await asked.until(lambda: "Ruth Appiah" in asked.line("page-detail"), "the answer")
+    for key in "xtrc":
+        await asked.press("up", "down")
+        await asked.press(key)
+        await asked.until_note("A manager gave this answer, in the office; only the office changes it.")
+        await asked.press("i")
+        await asked.until_screen(ChooseScreen)
+        await asked.press("escape")
+        await asked.until_note("Cancelled")
 
 
 async def test_what_a_guardian_says_is_read_in_the_question_and_in_the_day(asked: Seat) -> None:
@@ -153,9 +175,10 @@ async def test_a_manager_s_answer_is_not_taken_back_at_a_desk_and_no_answer_is_c
         answer = event_at(EventKind.REVIEW_RESOLVED, clock.wall_ms(), 1, **said)
         await desk.hear_of(answer)
         assert (await corrections.day(EVA)).questions == ()
-        with pytest.raises(DeskError, match="does not count already"):
+        with pytest.raises(DeskError, match="only the office changes it") as refusal:
             await corrections.void(EVA, answer.event_id, "by mistake")
-        with pytest.raises(DeskError, match="X takes it back"):
+        assert refusal.value.code == "not_at_the_desk"
+        with pytest.raises(DeskError, match="only the office changes it"):
             await corrections.correct(EVA, answer.event_id, Change(time="07:30", reason="by mistake"))
         unheard = event_at(EventKind.REVIEW_RESOLVED, clock.wall_ms(), 2, **{**said, "answer": "of_a_later_version"})
         await desk.hear_of(unheard)

@@ -69,6 +69,7 @@ def test_the_link_in_words(now: DeskStatus, words: str) -> None:
             status(LinkPhase.OFFLINE, data_ms=MORNING_MS - 90 * MINUTE_MS, review=1),
             "! 1 needs review   data 1 h old",
         ),
+        (status(LinkPhase.ONLINE, review=11), "! 11 need review   no data yet"),
         (
             replace(status(LinkPhase.ONLINE, data_ms=MORNING_MS), newer_version="2.0"),
             "newer version: ask for an upgrade   data up to date",

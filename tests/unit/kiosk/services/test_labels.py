@@ -11,13 +11,14 @@ from kiosk.messages import PrinterTrouble
 from kiosk.services import label_pdf
 from kiosk.services.desk_file import DeskFile, LabelFormat, LabelSettings, LabelWhen, read_desk_file
 from kiosk.services.errors import DeskError
-from kiosk.services.label_desk import FAILED, FULL, JOBS_MAX, NO_PRINTER, SIMPLIFIED, TRY_AGAIN
+from kiosk.services.label_desk import FAILED, FULL, JOBS_MAX, NO_PRINTER, SIMPLIFIED
 from kiosk.services.label_pdf import as_pdf, in_sight
 from kiosk.services.labels import MORE, Label, Size, as_text, as_zpl, clean, layout, name_tag, pickup_slip, zpl_width
+from kiosk.services.subscription import Subscription
 from sync.attendance import AttendanceEvent, EventKind
 from sync.pickup_code import pickup_code
 from sync.records import AlertRecord, ChildRecord, Entity
-from tests.support.building_desk import ANA, BEES, INES, MINUTE_MS, UnlinkedDesk, event_at
+from tests.support.building_desk import ANA, BEATRIZ, BEES, INES, MINUTE_MS, UnlinkedDesk, event_at
 from tests.support.kiosk_clock import StandingClock
 
 SIZE = Size(62, 38)
@@ -119,6 +120,10 @@ def printing_to(path: Path, format_: LabelFormat = LabelFormat.TEXT, *, then: st
     return LabelSettings(print_command=command, format=format_, allergies=True, time_limit_s=20)
 
 
+def troubles(heard: Subscription) -> list[PrinterTrouble]:
+    return [one for one in heard._messages if isinstance(one, PrinterTrouble)]
+
+
 def reprints_of(desk: UnlinkedDesk, child_id: str) -> list[AttendanceEvent]:
     facts = desk._following.knowledge.facts(child_id).values()
     return [fact.event for fact in facts if fact.event.kind is EventKind.LABEL_REPRINTED]
@@ -187,22 +192,30 @@ async def test_an_arrival_prints_tag_and_slip_and_every_print_is_counted_for_goo
 
 async def test_a_printer_that_fails_hangs_or_is_not_there_is_one_calm_line(desk: UnlinkedDesk, tmp_path: Path) -> None:
     labels, heard = desk.building.labels, desk.subscribe()
-    await desk.counter.arrive([INES])
+    recorded = await desk.counter.arrive([INES])
     for _ in range(JOBS_MAX):
         labels.settings = printing_to(tmp_path / "paper")
         assert "Label to the printer" in await labels.again(INES)
     assert FULL in await labels.again(INES)
-    failed = f"Not printed: pick-up code {labels.code_of(INES)} for Inês Gonçalves. {TRY_AGAIN}"
-    assert [one.sentence for one in heard._messages if isinstance(one, PrinterTrouble)] == [failed]
+    failed = f"Not printed: pick-up code {labels.code_of(INES)} for Inês Gonçalves."
+    assert troubles(heard) == []
+    (beatriz,) = await desk.counter.arrive([BEATRIZ])
+    (told,) = troubles(heard)
+    assert told.child_ids == (BEATRIZ,)
+    assert (
+        told.words("P")
+        == f"Not printed: pick-up code {pickup_code(beatriz.event_id)} for Beatriz Cardoso. P tries again."
+    )
+    assert not await labels.were_printed([beatriz])
     heard = desk.subscribe()
     labels._jobs = type(labels._jobs)(JOBS_MAX)
     printing = asyncio.create_task(labels.run())
     slow = printing_to(tmp_path / "slow", then="import time; time.sleep(60)")
-    for settings, words in (
-        (printing_to(tmp_path / "bad", then="sys.exit(3)"), failed),
-        (LabelSettings(print_command=(str(tmp_path / "nothing"),)), failed),
-        (LabelSettings(print_command=slow.print_command, time_limit_s=1), failed),
-        (printing_to(tmp_path / "pdf", LabelFormat.PDF), SIMPLIFIED),
+    for settings, words, may_be_out in (
+        (printing_to(tmp_path / "bad", then="sys.exit(3)"), failed, False),
+        (LabelSettings(print_command=(str(tmp_path / "nothing"),)), failed, False),
+        (LabelSettings(print_command=slow.print_command, time_limit_s=1), failed, True),
+        (printing_to(tmp_path / "pdf", LabelFormat.PDF), SIMPLIFIED, True),
     ):
         labels.settings = settings
         if words is SIMPLIFIED:
@@ -210,11 +223,13 @@ async def test_a_printer_that_fails_hangs_or_is_not_there_is_one_calm_line(desk:
             await desk.follow()
         await labels.again(INES)
         await labels.printed()
-        assert words in [one.sentence for one in heard._messages if isinstance(one, PrinterTrouble)]
+        (told,) = troubles(heard)
+        assert (told.sentence, told.child_ids, told.may_try_again) == (words, (INES,), words == failed)
+        assert await labels.were_printed(recorded) is may_be_out
         heard._messages.clear()
     assert (tmp_path / "pdf").read_bytes().startswith(b"%PDF-")
     assert (await labels.prints(INES)).times == 4
-    assert (await desk.status()).waiting == 4  # the arrival, and each label that may not be the only one
+    assert (await desk.status()).waiting == 5  # two arrivals, and each label that may not be the only one
     printing.cancel()
 
 
@@ -230,5 +245,5 @@ async def test_a_label_that_fails_when_its_child_has_left_names_nobody(desk: Unl
     await desk.check_out(INES)
     end.close()
     await labels.printed()
-    assert [one.sentence for one in heard._messages if isinstance(one, PrinterTrouble)] == [FAILED]
+    assert troubles(heard) == [PrinterTrouble(FAILED, (INES,))]
     printing.cancel()
