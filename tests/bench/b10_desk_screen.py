@@ -155,7 +155,7 @@ async def _search(pilot: Pilot[None], text: str) -> list[float]:
     times = []
     for end, letter in enumerate(text, start=1):
         typed = text[:end]
-        times.append(await _painted_ms(pilot.app, (letter,), lambda typed=typed: screen._searched == typed))  # type: ignore[attr-defined,misc]
+        times.append(await _painted_ms(pilot.app, (letter,), lambda typed=typed: screen._narrowing.searched == typed))  # type: ignore[attr-defined,misc]
     return times
 
 
