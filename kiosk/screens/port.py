@@ -99,7 +99,7 @@ class CounterPort(Protocol):
         ...
 
     async def has_label(self) -> bool:
-        """Whether a label was printed of what can be taken back."""
+        """Whether a label may have come out of what can be taken back."""
         ...
 
     async def undo(self) -> tuple[Recorded, ...]:

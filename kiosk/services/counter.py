@@ -84,8 +84,9 @@ class Counter:
         self._new_id = new_id
         self._last: tuple[tuple[Recorded, ...], int] = ((), 0)
         self.arrived: Callable[[Sequence[Recorded]], None] = lambda _: None
-        self.were_printed: Callable[[Sequence[Recorded]], Awaitable[bool]] = _nothing_printed
         """Hears of children who came, once that is durable."""
+        self.were_printed: Callable[[Sequence[Recorded]], Awaitable[bool]] = _nothing_printed
+        """Says whether a label of one of these may have come out; raises DeskError of the store."""
 
     # -- what can be done
 
@@ -102,7 +103,7 @@ class Counter:
         return Undoable(recorded, left_ms) if recorded and left_ms > 0 else None
 
     async def has_label(self) -> bool:
-        """Whether a label was printed of what can be taken back; raises DeskError storage_failed."""
+        """Whether a label may have come out of what can be taken back; raises DeskError storage_failed."""
         found = self.undoable()
         return found is not None and await self.were_printed(found.recorded)
 
